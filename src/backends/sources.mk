@@ -1,0 +1,3 @@
+backends_SOURCES =
+
+backends_TESTS =

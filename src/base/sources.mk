@@ -1,0 +1,14 @@
+base_SOURCES = \
+	src/base/buffer.c \
+	src/base/digest.c \
+	src/base/error.c \
+	src/base/file.c \
+	src/base/json.c \
+	src/base/log.c \
+	src/base/map.c \
+	src/base/memory.c \
+	src/base/strv.c \
+	src/base/text.c \
+	src/base/verbs.c
+
+base_TESTS =

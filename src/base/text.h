@@ -1,0 +1,36 @@
+/* Text: comparing, parsing numbers with units, and names. All functions are pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+
+bool cunik_text_equal(const char *a, const char *b); /* NULL equals only NULL */
+bool cunik_text_starts(const char *s, const char *prefix);
+bool cunik_text_ends(const char *s, const char *suffix);
+bool cunik_text_blank(const char *s); /* NULL, empty or only white space */
+
+/* A whole decimal number within [min, max]; 0 or -EINVAL/-ERANGE. No sign for the unsigned one, no
+ * blanks, no other base. */
+int cunik_text_to_uint(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
+int cunik_text_to_int(const char *s, int64_t min, int64_t max, int64_t *ret);
+int cunik_text_to_double(const char *s, double *ret); /* finite, C locale */
+
+/* A duration as Go writes it ("1m30s", "1.5h", "300ms", "0"), in nanoseconds; also negative. Units
+ * ns us µs ms s m h (and d, w of the Compose Specification). */
+int cunik_text_to_duration(const char *s, int64_t *ret_ns);
+/* The canonical form of Go's Duration.String(): "1m30s", "500ms", "0s". */
+char *cunik_text_from_duration(int64_t ns);
+
+/* A byte size as Docker's go-units RAMInBytes reads it: "64M", "1.5gb", "10 kib", "100"; powers of
+ * 1024 throughout. */
+int cunik_text_to_bytes(const char *s, int64_t *ret);
+
+/* The candidate nearest to s by edit distance, or NULL when none is near (distance above a third of
+ * the length, at least 1 and at most 3). */
+const char *cunik_text_nearest(const char *s, const char *const *candidates, size_t n);
+
+/* Edit distance (Levenshtein with transpositions); stops counting above `limit`. */
+size_t cunik_text_distance(const char *a, const char *b, size_t limit);

@@ -1,0 +1,3 @@
+compose_SOURCES =
+
+compose_TESTS =

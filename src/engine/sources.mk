@@ -1,0 +1,3 @@
+engine_SOURCES =
+
+engine_TESTS =

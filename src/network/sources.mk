@@ -1,0 +1,3 @@
+network_SOURCES =
+
+network_TESTS =
