@@ -1,0 +1,136 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "network.h"
+#include "say.h"
+
+static bool is_set(struct in_addr address) {
+    return address.s_addr != INADDR_ANY;
+}
+
+static void set_sockaddr(struct sockaddr *to, struct in_addr address) {
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = address};
+
+    memcpy(to, &in, sizeof in);
+}
+
+static void request(int fd, unsigned long number, struct ifreq *ifr, const char *doing) {
+    if (ioctl(fd, number, ifr) < 0)
+        give_up("interface %s: %s: %s", ifr->ifr_name, doing, strerror(errno));
+}
+
+static struct ifreq request_for(const char *name) {
+    struct ifreq ifr = {0};
+
+    if (strlen(name) >= sizeof ifr.ifr_name)
+        give_up("interface %s: the name is too long", name);
+    strcpy(ifr.ifr_name, name);
+    return ifr;
+}
+
+static void bring_up(int fd, const char *name) {
+    struct ifreq ifr = request_for(name);
+
+    request(fd, SIOCGIFFLAGS, &ifr, "reading its flags");
+    ifr.ifr_flags |= IFF_UP;
+    request(fd, SIOCSIFFLAGS, &ifr, "bringing it up");
+}
+
+static void set_address(int fd, const struct interface *interface) {
+    struct ifreq ifr = request_for(interface->name);
+
+    if (interface->mtu) {
+        ifr.ifr_mtu = interface->mtu;
+        request(fd, SIOCSIFMTU, &ifr, "setting the MTU");
+    }
+    set_sockaddr(&ifr.ifr_addr, interface->address);
+    request(fd, SIOCSIFADDR, &ifr, "setting the address");
+    set_sockaddr(&ifr.ifr_netmask, interface->mask);
+    request(fd, SIOCSIFNETMASK, &ifr, "setting the netmask");
+}
+
+/* With several gateways the first interface's wins; the others stand by with a higher METRIC. */
+static void add_default_route(int fd, const struct interface *interface, short metric) {
+    struct rtentry route = {
+        .rt_flags = RTF_UP | RTF_GATEWAY,
+        .rt_metric = (short)(metric + 1), /* this call counts from one */
+        .rt_dev = interface->name,
+    };
+
+    set_sockaddr(&route.rt_dst, (struct in_addr){INADDR_ANY});
+    set_sockaddr(&route.rt_genmask, (struct in_addr){INADDR_ANY});
+    set_sockaddr(&route.rt_gateway, interface->gateway);
+    if (ioctl(fd, SIOCADDRT, &route) < 0)
+        give_up("interface %s: setting gateway %s: %s", interface->name, inet_ntoa(interface->gateway),
+                strerror(errno));
+}
+
+static FILE *open_file(const char *path) {
+    FILE *file = fopen(path, "we");
+
+    if (!file)
+        give_up("writing %s: %s", path, strerror(errno));
+    return file;
+}
+
+static void close_file(FILE *file, const char *path) {
+    if (fclose(file) < 0)
+        give_up("writing %s: %s", path, strerror(errno));
+}
+
+static void write_resolv_conf(const struct settings *settings) {
+    static const char path[] = "/etc/resolv.conf";
+    FILE *file = open_file(path);
+
+    for (size_t i = 0; i < settings->n_interfaces; i++)
+        for (size_t j = 0; j < 2; j++)
+            if (is_set(settings->interfaces[i].dns[j]))
+                fprintf(file, "nameserver %s\n", inet_ntoa(settings->interfaces[i].dns[j]));
+    close_file(file, path);
+}
+
+static void write_hosts(const struct settings *settings, const char *hostname) {
+    static const char path[] = "/etc/hosts";
+    FILE *file = open_file(path);
+
+    fputs("127.0.0.1 localhost\n::1 localhost\n", file);
+    for (size_t i = 0; i < settings->n_interfaces; i++)
+        fprintf(file, "%s %s\n", inet_ntoa(settings->interfaces[i].address), hostname);
+    close_file(file, path);
+}
+
+static void set_hostname(const char *hostname) {
+    static const char path[] = "/etc/hostname";
+    FILE *file = open_file(path);
+
+    fprintf(file, "%s\n", hostname);
+    close_file(file, path);
+    if (sethostname(hostname, strlen(hostname)) < 0)
+        give_up("setting host name '%s': %s", hostname, strerror(errno));
+}
+
+void network_configure(const struct settings *settings) {
+    const char *hostname = settings->hostname ? settings->hostname : "localhost";
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        give_up("opening a socket: %s", strerror(errno));
+    bring_up(fd, "lo");
+    for (size_t i = 0; i < settings->n_interfaces; i++) {
+        set_address(fd, &settings->interfaces[i]);
+        bring_up(fd, settings->interfaces[i].name);
+        if (is_set(settings->interfaces[i].gateway))
+            add_default_route(fd, &settings->interfaces[i], (short)i);
+    }
+    close(fd);
+
+    set_hostname(hostname);
+    write_hosts(settings, hostname);
+    write_resolv_conf(settings);
+}

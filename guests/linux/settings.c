@@ -1,0 +1,211 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+#include "settings.h"
+
+static char nothing[] = "";
+static char first_interface[] = "eth0";
+
+enum { IP_FIELDS = 9, MOUNT_FIELDS = 4, MTU_LEAST = 68, MTU_MOST = 65535 };
+
+/* Makes room for one more item after COUNT ones of SIZE bytes each; the room is zeroed. */
+static void *grow(void *items, size_t count, size_t size) {
+    char *grown = reallocarray(items, count + 1, size);
+
+    if (!grown)
+        give_up("out of memory while reading the command line");
+    memset(grown + count * size, 0, size);
+    return grown;
+}
+
+static void add_string(char ***list, size_t *count, char *string) {
+    *list = grow(*list, *count + 1, sizeof(char *)); /* one more than needed: the NULL at the end */
+    (*list)[(*count)++] = string;
+    (*list)[*count] = NULL;
+}
+
+void settings_add_argument(struct settings *settings, char *argument) {
+    add_string(&settings->arguments, &settings->n_arguments, argument);
+}
+
+void settings_set_environment(struct settings *settings, char *assignment) {
+    size_t name = strcspn(assignment, "=");
+
+    if (name == 0 || !assignment[name])
+        give_up("environment '%s': wants NAME=VALUE", assignment);
+    for (size_t i = 0; i < settings->n_environment; i++)
+        if (strncmp(settings->environment[i], assignment, name + 1) == 0) {
+            settings->environment[i] = assignment;
+            return;
+        }
+    add_string(&settings->environment, &settings->n_environment, assignment);
+}
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Decodes VALUE in place: decoding only ever makes it shorter. */
+static char *decode(const char *key, char *value) {
+    char *out = value;
+
+    for (const char *in = value; *in; in++) {
+        if (*in != '%') {
+            *out++ = *in;
+            continue;
+        }
+        int high = hex_digit(in[1]), low = high < 0 ? -1 : hex_digit(in[2]);
+        if (low < 0 || high * 16 + low == 0)
+            give_up("command line: %s=: bad percent-encoding at '%.3s'", key, in);
+        *out++ = (char)(high * 16 + low);
+        in += 2;
+    }
+    *out = '\0';
+    return value;
+}
+
+/* Splits VALUE at its colons into at most N fields. Those that are not there are empty. */
+static void split(const char *key, char *value, char **fields, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        fields[i] = value ? strsep(&value, ":") : nothing;
+    if (value)
+        give_up("command line: %s=: more than %zu fields", key, n);
+}
+
+static struct in_addr parse_address(const char *what, const char *text) {
+    struct in_addr address = {.s_addr = INADDR_ANY};
+
+    if (*text && inet_pton(AF_INET, text, &address) != 1)
+        give_up("command line: ip=: %s '%s' is not an IPv4 address", what, text);
+    return address;
+}
+
+static long parse_number(const char *text, long least, long most, const char *what) {
+    char *end;
+
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (end == text || *end || errno || number < least || number > most)
+        give_up("command line: %s '%s' is not a number from %ld to %ld", what, text, least, most);
+    return number;
+}
+
+static struct in_addr parse_mask(const char *text) {
+    if (!*text)
+        give_up("command line: ip=: the netmask is missing");
+    if (strchr(text, '.'))
+        return parse_address("netmask", text);
+
+    long length = parse_number(text, 0, 32, "ip=: prefix length");
+    return (struct in_addr){.s_addr = htonl(length ? ~UINT32_C(0) << (32 - length) : 0)};
+}
+
+static void read_ip(struct settings *settings, char *value) {
+    char *field[IP_FIELDS];
+
+    split("ip", value, field, IP_FIELDS);
+    if (*field[6] && strcmp(field[6], "off") != 0 && strcmp(field[6], "none") != 0)
+        give_up("command line: ip=: autoconfiguration '%s' is not supported, only 'off'", field[6]);
+    if (!*field[0])
+        give_up("command line: ip=: the address is missing");
+
+    settings->interfaces = grow(settings->interfaces, settings->n_interfaces, sizeof(struct interface));
+    settings->interfaces[settings->n_interfaces++] = (struct interface){
+        .name = *field[5] ? field[5] : first_interface,
+        .address = parse_address("address", field[0]),
+        .gateway = parse_address("gateway", field[2]),
+        .mask = parse_mask(field[3]),
+        .dns = {parse_address("name server", field[7]), parse_address("name server", field[8])},
+    };
+    if (*field[4] && !settings->hostname)
+        settings->hostname = field[4];
+}
+
+/* mtu= may stand before the ip= it belongs to, so it is looked at after everything else. */
+static void read_mtu(struct settings *settings, char *value) {
+    char *field[2];
+
+    split("mtu", value, field, 2);
+    long mtu = parse_number(field[1], MTU_LEAST, MTU_MOST, "mtu=: MTU");
+    for (size_t i = 0; i < settings->n_interfaces; i++)
+        if (strcmp(settings->interfaces[i].name, field[0]) == 0) {
+            settings->interfaces[i].mtu = (int)mtu;
+            return;
+        }
+    give_up("command line: mtu=: there is no ip= for interface '%s'", field[0]);
+}
+
+static void read_mount(struct settings *settings, char *value) {
+    char *field[MOUNT_FIELDS];
+
+    split("mount", value, field, MOUNT_FIELDS);
+    for (size_t i = 0; i < MOUNT_FIELDS; i++)
+        if (!*decode("mount", field[i]))
+            give_up("command line: mount=: wants DEV:PATH:FSTYPE:ro|rw");
+    if (field[1][0] != '/')
+        give_up("command line: mount=: path '%s' is not absolute", field[1]);
+    if (strcmp(field[3], "ro") != 0 && strcmp(field[3], "rw") != 0)
+        give_up("command line: mount=: '%s' is neither 'ro' nor 'rw'", field[3]);
+
+    settings->mounts = grow(settings->mounts, settings->n_mounts, sizeof(struct mount_point));
+    settings->mounts[settings->n_mounts++] = (struct mount_point){
+        .device = field[0],
+        .path = field[1],
+        .type = field[2],
+        .read_only = strcmp(field[3], "ro") == 0,
+    };
+}
+
+static void read_hostname(struct settings *settings, char *value) {
+    settings->hostname = decode("hostname", value);
+}
+
+static void read_argument(struct settings *settings, char *value) {
+    settings_add_argument(settings, decode("arg", value));
+}
+
+static void read_environment(struct settings *settings, char *value) {
+    settings_set_environment(settings, decode("env", value));
+}
+
+static const struct {
+    const char *key;
+    void (*read)(struct settings *settings, char *value);
+} keys[] = {
+    {"ip", read_ip},
+    {"hostname", read_hostname},
+    {"arg", read_argument},
+    {"env", read_environment},
+    {"mount", read_mount},
+    {"mtu", read_mtu},
+};
+
+void settings_read_cmdline(struct settings *settings, char *line) {
+    char **token = NULL, **value = NULL;
+    size_t n = 0, n_values = 0;
+
+    for (char *word; (word = strsep(&line, " \t\n"));) {
+        char *equals = strchr(word, '=');
+        if (!equals)
+            continue;
+        *equals = '\0';
+        add_string(&token, &n, word);
+        add_string(&value, &n_values, equals + 1);
+    }
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(token[i], keys[k].key) == 0)
+                keys[k].read(settings, value[i]);
+    free(token);
+    free(value);
+}
