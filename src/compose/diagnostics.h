@@ -1,0 +1,39 @@
+/* Diagnostics: every mistake and warning of a stack file, with its place, in one list.
+ *
+ * The phases add to it and go on; only cunik_diagnostics_fail() turns what was collected into an error.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct diagnostic {
+    bool is_error;  /* else a warning */
+    char *file;     /* NULL = none */
+    unsigned line, column;
+    char *path;     /* of the key, "services.web.ports[0]"; NULL = none */
+    char *message;
+};
+
+struct diagnostics {
+    struct diagnostic *items;
+    size_t n;
+    size_t n_errors;
+    bool strict;   /* unsupported keys are errors */
+};
+
+void cunik_diagnostics_error(struct diagnostics *d, const struct place *place, const char *path,
+                             const char *format, ...) _printf_(4, 5);
+void cunik_diagnostics_warn(struct diagnostics *d, const struct place *place, const char *path,
+                            const char *format, ...) _printf_(4, 5);
+/* Adds an error's message and place; frees *err. */
+void cunik_diagnostics_take(struct diagnostics *d, struct error **err);
+
+/* 0 without errors; else ERROR_INVALID whose message has one line for each error, sorted by place:
+ * "FILE:LINE:COLUMN: PATH: MESSAGE". */
+int cunik_diagnostics_fail(const struct diagnostics *d, struct error **err);
+/* The text of one, "FILE:LINE:COLUMN: [warning: ]PATH: MESSAGE"; the caller frees it. */
+char *cunik_diagnostic_text(const struct diagnostic *d);
+void cunik_diagnostics_done(struct diagnostics *d);
+#define _cleanup_diagnostics_ _cleanup_(cunik_diagnostics_done)
