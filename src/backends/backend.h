@@ -1,10 +1,10 @@
 /* Backends: one for each unikernel implementation, turning settings into a boot. Pure but for
  * cunik_kernel_read(), which looks at a kernel file.
  *
- * A backend knows its guest's dialect: how arguments, environment, host name, interfaces and disks are
- * said on the command line, which machine and devices it finds, how much memory it needs, whether it
- * hears a request to power off. What the dialect cannot say is refused with an error that names the
- * service's key; nothing is dropped in silence.
+ * A backend knows its guest's dialect: how arguments, environment, host name, interfaces and disks
+ * are said on the command line, which machine and devices it finds, how much memory it needs,
+ * whether it hears a request to power off. What the dialect cannot say is refused with an error
+ * that names the service's key; nothing is dropped in silence.
  */
 #pragma once
 
@@ -18,12 +18,12 @@
 /* What can be seen of a kernel file without running it. */
 struct kernel {
     char *path;
-    bool multiboot;    /* a multiboot 1 header in the first 8 KiB */
-    bool bzimage;      /* Linux boot protocol, "HdrS" at 0x202 */
-    bool pvh;          /* an ELF note Xen/PHYS32_ENTRY */
+    bool multiboot; /* a multiboot 1 header in the first 8 KiB */
+    bool bzimage;   /* Linux boot protocol, "HdrS" at 0x202 */
+    bool pvh;       /* an ELF note Xen/PHYS32_ENTRY */
     bool elf;
-    unsigned elf_class;   /* 32 or 64; 0 = no ELF */
-    unsigned elf_machine; /* EM_386, EM_X86_64, …; 0 = no ELF */
+    unsigned elf_class;                        /* 32 or 64; 0 = no ELF */
+    unsigned elf_machine;                      /* EM_386, EM_X86_64, …; 0 = no ELF */
     bool unikraft, osv, rumprun, solo5, nanos; /* strings or notes found that only these have */
 };
 
@@ -34,12 +34,12 @@ void cunik_kernel_done(struct kernel *k);
 
 struct boot_interface {
     const char *mac;
-    const char *link;       /* the tap */
-    const char *address;    /* "10.1.2.3" */
+    const char *link;    /* the tap */
+    const char *address; /* "10.1.2.3" */
     unsigned prefix_length;
-    const char *gateway;    /* "" = none */
-    const char *dns;        /* "" = none */
-    unsigned mtu;           /* 0 = 1500 */
+    const char *gateway; /* "" = none */
+    const char *dns;     /* "" = none */
+    unsigned mtu;        /* 0 = 1500 */
 };
 
 struct boot_disk {
@@ -55,9 +55,9 @@ struct boot_pair {
 
 /* What the service wants, in nobody's dialect. Borrowed strings. */
 struct boot_settings {
-    const char *name;     /* of the cunik, for errors */
+    const char *name; /* of the cunik, for errors */
     const char *hostname;
-    const char *domain;   /* DNS search domain, "" = none */
+    const char *domain; /* DNS search domain, "" = none */
     const struct strv *command;
     const struct boot_pair *environment;
     size_t n_environment;
@@ -65,8 +65,8 @@ struct boot_settings {
     size_t n_interfaces;
     const struct boot_disk *disks;
     size_t n_disks;
-    const char *kernel, *initrd; /* initrd "" = none */
-    const char *cmdline;         /* raw text of the file, "" = none */
+    const char *kernel, *initrd;    /* initrd "" = none */
+    const char *cmdline;            /* raw text of the file, "" = none */
     const char *machine, *firmware; /* "" = the backend's choice */
     const struct boot_pair *params;
     size_t n_params;
@@ -76,15 +76,15 @@ struct boot_settings {
 
 /* How it boots. Owns its strings. */
 struct boot {
-    char *kernel;   /* "" = boots from its first disk */
-    char *initrd;   /* "" = none */
+    char *kernel; /* "" = boots from its first disk */
+    char *initrd; /* "" = none */
     char *cmdline;
-    char *machine;  /* "pc", "q35", "microvm", "isapc" */
-    char *firmware; /* "" = QEMU's own for the machine, else an absolute path of a ROM */
-    char *cpu;      /* "" = QEMU's default, "max", "host-passthrough" (KVM only), … */
-    char *nic_model;  /* "virtio", "virtio-transitional", "e1000", … (libvirt's names) */
-    char *disk_bus;   /* "virtio", "ide", … */
-    int64_t memory;   /* bytes */
+    char *machine;   /* "pc", "q35", "microvm", "isapc" */
+    char *firmware;  /* "" = QEMU's own for the machine, else an absolute path of a ROM */
+    char *cpu;       /* "" = QEMU's default, "max", "host-passthrough" (KVM only), … */
+    char *nic_model; /* "virtio", "virtio-transitional", "e1000", … (libvirt's names) */
+    char *disk_bus;  /* "virtio", "ide", … */
+    int64_t memory;  /* bytes */
     unsigned vcpus;
     bool acpi;
     bool hears_poweroff; /* reacts to an ACPI power button */
@@ -93,7 +93,7 @@ struct boot {
 
 struct backend {
     const char *name;
-    const char *help; /* one line */
+    const char *help;                       /* one line */
     bool (*claims)(const struct kernel *k); /* probing; NULL = only by its name */
     int (*make)(const struct boot_settings *s, const struct kernel *k, struct boot *ret,
                 struct error **err);
@@ -103,8 +103,8 @@ struct backend {
 extern const struct backend *const cunik_backends[];
 extern const size_t cunik_n_backends;
 
-/* By explicit name (ERROR_INVALID with the nearest for an unknown one), or by probing when name is "":
- * none or two claims are ERROR_INVALID naming them. */
+/* By explicit name (ERROR_INVALID with the nearest for an unknown one), or by probing when name is
+ * "": none or two claims are ERROR_INVALID naming them. */
 int cunik_backend_find(const char *name, const struct kernel *k, const struct backend **ret,
                        struct error **err);
 

@@ -1,6 +1,7 @@
 /* Diagnostics: every mistake and warning of a stack file, with its place, in one list.
  *
- * The phases add to it and go on; only cunik_diagnostics_fail() turns what was collected into an error.
+ * The phases add to it and go on; only cunik_diagnostics_fail() turns what was collected into an
+ * error.
  */
 #pragma once
 
@@ -9,10 +10,10 @@
 #include "base/error.h"
 
 struct diagnostic {
-    bool is_error;  /* else a warning */
-    char *file;     /* NULL = none */
+    bool is_error; /* else a warning */
+    char *file;    /* NULL = none */
     unsigned line, column;
-    char *path;     /* of the key, "services.web.ports[0]"; NULL = none */
+    char *path; /* of the key, "services.web.ports[0]"; NULL = none */
     char *message;
 };
 
@@ -20,7 +21,7 @@ struct diagnostics {
     struct diagnostic *items;
     size_t n;
     size_t n_errors;
-    bool strict;   /* unsupported keys are errors */
+    bool strict; /* unsupported keys are errors */
 };
 
 void cunik_diagnostics_error(struct diagnostics *d, const struct place *place, const char *path,

@@ -1,8 +1,8 @@
 /* The YAML tree of a stack file: every node knows its place.
  *
- * Nodes live in an arena (struct tree) and are freed with it; a pointer to a node is valid as long as
- * its tree. Scalars keep their text and what YAML 1.2's core schema (and YAML 1.1's merge key) says
- * about it; typing by field happens later. Mappings keep the order of the file.
+ * Nodes live in an arena (struct tree) and are freed with it; a pointer to a node is valid as long
+ * as its tree. Scalars keep their text and what YAML 1.2's core schema (and YAML 1.1's merge key)
+ * says about it; typing by field happens later. Mappings keep the order of the file.
  */
 #pragma once
 
@@ -12,7 +12,16 @@
 
 #include "base/error.h"
 
-enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_FLOAT, NODE_STRING, NODE_LIST, NODE_MAP, NODE_KIND_MAX_ };
+enum node_kind {
+    NODE_NULL,
+    NODE_BOOL,
+    NODE_INT,
+    NODE_FLOAT,
+    NODE_STRING,
+    NODE_LIST,
+    NODE_MAP,
+    NODE_KIND_MAX_
+};
 
 /* !reset removes what earlier files said, !override replaces it without merging. */
 enum node_tag { NODE_PLAIN, NODE_RESET, NODE_OVERRIDE };
@@ -53,8 +62,8 @@ struct node *cunik_node_null(struct tree *t, const struct place *place);
 struct node *cunik_node_scalar(struct tree *t, const struct place *place, const char *text);
 struct node *cunik_node_copy(struct tree *t, const struct node *n);
 
-/* Mapping members: look-up is by hash for large mappings. set replaces or appends; the key's place is
- * the value's key_place. remove keeps the order of the rest. */
+/* Mapping members: look-up is by hash for large mappings. set replaces or appends; the key's place
+ * is the value's key_place. remove keeps the order of the rest. */
 struct node *cunik_node_get(const struct node *map, const char *key);
 void cunik_node_set(struct tree *t, struct node *map, const char *key, struct node *value);
 bool cunik_node_remove(struct node *map, const char *key);

@@ -1,8 +1,9 @@
 /* Filling in what a desired world leaves open: link names, subnets, addresses, host ports.
  *
- * Pure: everything it knows of the host comes in as facts. What an actual cunik or network of the same
- * name has already is kept, so that addresses survive a recreate; what is new is derived, not counted,
- * where that is possible, so that one service's addresses do not depend on another's coming or going.
+ * Pure: everything it knows of the host comes in as facts. What an actual cunik or network of the
+ * same name has already is kept, so that addresses survive a recreate; what is new is derived, not
+ * counted, where that is possible, so that one service's addresses do not depend on another's
+ * coming or going.
  */
 #pragma once
 
@@ -10,15 +11,16 @@
 
 /* What the host has that is not ours. */
 struct host_facts {
-    const char *engine;      /* the engine's id (a few hex digits): part of derived link names */
-    struct strv routes;      /* "10.0.0.0/8": destinations of routes and addresses of links, not ours */
-    struct strv taken_ports; /* "tcp 0.0.0.0 80", "udp 127.0.0.1 53": listening sockets of the host */
-    struct strv pools;       /* subnets to choose from, "172.30.0.0/16"; networks get a /24 of them */
+    const char *engine; /* the engine's id (a few hex digits): part of derived link names */
+    struct strv routes; /* "10.0.0.0/8": destinations of routes and addresses of links, not ours */
+    struct strv
+        taken_ports;   /* "tcp 0.0.0.0 80", "udp 127.0.0.1 53": listening sockets of the host */
+    struct strv pools; /* subnets to choose from, "172.30.0.0/16"; networks get a /24 of them */
     uint16_t first_port, last_port; /* for ports published without a number */
 };
 
-/* Mistakes (ERROR_INVALID or ERROR_CONFLICT, all of them in one message, a line each): two cuniks on
- * one address, an address outside its subnet or equal to its gateway, a subnet that overlaps a route of the host or
- * another network, a full network, a published port that is taken. */
+/* Mistakes (ERROR_INVALID or ERROR_CONFLICT, all of them in one message, a line each): two cuniks
+ * on one address, an address outside its subnet or equal to its gateway, a subnet that overlaps a
+ * route of the host or another network, a full network, a published port that is taken. */
 int cunik_assign(struct world *desired, const struct world *actual, const struct host_facts *facts,
                  struct error **err);

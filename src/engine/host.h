@@ -1,22 +1,25 @@
 /* The table of host operations: everything the engine does to the host goes through it.
  *
- * There are two implementations: the real one (host_real.c) and the recording one of the tests, which
- * plays a host in memory and can fail or die at operation k. Every operation is idempotent: creating
- * what is there as wanted, or removing what is not there, succeeds. All are safe to call from several
- * threads at once, for different things.
+ * There are two implementations: the real one (host_real.c) and the recording one of the tests,
+ * which plays a host in memory and can fail or die at operation k. Every operation is idempotent:
+ * creating what is there as wanted, or removing what is not there, succeeds. All are safe to call
+ * from several threads at once, for different things.
  */
 #pragma once
 
 #include "engine/assign.h"
 #include "engine/world.h"
 
-struct boot; /* backends/backend.h */
-
 struct host_ops {
     /* Everything of ours that is on the host, with what was seen; sorted by name. */
     int (*observe)(void *ctx, struct world *ret, struct error **err);
     /* What is not ours: for cunik_assign(). The strings are the callee's until the next call. */
     int (*facts)(void *ctx, struct host_facts *ret, struct error **err);
+
+    /* Whether a cunik could be made here: its kernel, disks and dialect, and the host itself (root,
+     * /dev/net/tun, QEMU, dnsmasq). Changes nothing. Also fills the warnings of its backend. */
+    int (*check)(void *ctx, const struct world_cunik *c, const struct world *w,
+                 struct strv *ret_warnings, struct error **err);
 
     /* A bridge with its label, group, address and switches; up. */
     int (*network_create)(void *ctx, const struct world_network *n, struct error **err);
@@ -35,8 +38,8 @@ struct host_ops {
     /* All links of a stack in one message: its taps and bridges. */
     int (*links_remove_stack)(void *ctx, const char *stack, struct error **err);
 
-    /* The engine's one rule set, replaced whole: published ports and isolation for all running and wanted
-     * cuniks of all stacks. */
+    /* The engine's one rule set, replaced whole: published ports and isolation for all running and
+     * wanted cuniks of all stacks. */
     int (*rules_replace)(void *ctx, const struct world *w, struct error **err);
 
     /* The domain of a cunik: defined and not started; XML and console are made from it. */
@@ -47,7 +50,8 @@ struct host_ops {
     int (*domain_relabel)(void *ctx, const struct world_cunik *c, struct error **err);
     /* Asks the guest to power off, waits until it has or the grace period is over (deadline in
      * nanoseconds of CLOCK_MONOTONIC); -ETIME when it has not. */
-    int (*domain_shutdown)(void *ctx, const struct world_cunik *c, int64_t deadline_ns, struct error **err);
+    int (*domain_shutdown)(void *ctx, const struct world_cunik *c, int64_t deadline_ns,
+                           struct error **err);
     int (*domain_destroy)(void *ctx, const struct world_cunik *c, struct error **err);
     int (*domain_undefine)(void *ctx, const struct world_cunik *c, struct error **err);
 

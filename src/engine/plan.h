@@ -3,8 +3,8 @@
  *     desired = cunik_assign(desired, actual, host facts)      names, addresses, ports filled in
  *     plan    = cunik_plan_make(actual, desired, options)       pure
  *
- * A plan is a flat array of steps in an order in which they could be carried out one by one; each step
- * also lists the steps that must have ended before it may begin, so that an executor may run
+ * A plan is a flat array of steps in an order in which they could be carried out one by one; each
+ * step also lists the steps that must have ended before it may begin, so that an executor may run
  * independent ones at once. Carrying out a plan and planning again gives an empty plan.
  */
 #pragma once
@@ -14,12 +14,13 @@
 enum plan_verb {
     PLAN_CREATE,   /* network: bridge and names; cunik: links, domain, start when wanted running */
     PLAN_UPDATE,   /* in place, the guest runs on: labels, policy, published ports, missing links */
-    PLAN_RECREATE, /* cunik: stop, remove, create, start; network: likewise, with its cuniks around it */
+    PLAN_RECREATE, /* cunik: stop, remove, create, start; network: likewise, with its cuniks around
+                      it */
     PLAN_START,
-    PLAN_STOP,     /* ask, wait for the grace period, destroy */
-    PLAN_KILL,     /* destroy at once */
-    PLAN_RESTART,  /* stop and start */
-    PLAN_REMOVE,   /* stop when running, undefine, remove links, names and console */
+    PLAN_STOP,    /* ask, wait for the grace period, destroy */
+    PLAN_KILL,    /* destroy at once */
+    PLAN_RESTART, /* stop and start */
+    PLAN_REMOVE,  /* stop when running, undefine, remove links, names and console */
     PLAN_VERB_MAX_,
 };
 
@@ -27,9 +28,9 @@ enum plan_kind { PLAN_NETWORK, PLAN_CUNIK, PLAN_KIND_MAX_ };
 
 /* A step may begin only when that earlier step has ended and its cunik is so far. */
 struct plan_edge {
-    size_t step; /* index of an earlier step */
+    size_t step;                     /* index of an earlier step */
     enum depend_condition condition; /* DEPEND_STARTED is all a network needs */
-    bool required; /* false: go on when it cannot be reached */
+    bool required;                   /* false: go on when it cannot be reached */
 };
 
 /* A dependency on a cunik that has no step because it is as it should be. */
@@ -42,8 +43,8 @@ struct plan_wait {
 struct plan_step {
     enum plan_verb verb;
     enum plan_kind kind;
-    char *name;    /* of the network or cunik */
-    char *service; /* "" for a network */
+    char *name;          /* of the network or cunik */
+    char *service;       /* "" for a network */
     struct strv reasons; /* never empty */
     struct plan_edge *after;
     size_t n_after;
@@ -54,33 +55,33 @@ struct plan_step {
 struct plan {
     struct plan_step *steps;
     size_t n;
-    size_t unchanged; /* networks and cuniks that need nothing */
+    size_t unchanged;     /* networks and cuniks that need nothing */
     struct strv warnings; /* orphans left alone, … */
 };
 
 enum plan_recreate { RECREATE_CHANGED, RECREATE_ALWAYS, RECREATE_NEVER };
 
 struct plan_options {
-    const char *stack;            /* the stack planned for; others in `actual` are not touched */
+    const char *stack; /* the stack planned for; others in `actual` are not touched */
     enum plan_recreate recreate;
-    bool remove_orphans;          /* cuniks of the stack that the desired world does not know */
-    struct strv services;         /* only these services (and, with_dependencies, what they depend on);
-                                     empty = all */
+    bool remove_orphans;  /* cuniks of the stack that the desired world does not know */
+    struct strv services; /* only these services (and, with_dependencies, what they depend on);
+                             empty = all */
     bool no_dependencies;
-    bool restart;                 /* restart what runs (of `services`) */
-    bool kill;                    /* what has to stop is destroyed at once */
+    bool restart; /* restart what runs (of `services`) */
+    bool kill;    /* what has to stop is destroyed at once */
 };
 
-/* ERROR_INVALID for a desired world that contradicts itself (an unknown network, a dependency cycle,
- * printed whole: "dependency cycle detected: a -> b -> a"). */
+/* ERROR_INVALID for a desired world that contradicts itself (an unknown network, a dependency
+ * cycle, printed whole: "dependency cycle detected: a -> b -> a"). */
 int cunik_plan_make(const struct world *actual, const struct world *desired,
                     const struct plan_options *options, struct plan *ret, struct error **err);
 
 void cunik_plan_done(struct plan *p);
 #define _cleanup_plan_ _cleanup_(cunik_plan_done)
 
-/* One line for each step, `~ recreate web-1: environment.PORT "80" → "8080"`, and a last one with the
- * counts; "Nothing to do.\n" for an empty one. */
+/* One line for each step, `~ recreate web-1: environment.PORT "80" → "8080"`, and a last one with
+ * the counts; "Nothing to do.\n" for an empty one. */
 char *cunik_plan_text(const struct plan *p);
 json_t *cunik_plan_to_json(const struct plan *p);
 int cunik_plan_from_json(const json_t *json, struct plan *ret, struct error **err);

@@ -1,12 +1,13 @@
 /* The world: networks and cuniks, wanted or found.
  *
  * One noun carries everything. The stack language is lowered to a desired world (of one stack), the
- * host is observed as an actual world (of one or all stacks), the planner compares two worlds, and a
- * world is what travels over the engine's socket as JSON. A cunik is one running copy of one service.
+ * host is observed as an actual world (of one or all stacks), the planner compares two worlds, and
+ * a world is what travels over the engine's socket as JSON. A cunik is one running copy of one
+ * service.
  *
  * A world is plain data: no function here looks at the host, a clock or the environment.
- * Lists that have a natural key (cuniks, networks) are kept in the order of the stack file in a desired
- * world and sorted by name in an actual one; the planner finds by name, not by position.
+ * Lists that have a natural key (cuniks, networks) are kept in the order of the stack file in a
+ * desired world and sorted by name in an actual one; the planner finds by name, not by position.
  */
 #pragma once
 
@@ -21,8 +22,8 @@
 /* What a cunik or a network is for the outside. In a desired world a cunik is CREATED, RUNNING or
  * EXITED ("not running"); in an actual world it is what was seen. */
 enum cunik_state {
-    CUNIK_ABSENT,     /* not there */
-    CUNIK_CREATED,    /* defined, never started */
+    CUNIK_ABSENT,  /* not there */
+    CUNIK_CREATED, /* defined, never started */
     CUNIK_RUNNING,
     CUNIK_PAUSED,
     CUNIK_RESTARTING, /* ended, and the engine is about to start it again */
@@ -56,13 +57,19 @@ enum depend_condition {
     DEPEND_MAX_,
 };
 
-enum restart_policy { RESTART_NO, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_UNLESS_STOPPED, RESTART_MAX_ };
+enum restart_policy {
+    RESTART_NO,
+    RESTART_ALWAYS,
+    RESTART_ON_FAILURE,
+    RESTART_UNLESS_STOPPED,
+    RESTART_MAX_
+};
 
-const char *cunik_state_name(enum cunik_state s);      /* "running" */
-const char *cunik_health_name(enum cunik_health h);    /* "healthy"; "none" */
-const char *cunik_end_name(enum cunik_end e);          /* "poweroff" */
+const char *cunik_state_name(enum cunik_state s);          /* "running" */
+const char *cunik_health_name(enum cunik_health h);        /* "healthy"; "none" */
+const char *cunik_end_name(enum cunik_end e);              /* "poweroff" */
 const char *cunik_condition_name(enum depend_condition c); /* "service_healthy" */
-const char *cunik_restart_name(enum restart_policy p); /* "on-failure" */
+const char *cunik_restart_name(enum restart_policy p);     /* "on-failure" */
 /* The other way; -EINVAL for an unknown name. */
 int cunik_state_parse(const char *name, enum cunik_state *ret);
 int cunik_health_parse(const char *name, enum cunik_health *ret);
@@ -83,10 +90,10 @@ struct world_pairs {
 
 /* One attachment of a cunik to a network. */
 struct world_interface {
-    char *network; /* world_network.name */
-    char *link;    /* the tap; "" until cunik_assign() names it */
-    char *mac;     /* "52:54:00:…", from the file or derived */
-    char *address; /* "10.1.2.3", without length; "" = to be assigned by cunik_assign() */
+    char *network;       /* world_network.name */
+    char *link;          /* the tap; "" until cunik_assign() names it */
+    char *mac;           /* "52:54:00:…", from the file or derived */
+    char *address;       /* "10.1.2.3", without length; "" = to be assigned by cunik_assign() */
     struct strv aliases; /* names besides service and cunik name, sorted */
 };
 
@@ -99,15 +106,15 @@ struct world_port {
 };
 
 struct world_disk {
-    char *path;     /* absolute, on the host */
-    char *mount;    /* where the guest mounts it; "" = not mounted by us */
+    char *path;  /* absolute, on the host */
+    char *mount; /* where the guest mounts it; "" = not mounted by us */
     bool readonly;
-    bool root;      /* the guest boots from it or has its root filesystem there */
+    bool root; /* the guest boots from it or has its root filesystem there */
 };
 
 struct world_health {
-    struct strv test;      /* ["TCP", "6379"], ["HTTP", URL], ["LOG", regex], ["CMD", …], ["CMD-SHELL", text];
-                              empty = no healthcheck */
+    struct strv test; /* ["TCP", "6379"], ["HTTP", URL], ["LOG", regex], ["CMD", …], ["CMD-SHELL",
+                         text]; empty = no healthcheck */
     int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
     int64_t retries;
 };
@@ -119,17 +126,18 @@ struct world_depend {
     bool required; /* false: a missing or failing one is only a warning */
 };
 
-/* How it is to be booted, as the stack file says; a backend turns it into a boot (backends/backend.h). */
+/* How it is to be booted, as the stack file says; a backend turns it into a boot
+ * (backends/backend.h). */
 struct world_boot {
     char *backend; /* "unikraft"; "" = found by probing the kernel */
     char *kernel;  /* absolute path on the host */
     char *initrd;  /* "" = none */
     struct world_disk *disks;
     size_t n_disks;
-    char *cmdline;  /* raw text for the kernel, "" = none */
-    char *machine;  /* "" = the backend's choice */
-    char *firmware; /* "" = the backend's choice */
-    char *accel;    /* "kvm", "tcg" or "" = what the host can */
+    char *cmdline;             /* raw text for the kernel, "" = none */
+    char *machine;             /* "" = the backend's choice */
+    char *firmware;            /* "" = the backend's choice */
+    char *accel;               /* "kvm", "tcg" or "" = what the host can */
     struct world_pairs params; /* a backend's own settings */
 };
 
@@ -138,54 +146,55 @@ struct world_status {
     enum cunik_state state; /* desired: what it should be */
     enum cunik_health health;
     enum cunik_end end;
-    int64_t exit_code;      /* 0 after a power-off, 137 after a kill, the guest's own where it can be known */
+    int64_t exit_code; /* 0 after a power-off, 137 after a kill, the guest's own where it can be
+                          known */
     int64_t created_ms, started_ms, ended_ms; /* CLOCK_REALTIME since the epoch; 0 = never */
-    int64_t pid;            /* of its QEMU, 0 when it does not run */
-    int64_t restarts;       /* by the restart policy since it was created */
-    char *reason;           /* a sentence: last probe's failure, why it ended; "" = nothing to say */
-    bool links_missing;     /* drift: a tap is gone or not on its bridge */
+    int64_t pid;                              /* of its QEMU, 0 when it does not run */
+    int64_t restarts;                         /* by the restart policy since it was created */
+    char *reason;       /* a sentence: last probe's failure, why it ended; "" = nothing to say */
+    bool links_missing; /* drift: a tap is gone or not on its bridge */
 };
 
 struct world_cunik {
-    char *name;    /* unique within the engine: STACK-SERVICE-N or container_name */
+    char *name; /* unique within the engine: STACK-SERVICE-N or container_name */
     char *stack;
     char *service;
     int64_t index; /* from 1 */
     char *uuid;    /* of the libvirt domain; derived from (stack, service, index) */
     char *image;   /* as named in the file, "" = none */
     char *hostname;
-    struct strv command;          /* arguments of the program: entrypoint and command */
+    struct strv command; /* arguments of the program: entrypoint and command */
     struct world_pairs environment;
     struct world_boot boot;
-    int64_t memory;               /* bytes; 0 = the backend's least */
-    double cpus;                  /* 0 = one */
+    int64_t memory; /* bytes; 0 = the backend's least */
+    double cpus;    /* 0 = one */
     struct world_interface *interfaces;
     size_t n_interfaces;
     struct world_port *ports;
     size_t n_ports;
     struct world_health health;
     enum restart_policy restart;
-    int64_t restart_max;          /* for on-failure; 0 = without end */
+    int64_t restart_max; /* for on-failure; 0 = without end */
     int64_t stop_grace_ns;
     struct world_depend *depends;
     size_t n_depends;
-    struct world_pairs labels;    /* the user's own */
+    struct world_pairs labels; /* the user's own */
     struct world_status status;
 };
 
 struct world_network {
-    char *name;    /* unique within the engine: STACK_KEY, or the name the file gives */
-    char *stack;   /* "" for an external one */
-    char *key;     /* in the stack file */
-    char *link;    /* the bridge; "" until cunik_assign() names it */
-    char *subnet;  /* "10.1.2.0/24"; "" = to be assigned */
-    char *gateway; /* the bridge's own address; "" = the first of the subnet */
+    char *name;     /* unique within the engine: STACK_KEY, or the name the file gives */
+    char *stack;    /* "" for an external one */
+    char *key;      /* in the stack file */
+    char *link;     /* the bridge; "" until cunik_assign() names it */
+    char *subnet;   /* "10.1.2.0/24"; "" = to be assigned */
+    char *gateway;  /* the bridge's own address; "" = the first of the subnet */
     char *ip_range; /* "" = the whole subnet */
-    bool internal; /* no way out */
-    bool external; /* made by someone else, never made or removed by us */
+    bool internal;  /* no way out */
+    bool external;  /* made by someone else, never made or removed by us */
     struct world_pairs labels;
     /* Seen, in an actual world only: */
-    bool up;          /* the bridge exists and is up with its address */
+    bool up;           /* the bridge exists and is up with its address */
     bool names_served; /* its dnsmasq runs */
 };
 
@@ -222,13 +231,14 @@ int cunik_world_from_json(const json_t *json, struct world *ret, struct error **
 json_t *cunik_world_cunik_to_json(const struct world_cunik *c);
 int cunik_world_cunik_from_json(const json_t *json, struct world_cunik *ret, struct error **err);
 json_t *cunik_world_network_to_json(const struct world_network *n);
-int cunik_world_network_from_json(const json_t *json, struct world_network *ret, struct error **err);
+int cunik_world_network_from_json(const json_t *json, struct world_network *ret,
+                                  struct error **err);
 
 /* What differs between two cuniks or networks, less status: one line each, such as
- * `environment.PORT "80" → "8080"`, `command added "x"`. Empty when nothing does. Differences that do not
- * need a new guest (restart policy, dependencies, stop_grace_period, labels, healthcheck, published
- * ports, aliases) go to ret_update, those that do to ret_recreate. The desired side's values that are
- * still to be assigned ("", 0) never differ. */
+ * `environment.PORT "80" → "8080"`, `command added "x"`. Empty when nothing does. Differences that
+ * do not need a new guest (restart policy, dependencies, stop_grace_period, labels, healthcheck,
+ * published ports, aliases) go to ret_update, those that do to ret_recreate. The desired side's
+ * values that are still to be assigned ("", 0) never differ. */
 void cunik_world_cunik_diff(const struct world_cunik *actual, const struct world_cunik *desired,
                             struct strv *ret_recreate, struct strv *ret_update);
 void cunik_world_network_diff(const struct world_network *actual,

@@ -1,0 +1,56 @@
+/* The client's side of the engine's API: HTTP and JSON over its UNIX socket, through libcurl.
+ * Starts the engine when its socket does not answer. */
+#pragma once
+
+#include "engine/event.h"
+#include "engine/plan.h"
+#include "engine/request.h"
+
+struct client;
+
+struct client_settings {
+    const char *connect; /* libvirt URI for the engine, "" = its default; a running engine with
+                            another one is ERROR_CONFLICT */
+    const char *accel;   /* for an engine that has to be started; "" = its choice */
+    int cancel_fd;       /* becomes readable when the user wants to stop: calls end with
+                            ERROR_CANCELLED; -1 = none */
+};
+
+/* Where things are, from CUNIK_ROOT or the defaults /var/lib/cunik and /run/cunik. The caller
+ * frees. */
+char *cunik_paths_state(void);  /* …/ of what has to survive */
+char *cunik_paths_socket(void); /* the engine's socket */
+
+int cunik_client_create(const struct client_settings *settings, struct client **ret,
+                        struct error **err);
+void cunik_client_destroy(struct client *c);
+DEFINE_CLEANUP(struct client *, cunik_client_destroy)
+
+/* The engine's version object: version, api, libvirt, connect, accel, accel_reason, pid, netns. */
+int cunik_client_version(struct client *c, json_t **ret, struct error **err);
+/* stack "" = all. */
+int cunik_client_world(struct client *c, const char *stack, struct world *ret, struct error **err);
+int cunik_client_plan(struct client *c, const struct request *r, struct plan *ret,
+                      struct error **err);
+/* Events go to the sink as they come. Returns the request's own result. */
+int cunik_client_apply(struct client *c, const struct request *r, const struct event_sink *sink,
+                       struct error **err);
+
+struct log_query {
+    const char *stack;
+    struct strv services; /* names of services or of cuniks; empty = all */
+    bool follow;          /* go on until all of them are gone or the user cancels */
+    int64_t tail;         /* last lines of each, -1 = all */
+};
+
+struct log_line {
+    const char *cunik, *service;
+    const char *text; /* without newline */
+    int64_t time_ms;  /* 0 = not known */
+};
+
+typedef void cunik_log_put(void *ctx, const struct log_line *line);
+int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put *put, void *ctx,
+                      struct error **err);
+/* Every event until cancelled. */
+int cunik_client_events(struct client *c, const struct event_sink *sink, struct error **err);

@@ -1,0 +1,41 @@
+/* The engine: observes, plans, applies and supervises, for any number of stacks.
+ *
+ * One per process. It knows no HTTP, no YAML and no libvirt: the host comes in as a table of
+ * operations, health probes as a prober (health.h). All functions may be called from any thread;
+ * two requests for one stack are carried out one after the other, different stacks at once.
+ */
+#pragma once
+
+#include "engine/event.h"
+#include "engine/host.h"
+#include "engine/plan.h"
+#include "engine/request.h"
+
+struct engine;
+
+/* Takes over what it finds on the host: guests that run are supervised again. */
+int cunik_engine_create(const struct host *host, struct engine **ret, struct error **err);
+/* Ends supervision; guests run on. */
+void cunik_engine_destroy(struct engine *e);
+
+/* The actual world, of one stack or (stack NULL or "") of all, with health and restart counts. */
+int cunik_engine_world(struct engine *e, const char *stack, struct world *ret, struct error **err);
+
+int cunik_engine_plan(struct engine *e, const struct request *r, struct plan *ret,
+                      struct error **err);
+
+/* Carries a request out; events of its steps go to the sink (and to subscribers). Returns when all
+ * is done, failed, or *cancel became true (ERROR_CANCELLED; steps under way are finished first). */
+int cunik_engine_apply(struct engine *e, const struct request *r, const struct event_sink *sink,
+                       const _Atomic bool *cancel, struct error **err);
+
+/* Every event of every stack, until unsubscribed. */
+size_t cunik_engine_subscribe(struct engine *e, const struct event_sink *sink);
+void cunik_engine_unsubscribe(struct engine *e, size_t id);
+
+/* Told by the host's side: a domain's state changed, by whomever. Only wakes the supervisor; what
+ * it does follows from observing. `name` NULL: look at everything. */
+void cunik_engine_wake(struct engine *e, const char *name);
+
+/* Whether anything is there to look after (for leaving when idle). */
+bool cunik_engine_idle(struct engine *e);

@@ -1,0 +1,66 @@
+/* The hypervisor: libvirt, and nothing but domains. Networks, worlds and labels' meaning are
+ * others'.
+ *
+ * The default connection is the embedded QEMU driver, qemu:///embed?root=ROOT/libvirt (see
+ * libvirt's "Embedding the QEMU driver"): no libvirtd, no set-up. Any other URI is taken as it is.
+ * All functions are safe to call from several threads at once.
+ */
+#pragma once
+
+#include "engine/world.h"
+
+struct hypervisor;
+
+struct hypervisor_settings {
+    const char *uri;   /* "" = embedded */
+    const char *root;  /* the engine's folder; short, for UNIX socket paths end at 108 bytes */
+    const char *accel; /* "kvm", "tcg", or "" = KVM when it has been seen to run a whole guest */
+};
+
+/* A domain as found: its label is the text of our metadata element. */
+struct hypervisor_domain {
+    char *name;
+    char *uuid;
+    char *label; /* JSON, as given to define */
+    enum cunik_state state;
+    enum cunik_end end;
+    int64_t pid; /* 0 = does not run */
+};
+
+struct hypervisor_domains {
+    struct hypervisor_domain *items;
+    size_t n;
+};
+
+/* Called from a thread of the hypervisor's when a domain of ours changed its state. */
+typedef void cunik_hypervisor_changed(void *ctx, const char *name);
+
+/* Must be called before any other thread exists (it forks, blocks SIGCHLD and, where KVM does not
+ * run whole guests, makes a mount namespace). */
+int cunik_hypervisor_open(const struct hypervisor_settings *settings,
+                          cunik_hypervisor_changed *changed, void *ctx, struct hypervisor **ret,
+                          struct error **err);
+void cunik_hypervisor_close(struct hypervisor *h);
+
+/* "kvm" or "tcg"; *ret_reason, when not NULL, is one sentence on why (borrowed). */
+const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_reason);
+
+/* All domains with our metadata, sorted by name. */
+int cunik_hypervisor_list(struct hypervisor *h, struct hypervisor_domains *ret, struct error **err);
+void cunik_hypervisor_domains_done(struct hypervisor_domains *d);
+
+int cunik_hypervisor_define(struct hypervisor *h, const char *xml, struct error **err);
+int cunik_hypervisor_start(struct hypervisor *h, const char *name, struct error **err);
+/* Replaces the label of a defined or running domain. */
+int cunik_hypervisor_relabel(struct hypervisor *h, const char *name, const char *label,
+                             struct error **err);
+/* Sends the ACPI power button and waits for the end until the deadline (CLOCK_MONOTONIC, ns);
+ * -ETIME. */
+int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t deadline_ns,
+                              struct error **err);
+/* These succeed when the domain does not run, or is not there. */
+int cunik_hypervisor_destroy(struct hypervisor *h, const char *name, struct error **err);
+int cunik_hypervisor_undefine(struct hypervisor *h, const char *name, struct error **err);
+/* The exit status of the QEMU that ran a domain last, as waitid(2) gives it (isa-debug-exit); -1
+ * when this process has not seen it end. */
+int cunik_hypervisor_exit_status(struct hypervisor *h, const char *name);

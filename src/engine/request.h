@@ -1,0 +1,38 @@
+/* A request to the engine: what a command wants done with one stack. JSON both ways; it is the body
+ * of POST /v1/plan and POST /v1/apply. Reading checks everything (untrusted input). */
+#pragma once
+
+#include "engine/plan.h"
+#include "engine/world.h"
+
+enum request_action {
+    ACTION_UP,    /* make the stack what `desired` says */
+    ACTION_DOWN,  /* remove everything of the stack; with `services`, only their cuniks */
+    ACTION_START, /* what is there and stopped */
+    ACTION_STOP,
+    ACTION_RESTART,
+    ACTION_KILL,
+    ACTION_MAX_,
+};
+
+struct request {
+    enum request_action action;
+    char *stack;
+    struct world desired; /* for ACTION_UP; others work on what is there */
+    struct strv services; /* empty = all */
+    enum plan_recreate recreate;
+    bool remove_orphans;
+    bool no_dependencies;
+    bool no_start;           /* create only */
+    bool wait;               /* until all are running or healthy, or have completed with 0 */
+    int64_t wait_timeout_ns; /* over all; 0 = without end */
+    int64_t stop_grace_ns;   /* replaces each service's own; -1 = theirs */
+    int64_t parallel;        /* steps at once; 0 = the engine's choice */
+};
+
+void cunik_request_init(struct request *r); /* strings "", stop_grace_ns -1 */
+void cunik_request_done(struct request *r);
+#define _cleanup_request_ _cleanup_(cunik_request_done)
+const char *cunik_request_action_name(enum request_action a);
+json_t *cunik_request_to_json(const struct request *r);
+int cunik_request_from_json(const json_t *json, struct request *ret, struct error **err);
