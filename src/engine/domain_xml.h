@@ -1,0 +1,34 @@
+/* The libvirt domain of a cunik, as XML. Pure: a golden file is the whole test.
+ *
+ * The domain has what a unikernel can use and nothing else: no USB, no balloon, no sound, no
+ * display, no firmware on its NICs. Its taps exist already and are on their bridges; its serial
+ * console is a pty that anyone may attach to, and every byte of it goes to a file as well. Whatever
+ * the guest does to end itself ends its QEMU: restarting is the engine's own work.
+ *
+ * Our label travels in <metadata>: an element of the namespace DOMAIN_NAMESPACE whose text is the
+ * label, JSON. A domain without it is not ours.
+ */
+#pragma once
+
+#include "backends/backend.h"
+#include "engine/world.h"
+
+#define DOMAIN_NAMESPACE "urn:cunik:1"
+#define DOMAIN_PREFIX "cunik"
+
+/* What neither the cunik nor its boot knows. Borrowed strings. */
+struct domain_settings {
+    const char *accel;    /* "kvm" or "tcg" */
+    const char *emulator; /* absolute path; "" = libvirt finds it */
+    const char *console;  /* absolute path of the file that gets every byte of the console */
+    const char *label;    /* JSON text; kept as it is */
+};
+
+/* The caller frees it. Interfaces are c's (their `link` and `mac` must be set), in its order; disks
+ * are c->boot.disks; everything else about the machine is b's. */
+char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
+                       const struct domain_settings *s);
+
+/* The element that the metadata of a domain with this label holds, for virDomainSetMetadata(); the
+ * caller frees it. */
+char *cunik_domain_metadata(const char *label);
