@@ -1,0 +1,172 @@
+/* The typed stack: what a stack file means for us, ready for lowering to a world.
+ *
+ * It is made from the canonical tree (load.h), after interpolation, merging, validation, profiles
+ * and defaults, and is plain data: it owns all its strings, also the file names its places point
+ * to, and outlives the tree. Strings are never NULL, "" says that the file said nothing. Paths are
+ * absolute. Services and networks stand in the order of the files.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strv.h"
+#include "compose/diagnostics.h"
+#include "compose/tree.h"
+#include "engine/world.h" /* enum depend_condition, enum restart_policy */
+
+struct stack_pair {
+    char *key;
+    char *value;
+    struct place place;
+};
+
+/* In the order of the file. */
+struct stack_pairs {
+    struct stack_pair *items;
+    size_t n;
+};
+
+struct stack_depend {
+    char *service; /* an enabled one, unless !required */
+    enum depend_condition condition;
+    bool restart;  /* restart this service when the other is recreated */
+    bool required; /* false: do without when the other is disabled or fails */
+    struct place place;
+};
+
+struct stack_health {
+    /* ["TCP", "6379"], ["HTTP", URL], ["LOG", REGEX], ["CMD", …], ["CMD-SHELL", TEXT]; empty = no
+     * healthcheck, or `disable: true`, or ["NONE"]. Not checked here: cunik_health_check_test(). */
+    struct strv test;
+    int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns; /* defaults filled in */
+    int64_t retries;
+    struct place place; /* of the test */
+};
+
+/* A service's place on one network. Order: priority (highest first), then that of the file. */
+struct stack_attachment {
+    char *network;      /* key in stack.networks */
+    char *ipv4_address; /* valid and within the subnet, or "" */
+    char *mac_address;  /* "02:42:ac:11:00:02", lower case, or "" */
+    struct strv aliases;
+    int64_t priority;
+    struct place place;
+};
+
+struct stack_port {
+    char *host_ip;                  /* a valid address or "" (every address) */
+    uint16_t host_first, host_last; /* published port or range; both 0 = any free one */
+    uint16_t target;                /* in the guest */
+    char *protocol;                 /* "tcp" or "udp" */
+    struct place place;
+};
+
+struct stack_disk {
+    char *path;
+    char *mount; /* where the guest mounts it, absolute; "" = not mounted by us */
+    bool readonly;
+    bool root;
+    struct place place; /* of the path */
+};
+
+/* services.*.unikernel */
+struct stack_unikernel {
+    char *backend; /* any name; the table of backends judges it. "" = by probing the kernel */
+    char *kernel;  /* never "" */
+    char *initrd;
+    struct stack_disk *disks;
+    size_t n_disks;
+    char *cmdline;
+    char *machine;
+    char *firmware;
+    char *accel; /* "kvm", "tcg" or "" */
+    struct stack_pairs params;
+    struct place place, backend_place, kernel_place, initrd_place, cmdline_place, machine_place,
+        firmware_place;
+};
+
+struct stack_service {
+    char *name;
+    struct strv profiles;
+    char *image;
+    struct strv entrypoint, command; /* words */
+    struct stack_pairs environment;  /* env_file first, environment over it; each key once */
+    char *hostname;
+    char *container_name;
+    struct stack_pairs labels;
+    struct stack_depend *depends;
+    size_t n_depends;
+    struct stack_health health;
+    enum restart_policy restart;
+    int64_t restart_max; /* for on-failure; 0 = without end */
+    int64_t scale;       /* copies, from 0 */
+    double cpus;         /* 0 = not given */
+    int64_t memory;      /* bytes; 0 = not given */
+    struct stack_attachment *networks;
+    size_t n_networks; /* 0 with network_mode: none */
+    struct stack_port *ports;
+    size_t n_ports;
+    int64_t stop_grace_ns; /* 10 s when not given */
+    struct stack_unikernel unikernel;
+    struct place place, command_place, entrypoint_place, hostname_place, container_name_place,
+        memory_place, cpus_place;
+};
+
+/* A service that no active profile enables. */
+struct stack_disabled {
+    char *name;
+    struct strv profiles;
+    struct place place;
+};
+
+/* A network that an enabled service is attached to. */
+struct stack_network {
+    char *key;
+    char *name;   /* STACK_KEY unless the file names it */
+    char *driver; /* "bridge" */
+    char *subnet; /* "10.1.2.0/24", the network address itself; "" = to be assigned */
+    char *gateway;
+    char *ip_range;
+    bool internal, external;
+    struct stack_pairs labels;
+    struct place place, subnet_place;
+};
+
+struct stack {
+    char *name;
+    char *working_dir; /* where relative paths of the first file start */
+    struct stack_service *services;
+    size_t n_services;
+    struct stack_disabled *disabled;
+    size_t n_disabled;
+    struct stack_network *networks;
+    size_t n_networks;
+    struct strv files; /* what places point to */
+};
+
+/* Makes the stack from a canonical tree (see load.h), whose `services` still hold the disabled
+ * ones. Mistakes between fields (unknown and disabled dependencies, cycles, undefined networks,
+ * addresses, names and ports given twice, kernels missing) go to d, all of them; the stack is then
+ * as complete as it can be, and must not be used. `enabled` holds the names of the enabled
+ * services; NULL = all. */
+void cunik_stack_from_tree(const struct node *root, const char *name, const char *working_dir,
+                           const struct strv *enabled, struct stack *ret, struct diagnostics *d);
+
+/* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
+struct stack_service *cunik_stack_service(const struct stack *s, const char *name);
+struct stack_network *cunik_stack_network(const struct stack *s, const char *key);
+const struct stack_disabled *cunik_stack_disabled(const struct stack *s, const char *name);
+
+/* --scale SERVICE=N: ERROR_INVALID for an unknown service and for what a container_name or a
+ * single published port forbids. */
+int cunik_stack_set_scale(struct stack *s, const char *service, int64_t scale, struct error **err);
+
+/* Empty ones, every string "" and every number at its default: for the maker and for tests. */
+struct stack_service *cunik_stack_add_service(struct stack *s, const char *name);
+struct stack_network *cunik_stack_add_network(struct stack *s, const char *key);
+
+void cunik_stack_done(struct stack *s);
+#define _cleanup_stack_ _cleanup_(cunik_stack_done)
