@@ -1,3 +1,5 @@
-network_SOURCES =
+network_SOURCES = \
+	src/network/address.c \
+	src/network/names.c
 
 network_TESTS =
