@@ -46,8 +46,8 @@ PROGRAMS := cunik-compose cunik cunikd
 
 include $(foreach room,$(ROOMS),src/$(room)/sources.mk)
 include tests/tests.mk
-include tests/guest/guest.mk
-include guests/linux/guests.mk
+-include tests/guest/guest.mk
+-include guests/linux/guests.mk
 
 SOURCES := $(foreach room,$(ROOMS),$($(room)_SOURCES))
 UNIT_TESTS := $(foreach room,$(ROOMS),$($(room)_TESTS))

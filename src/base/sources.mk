@@ -11,4 +11,7 @@ base_SOURCES = \
 	src/base/text.c \
 	src/base/verbs.c
 
-base_TESTS =
+base_TESTS = \
+	tests/unit/test_base.c \
+	tests/unit/test_text.c \
+	tests/unit/test_verbs.c

@@ -1,7 +1,8 @@
 /* What the unit tests share: golden files and folders of cases.
  *
- * Include this in place of cmocka.h. Golden files live under tests/golden (found through the working
- * directory: tests run at the root of the project); REGEN=1 in the environment rewrites them.
+ * Include this in place of cmocka.h. Golden files live under tests/golden (found through the
+ * working directory: tests run at the root of the project); REGEN=1 in the environment rewrites
+ * them.
  */
 #pragma once
 
@@ -31,8 +32,8 @@ void test_ok_(const char *file, int line, int r, const struct error *err);
 /* A folder of this test's own under the temporary folder, removed with cunik_file_remove_tree. */
 char *test_temporary_folder(void);
 
-/* A small deterministic random number generator (SplitMix64) for property tests. The seed comes from
- * SEED in the environment or is new; it is printed, so that a failure can be run again. */
+/* A small deterministic random number generator (SplitMix64) for property tests. The seed comes
+ * from SEED in the environment or is new; it is printed, so that a failure can be run again. */
 uint64_t test_seed(void);
 uint64_t test_random(uint64_t *state);
 uint64_t test_random_below(uint64_t *state, uint64_t limit);

@@ -1,0 +1,109 @@
+#include "tests/support/test.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+static void durations(void **state _unused_)
+{
+    static const struct {
+        const char *text;
+        int64_t ns;
+        const char *canonical;
+    } good[] = {
+        {"0", 0, "0s"},
+        {"1m30s", 90000000000, "1m30s"},
+        {"1.5h", 5400000000000, "1h30m0s"},
+        {"300ms", 300000000, "300ms"},
+        {"2us", 2000, "2\u00b5s"},
+        {"2\u00b5s", 2000, "2\u00b5s"},
+        {"17ns", 17, "17ns"},
+        {"-1.5s", -1500000000, "-1.5s"},
+        {"1d", 86400000000000, "24h0m0s"},
+        {".5s", 500000000, "500ms"},
+    };
+    static const char *const bad[] = {"",  "1",     "s",   "1x",  "1m3",
+                                      "-", "1..5s", " 1s", "1s ", "1e3s"};
+    int64_t ns;
+
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_int_equal(cunik_text_to_duration(good[i].text, &ns), 0);
+        assert_int_equal(ns, good[i].ns);
+        _cleanup_free_ char *back = cunik_text_from_duration(ns);
+        assert_string_equal(back, good[i].canonical);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_true(cunik_text_to_duration(bad[i], &ns) < 0);
+    assert_int_equal(cunik_text_to_duration("999999999h", &ns), -ERANGE);
+}
+
+static void bytes(void **state _unused_)
+{
+    static const struct {
+        const char *text;
+        int64_t value;
+    } good[] = {
+        {"32", 32},         {"32b", 32},         {"1k", 1024},         {"64M", 64 << 20},
+        {"64mb", 64 << 20}, {"64MiB", 64 << 20}, {"1.5G", 1610612736}, {"10 kib", 10240},
+    };
+    static const char *const bad[] = {"", "M", "-1", "1ki", "1x", "1 0", "1mbb", "0x10", "1e3"};
+    int64_t value;
+
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_int_equal(cunik_text_to_bytes(good[i].text, &value), 0);
+        assert_int_equal(value, good[i].value);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_true(cunik_text_to_bytes(bad[i], &value) < 0);
+    assert_int_equal(cunik_text_to_bytes("99999999999E", &value), -ERANGE);
+}
+
+static void numbers(void **state _unused_)
+{
+    uint64_t u;
+    int64_t i;
+    double d;
+
+    assert_int_equal(cunik_text_to_uint("65535", 1, 65535, &u), 0);
+    assert_int_equal(u, 65535);
+    assert_int_equal(cunik_text_to_uint("65536", 1, 65535, &u), -ERANGE);
+    assert_int_equal(cunik_text_to_uint("0", 1, 65535, &u), -ERANGE);
+    assert_int_equal(cunik_text_to_uint("-1", 0, 10, &u), -EINVAL);
+    assert_int_equal(cunik_text_to_uint("1 ", 0, 10, &u), -EINVAL);
+    assert_int_equal(cunik_text_to_uint("99999999999999999999", 0, UINT64_MAX, &u), -ERANGE);
+    assert_int_equal(cunik_text_to_int("-5", -10, 10, &i), 0);
+    assert_int_equal(i, -5);
+    assert_int_equal(cunik_text_to_int("--5", -10, 10, &i), -EINVAL);
+    assert_int_equal(cunik_text_to_double("0.25", &d), 0);
+    assert_true(d == 0.25);
+    assert_int_equal(cunik_text_to_double("inf", &d), -EINVAL);
+    assert_int_equal(cunik_text_to_double("1x", &d), -EINVAL);
+}
+
+static void nearest(void **state _unused_)
+{
+    static const char *const names[] = {"image", "ports", "environment", "cpus", "cpuset"};
+
+    assert_string_equal(cunik_text_nearest("imgae", names, ARRAY_SIZE(names)), "image");
+    assert_string_equal(cunik_text_nearest("enviroment", names, ARRAY_SIZE(names)), "environment");
+    assert_string_equal(cunik_text_nearest("port", names, ARRAY_SIZE(names)), "ports");
+    assert_null(cunik_text_nearest("volumes", names, ARRAY_SIZE(names)));
+    assert_int_equal(cunik_text_distance("abc", "acb", 9), 1);
+    assert_int_equal(cunik_text_distance("", "abc", 9), 3);
+    assert_int_equal(cunik_text_distance("kitten", "sitting", 9), 3);
+    assert_int_equal(cunik_text_distance("kitten", "sitting", 2), 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(durations),
+        cmocka_unit_test(bytes),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(nearest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,122 @@
+#include "tests/support/test.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/verbs.h"
+
+static int nothing(void *context _unused_, const struct arguments *a _unused_, int *status _unused_,
+                   struct error **err _unused_)
+{
+    return 0;
+}
+
+static const struct option_row globals[] = {
+    {"file", 'f', "FILE", "Stack file", NULL, true},
+    {"progress", 0, "TYPE", "How progress is shown", "auto|plain", false},
+};
+
+static const struct option_row log_options[] = {
+    {"follow", 'f', NULL, "Go on", NULL, false},
+    {"quiet", 'q', NULL, "Names only", NULL, false},
+    {"tail", 'n', "LINES", "Last lines", NULL, false},
+};
+
+static const struct verb_row verbs[] = {
+    {"logs", "[SERVICE...]", "Show output", log_options, ARRAY_SIZE(log_options), 0, 9, nothing},
+    {"port", "SERVICE PORT", "Show a port", NULL, 0, 2, 2, nothing},
+};
+
+static const struct program program = {"prog", "Test program",   globals, ARRAY_SIZE(globals),
+                                       verbs,  ARRAY_SIZE(verbs)};
+
+static int parse(const char *line, struct arguments **ret, char **ret_help, struct error **err)
+{
+    _cleanup_strv_ struct strv v = {0};
+
+    cunik_strv_split(&v, line, " ");
+    _cleanup_free_ char **argv = cunik_strv_argv(&v);
+    return cunik_verbs_parse(&program, (int)v.n, argv, ret, ret_help, err);
+}
+
+static void one_letter_two_meanings(void **state _unused_)
+{
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_(cunik_arguments_destroyp) struct arguments *a = NULL;
+    _cleanup_free_ char *help = NULL;
+
+    test_ok(parse("prog -f a -fb --file=c logs -qf --tail 5 web -- -x", &a, &help, &err), err);
+    assert_null(help);
+    assert_int_equal(cunik_arguments_values(a, "file")->n, 3);
+    assert_string_equal(cunik_arguments_value(a, "file"), "c");
+    assert_true(cunik_arguments_flag(a, "follow"));
+    assert_true(cunik_arguments_flag(a, "quiet"));
+    assert_string_equal(cunik_arguments_value(a, "tail"), "5");
+    assert_int_equal(cunik_arguments_positional(a)->n, 2);
+    assert_string_equal(cunik_arguments_positional(a)->items[1], "-x");
+    assert_false(cunik_arguments_given(a, "progress"));
+}
+
+static void mistakes(void **state _unused_)
+{
+    static const struct {
+        const char *line, *message;
+    } cases[] = {
+        {"prog lgos", "unknown command 'lgos'; did you mean 'logs'?"},
+        {"prog logs --folow", "unknown option '--folow'; did you mean '--follow'?"},
+        {"prog logs -z", "unknown option '-z'"},
+        {"prog logs --tail", "option '--tail' needs a value (LINES)"},
+        {"prog --progress=fancy logs", "option '--progress' takes auto|plain, not 'fancy'"},
+        {"prog logs --follow=maybe", "option '--follow' takes true or false, not 'maybe'"},
+        {"prog port web", "'prog port' needs SERVICE PORT"},
+        {"prog port a b c", "unexpected argument 'c'"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_error_ struct error *err = NULL;
+        struct arguments *a = NULL;
+        char *help = NULL;
+        assert_int_equal(parse(cases[i].line, &a, &help, &err), -EINVAL);
+        assert_string_equal(err->message, cases[i].message);
+        assert_int_equal(err->code, ERROR_INVALID);
+    }
+}
+
+static void help(void **state _unused_)
+{
+    static const char *const lines[] = {"prog", "prog --help", "prog help", "prog -h"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        _cleanup_error_ struct error *err = NULL;
+        _cleanup_(cunik_arguments_destroyp) struct arguments *a = NULL;
+        _cleanup_free_ char *text = NULL;
+        test_ok(parse(lines[i], &a, &text, &err), err);
+        assert_non_null(strstr(text, "logs       Show output"));
+    }
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_(cunik_arguments_destroyp) struct arguments *a = NULL;
+    _cleanup_free_ char *text = NULL;
+    test_ok(parse("prog port --help", &a, &text, &err), err);
+    assert_non_null(strstr(text, "Usage: prog [OPTIONS] port [OPTIONS] SERVICE PORT"));
+}
+
+static void manual(void **state _unused_)
+{
+    _cleanup_free_ char *text = cunik_verbs_manual(&program);
+
+    assert_non_null(strstr(text, "*-f*, *--file* _FILE_\n\tStack file"));
+    assert_non_null(strstr(text, "## port SERVICE PORT"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_letter_two_meanings),
+        cmocka_unit_test(mistakes),
+        cmocka_unit_test(help),
+        cmocka_unit_test(manual),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
