@@ -37,8 +37,9 @@ struct node {
     bool boolean;           /* NODE_BOOL */
     int64_t integer;        /* NODE_INT */
     double number;          /* NODE_FLOAT, and NODE_INT as well */
-    struct node **items;    /* list or map members, in order */
+    struct node **items;    /* list or map members, in order; change them by the functions below */
     size_t n;
+    struct node_index *index; /* private: the hashed look-up of a large mapping */
 };
 
 struct tree; /* an arena of nodes and texts */
@@ -60,6 +61,8 @@ struct node *cunik_node_bool(struct tree *t, const struct place *place, bool val
 struct node *cunik_node_null(struct tree *t, const struct place *place);
 /* A scalar typed by its plain text, as YAML's core schema resolves it. */
 struct node *cunik_node_scalar(struct tree *t, const struct place *place, const char *text);
+/* Types a scalar by a plain text, which must live as long as the node. */
+void cunik_node_resolve(struct node *n, const char *text);
 struct node *cunik_node_copy(struct tree *t, const struct node *n);
 
 /* Mapping members: look-up is by hash for large mappings. set replaces or appends; the key's place
@@ -70,4 +73,9 @@ bool cunik_node_remove(struct node *map, const char *key);
 void cunik_node_append(struct tree *t, struct node *list, struct node *value);
 
 bool cunik_node_equal(const struct node *a, const struct node *b); /* order of keys is irrelevant */
+
+/* What a scalar reads as where a string is wanted, as Docker Compose converts it: numbers in
+ * decimal and in their shortest form ("0x10" is "16", "1.0" is "1"), true, false, "" for null. NULL
+ * for list and map. */
+const char *cunik_node_as_text(struct tree *t, const struct node *n);
 const char *cunik_node_kind_name(enum node_kind kind); /* "mapping", "list", "string", … */
