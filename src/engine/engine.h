@@ -29,6 +29,9 @@ int cunik_engine_plan(struct engine *e, const struct request *r, struct plan *re
 int cunik_engine_apply(struct engine *e, const struct request *r, const struct event_sink *sink,
                        const _Atomic bool *cancel, struct error **err);
 
+/* Lets requests that wait look at their *cancel at once; call it after setting one. */
+void cunik_engine_interrupt(struct engine *e);
+
 /* Every event of every stack, until unsubscribed. */
 size_t cunik_engine_subscribe(struct engine *e, const struct event_sink *sink);
 void cunik_engine_unsubscribe(struct engine *e, size_t id);

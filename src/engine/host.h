@@ -54,6 +54,10 @@ struct host_ops {
                            struct error **err);
     int (*domain_destroy)(void *ctx, const struct world_cunik *c, struct error **err);
     int (*domain_undefine)(void *ctx, const struct world_cunik *c, struct error **err);
+    /* Where a cunik's console is written and how many bytes it has now, for LOG health checks; the
+     * caller frees the path. May be NULL: no consoles. */
+    int (*console)(void *ctx, const struct world_cunik *c, char **ret_path, uint64_t *ret_size,
+                   struct error **err);
 
     /* The last desired world of a stack, written whole and durably; NULL removes it. */
     int (*state_write)(void *ctx, const char *stack, const struct world *w, struct error **err);

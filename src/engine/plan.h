@@ -68,7 +68,10 @@ struct plan_options {
     struct strv services; /* only these services (and, with_dependencies, what they depend on);
                              empty = all */
     bool no_dependencies;
-    bool restart; /* restart what runs (of `services`) */
+    bool down;    /* remove everything of the stack, or the cuniks of `services` */
+    bool start;   /* start also what has ended by itself with 0 */
+    bool restart; /* restart what runs (of `services`), start what does not */
+    bool repair;  /* only what has drifted (links, bridges, names, rules), nothing else */
     bool kill;    /* what has to stop is destroyed at once */
 };
 

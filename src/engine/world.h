@@ -152,7 +152,9 @@ struct world_status {
     int64_t pid;                              /* of its QEMU, 0 when it does not run */
     int64_t restarts;                         /* by the restart policy since it was created */
     char *reason;       /* a sentence: last probe's failure, why it ended; "" = nothing to say */
-    bool links_missing; /* drift: a tap is gone or not on its bridge */
+    bool links_missing; /* drift: a tap is not on its bridge, or (not running) gone */
+    bool links_lost;    /* drift: a tap was deleted under a running guest, which holds a dead one
+                           and is reachable again only after a restart */
 };
 
 struct world_cunik {
@@ -203,6 +205,8 @@ struct world {
     size_t n_networks;
     struct world_cunik *cuniks;
     size_t n_cuniks;
+    struct strv services; /* desired: services that are wanted, also with no cunik (scale 0); those
+                             of the cuniks need not be listed */
     bool ports_published; /* actual: the engine's rule set is as it should be for these cuniks */
 };
 
@@ -216,6 +220,11 @@ void cunik_world_copy(struct world *to, const struct world *from);
 /* Appends an empty one with every string "" (strings in a world are never NULL). */
 struct world_cunik *cunik_world_add_cunik(struct world *w);
 struct world_network *cunik_world_add_network(struct world *w);
+struct world_interface *cunik_world_add_interface(struct world_cunik *c);
+struct world_port *cunik_world_add_port(struct world_cunik *c);
+struct world_disk *cunik_world_add_disk(struct world_cunik *c);
+struct world_depend *cunik_world_add_depend(struct world_cunik *c); /* required */
+/* Keeps the order by key; a key that is there gets the new value. */
 void cunik_world_pair_add(struct world_pairs *pairs, const char *key, const char *value);
 
 /* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
