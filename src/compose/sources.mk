@@ -1,3 +1,7 @@
-compose_SOURCES =
+compose_SOURCES = \
+	src/compose/diagnostics.c \
+	src/compose/scalar.c \
+	src/compose/tree.c
 
-compose_TESTS =
+compose_TESTS = \
+	tests/unit/test_tree.c
