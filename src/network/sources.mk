@@ -1,5 +1,11 @@
 network_SOURCES = \
 	src/network/address.c \
-	src/network/names.c
+	src/network/link.c \
+	src/network/link_label.c \
+	src/network/link_list.c \
+	src/network/names.c \
+	src/network/netlink.c \
+	src/network/sysctl.c \
+	src/network/tap.c
 
 network_TESTS =

@@ -1,0 +1,31 @@
+#include "network/sysctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+int cunik_sysctl_set(const char *path, int value, struct error **err)
+{
+    _cleanup_free_ char *file = cunik_asprintf("/proc/sys/%s", path);
+    _cleanup_free_ char *text = cunik_asprintf("%d\n", value);
+    /* Read first: where /proc/sys cannot be written, what is right already is enough. */
+    _cleanup_close_ int in = open(file, O_RDONLY | O_CLOEXEC);
+    char old[16] = "";
+
+    if (in < 0)
+        return cunik_error_errno(err, errno, "opening '%s'", file);
+    if (read(in, old, sizeof(old) - 1) < 0)
+        return cunik_error_errno(err, errno, "reading '%s'", file);
+    if (strcmp(old, text) == 0)
+        return 0;
+    _cleanup_close_ int out = open(file, O_WRONLY | O_CLOEXEC);
+    if (out < 0)
+        return cunik_error_errno(err, errno, "opening '%s'", file);
+    int r = cunik_write_all(out, text, strlen(text));
+    if (r < 0)
+        return cunik_error_errno(err, -r, "writing %d to '%s'", value, file);
+    return 1;
+}
