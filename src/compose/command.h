@@ -1,0 +1,84 @@
+/* What every command of cunik-compose shares: the global options, the stack file, the engine.
+ *
+ * A command is a row of cunik_compose_program (main.c) and a function in a file of its own,
+ * command_NAME.c. It decides through pure modules and acts through the client; it prints its result
+ * on standard output, progress and warnings on standard error.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/verbs.h"
+#include "compose/load.h"
+#include "compose/progress.h"
+#include "compose/stack.h"
+#include "engine/client.h"
+
+struct command {
+    const struct arguments *arguments;
+    enum progress_mode progress;
+    bool color; /* standard error, or what --ansi says */
+    int64_t parallel;
+    struct client *client; /* made by cunik_command_client() */
+};
+
+/* From the global options; ERROR_INVALID for values that cannot be. */
+int cunik_command_init(struct command *c, const struct arguments *a, struct error **err);
+void cunik_command_done(struct command *c);
+
+/* Loads the stack file as the global options say and prints its warnings. All mistakes are in *err.
+ */
+int cunik_command_load(struct command *c, struct stack *ret, struct error **err);
+/* The same and the tree behind it, for `config`; ret_loaded may be NULL. */
+int cunik_command_load_all(struct command *c, struct loaded *ret_loaded, struct stack *ret,
+                           struct error **err);
+/* The stack's name: of -p or COMPOSE_PROJECT_NAME alone, else of the stack file. The caller frees
+ * it. */
+int cunik_command_stack_name(struct command *c, char **ret, struct error **err);
+/* Connects to the engine, starting it when needed, once. */
+int cunik_command_client(struct command *c, struct client **ret, struct error **err);
+
+/* Loads, lowers and fills a request of `action` with what the common options of `up` and `plan` say
+ * (--scale, --force-recreate, --no-recreate, --no-deps, --remove-orphans, services). */
+int cunik_command_up_request(struct command *c, struct request *ret, struct error **err);
+/* The options that cunik_command_up_request() reads, for the tables of `up` and `plan`. */
+#define COMMAND_UP_OPTIONS                                                                         \
+    {"scale", 0, "SERVICE=NUM", "Run that many copies of a service", NULL, true},                  \
+        {"force-recreate", 0, NULL, "Recreate all, changed or not", NULL, false},                  \
+        {"no-recreate", 0, NULL, "Leave what is there as it is, changed or not", NULL, false},     \
+        {"no-deps", 0, NULL, "Without the services that the named ones depend on", NULL, false},   \
+    {                                                                                              \
+        "remove-orphans", 0, NULL, "Remove cuniks of services that the file does not define",      \
+            NULL, false                                                                            \
+    }
+
+/* Sends the request and shows its progress. */
+int cunik_command_apply(struct command *c, const struct request *r, struct error **err);
+
+/* --timeout of a command in nanoseconds, -1 when it was not given. */
+int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns,
+                          struct error **err);
+
+/* Interrupts (SIGINT, SIGTERM): the descriptor becomes readable at the first one; call again for
+ * the next. One per process. */
+int cunik_interrupt_fd(void);
+/* How many there have been. */
+unsigned cunik_interrupts(void);
+/* Makes the descriptor unreadable again, so that it waits for the next interrupt. */
+void cunik_interrupt_clear(void);
+
+int cunik_command_up(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_down(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_ps(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_logs(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_config(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_plan(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_start(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_stop(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_restart(void *context, const struct arguments *a, int *status,
+                          struct error **err);
+int cunik_command_kill(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_ls(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_version(void *context, const struct arguments *a, int *status,
+                          struct error **err);

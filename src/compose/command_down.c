@@ -1,0 +1,79 @@
+/* down: stops and removes the stack; also without its file, by -p NAME. */
+#include <stdio.h>
+
+#include "base/map.h"
+#include "base/memory.h"
+#include "compose/command.h"
+
+/* Without --remove-orphans only what the file defines goes: *ret_services are then the services to
+ * remove, empty when there are no others. */
+static int keep_orphans(struct command *c, const struct stack *s, struct strv *ret_services,
+                        struct error **err)
+{
+    _cleanup_map_ struct map known = {0}, orphans = {0};
+    _cleanup_world_ struct world w = {0};
+    struct client *client;
+    int r;
+
+    for (size_t i = 0; i < s->n_services; i++)
+        cunik_map_add(&known, s->services[i].name, NULL);
+    for (size_t i = 0; i < s->n_disabled; i++)
+        cunik_map_add(&known, s->disabled[i].name, NULL);
+    r = cunik_command_client(c, &client, err);
+    if (r == 0)
+        r = cunik_client_world(client, s->name, &w, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < w.n_cuniks; i++)
+        if (!cunik_map_has(&known, w.cuniks[i].service))
+            cunik_map_add(&orphans, w.cuniks[i].service, NULL);
+    if (!orphans.n)
+        return 0;
+    for (size_t i = 0; i < orphans.n; i++)
+        fprintf(stderr,
+                "warning: service '%s' of stack '%s' is not in the file and is left alone; "
+                "--remove-orphans removes it, and the networks that it keeps\n",
+                orphans.entries[i].key, s->name);
+    for (size_t i = 0; i < known.n; i++)
+        cunik_strv_add(ret_services, known.entries[i].key);
+    return 0;
+}
+
+static int select_services(struct command *c, const struct arguments *a, struct request *request,
+                           struct error **err)
+{
+    _cleanup_stack_ struct stack s = {0};
+    int r;
+
+    if (cunik_arguments_positional(a)->n) {
+        cunik_strv_copy(&request->services, cunik_arguments_positional(a));
+        return cunik_command_stack_name(c, &request->stack, err);
+    }
+    if (cunik_arguments_given(a, "project-name") && !cunik_arguments_given(a, "file"))
+        return cunik_command_stack_name(c, &request->stack, err);
+    r = cunik_command_load(c, &s, err);
+    if (r < 0)
+        return r;
+    cunik_replace(&request->stack, s.name);
+    if (request->remove_orphans)
+        return 0;
+    return keep_orphans(c, &s, &request->services, err);
+}
+
+int cunik_command_down(void *context, const struct arguments *a, int *status _unused_,
+                       struct error **err)
+{
+    struct command *c = context;
+    _cleanup_request_ struct request request;
+    int r;
+
+    cunik_request_init(&request);
+    request.action = ACTION_DOWN;
+    request.remove_orphans = cunik_arguments_flag(a, "remove-orphans");
+    r = select_services(c, a, &request, err);
+    if (r == 0)
+        r = cunik_command_timeout(c, "timeout", &request.stop_grace_ns, err);
+    if (r == 0)
+        r = cunik_command_apply(c, &request, err);
+    return r;
+}

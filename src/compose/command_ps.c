@@ -1,0 +1,80 @@
+/* ps: the stack's cuniks. */
+#include <stdio.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "compose/command.h"
+#include "compose/listing.h"
+
+static int check_services(const struct world *w, const struct strv *services, struct error **err)
+{
+    for (size_t i = 0; i < services->n; i++) {
+        bool found = false;
+        for (size_t j = 0; j < w->n_cuniks && !found; j++)
+            found = cunik_text_equal(w->cuniks[j].service, services->items[i]) ||
+                    cunik_text_equal(w->cuniks[j].name, services->items[i]);
+        if (!found)
+            return cunik_error_set(err, ERROR_NOT_FOUND, "no such service: %s", services->items[i]);
+    }
+    return 0;
+}
+
+/* One object a line, as docker compose prints it. */
+static void print_json(const struct world *w, const struct listing_options *o)
+{
+    _cleanup_json_ json_t *list = cunik_listing_json(w, o);
+    size_t i;
+    json_t *one;
+
+    json_array_foreach (list, i, one) {
+        _cleanup_free_ char *text = cunik_json_text(one, JSON_COMPACT);
+        puts(text);
+    }
+}
+
+static void print(const struct arguments *a, const struct world *w, const struct listing_options *o)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (cunik_arguments_flag(a, "quiet"))
+        text = cunik_listing_ids(w, o);
+    else if (cunik_arguments_flag(a, "services"))
+        text = cunik_listing_services(w, o);
+    else if (cunik_text_equal(cunik_arguments_value(a, "format"), "json"))
+        print_json(w, o);
+    else
+        text = cunik_listing_table(w, o);
+    if (text)
+        fputs(text, stdout);
+}
+
+int cunik_command_ps(void *context, const struct arguments *a, int *status _unused_,
+                     struct error **err)
+{
+    struct command *c = context;
+    _cleanup_world_ struct world w = {0};
+    _cleanup_free_ char *stack = NULL;
+    struct client *client;
+    struct timespec now;
+    int r;
+
+    r = cunik_command_stack_name(c, &stack, err);
+    if (r == 0)
+        r = cunik_command_client(c, &client, err);
+    if (r == 0)
+        r = cunik_client_world(client, stack, &w, err);
+    if (r == 0)
+        r = check_services(&w, cunik_arguments_positional(a), err);
+    if (r < 0)
+        return r;
+    clock_gettime(CLOCK_REALTIME, &now);
+    print(a, &w,
+          &(struct listing_options){
+              .all = cunik_arguments_flag(a, "all"),
+              .services = *cunik_arguments_positional(a),
+              .now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+          });
+    return 0;
+}

@@ -1,0 +1,96 @@
+/* up: makes the stack what the file says; without -d it follows the logs and stops the stack at the
+ * first interrupt, kills it at the second. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "compose/command.h"
+#include "compose/log_printer.h"
+
+static int wait_options(const struct arguments *a, struct request *r, struct error **err)
+{
+    const char *text = cunik_arguments_value(a, "wait-timeout");
+    uint64_t seconds;
+
+    r->wait = cunik_arguments_flag(a, "wait");
+    r->no_start = cunik_arguments_flag(a, "no-start");
+    if (!text)
+        return 0;
+    if (cunik_text_to_uint(text, 1, 1000000, &seconds) < 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "option '--wait-timeout' takes seconds from 1 on, not '%s'", text);
+    r->wait_timeout_ns = (int64_t)seconds * 1000000000;
+    return 0;
+}
+
+static int end_stack(struct command *c, const char *stack, enum request_action action,
+                     struct error **err)
+{
+    _cleanup_request_ struct request r;
+
+    cunik_request_init(&r);
+    r.action = action;
+    cunik_replace(&r.stack, stack);
+    return cunik_command_apply(c, &r, err);
+}
+
+static int stop_after_interrupt(struct command *c, const char *stack, struct error **err)
+{
+    int r;
+
+    fputs("Gracefully stopping... (interrupt again to force)\n", stderr);
+    cunik_interrupt_clear();
+    r = end_stack(c, stack, ACTION_STOP, err);
+    if (r == 0 || (*err)->code != ERROR_CANCELLED)
+        return r;
+    cunik_error_destroy(TAKE_PTR(*err));
+    cunik_interrupt_clear();
+    return end_stack(c, stack, ACTION_KILL, err);
+}
+
+/* Prints what comes until every guest has ended, or the user interrupts. */
+static int follow(struct command *c, const struct request *r, int *status, struct error **err)
+{
+    _cleanup_(cunik_log_printer_done) struct log_printer printer = {
+        .stack = r->stack,
+        .prefix = !cunik_arguments_flag(c->arguments, "no-log-prefix"),
+        .color = c->color,
+        .out = stdout,
+    };
+    _cleanup_strv_ struct strv services = {0};
+    struct client *client;
+    int failed;
+
+    cunik_log_printer_expect(&printer, &r->desired);
+    cunik_strv_copy(&services, &r->services);
+    const struct log_query query = {
+        .stack = r->stack, .services = services, .follow = true, .tail = -1};
+    failed = cunik_command_client(c, &client, err);
+    if (failed == 0)
+        failed = cunik_client_logs(client, &query, cunik_log_printer_put, &printer, err);
+    if (failed == 0 || (*err)->code != ERROR_CANCELLED)
+        return failed;
+    cunik_error_destroy(TAKE_PTR(*err));
+    *status = 130;
+    return stop_after_interrupt(c, r->stack, err);
+}
+
+int cunik_command_up(void *context, const struct arguments *a, int *status, struct error **err)
+{
+    struct command *c = context;
+    _cleanup_request_ struct request request;
+    int r;
+
+    cunik_request_init(&request);
+    r = cunik_command_up_request(c, &request, err);
+    if (r == 0)
+        r = wait_options(a, &request, err);
+    if (r == 0)
+        r = cunik_command_timeout(c, "timeout", &request.stop_grace_ns, err);
+    if (r == 0)
+        r = cunik_command_apply(c, &request, err);
+    if (r < 0 || request.wait || request.no_start || cunik_arguments_flag(a, "detach"))
+        return r;
+    return follow(c, &request, status, err);
+}
