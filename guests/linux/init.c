@@ -1,8 +1,9 @@
 /* The init of a single-application guest: the only program beside the one the guest is for.
  *
- * It sets up what a Linux program expects to find (filesystems, drivers, network), runs the program, and turns the
- * machine off when the program ends or the host presses the power button. What to run and how comes from the kernel's
- * command line (settings.h); what the command line leaves open comes from two files that guests/linux/pack writes:
+ * It sets up what a Linux program expects to find (filesystems, drivers, network), runs the
+ * program, and turns the machine off when the program ends or the host presses the power button.
+ * What to run and how comes from the kernel's command line (settings.h); what the command line
+ * leaves open comes from two files that guests/linux/pack writes:
  *
  *   /etc/cunik/command   the program and its arguments, one on a line
  *   /etc/cunik/env       NAME=VALUE, one on a line
@@ -48,16 +49,18 @@ static const struct {
     {"/dev/stderr", "/proc/self/fd/2"},
 };
 
-static void make_directory(const char *path) {
+static void make_directory(const char *path)
+{
     if (mkdir(path, 0755) < 0 && errno != EEXIST)
         give_up("making directory %s: %s", path, strerror(errno));
 }
 
-static void mount_filesystems(void) {
+static void mount_filesystems(void)
+{
     for (size_t i = 0; i < sizeof filesystems / sizeof filesystems[0]; i++) {
         make_directory(filesystems[i].path);
-        if (mount(filesystems[i].device, filesystems[i].path, filesystems[i].type, filesystems[i].flags,
-                  filesystems[i].options) < 0)
+        if (mount(filesystems[i].device, filesystems[i].path, filesystems[i].type,
+                  filesystems[i].flags, filesystems[i].options) < 0)
             give_up("mounting %s: %s", filesystems[i].path, strerror(errno));
     }
     for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
@@ -66,7 +69,8 @@ static void mount_filesystems(void) {
 }
 
 /* The whole file as a string that is never freed, or NULL if there is none. */
-static char *read_file(const char *path) {
+static char *read_file(const char *path)
+{
     FILE *file = fopen(path, "re");
     char *text = NULL;
     size_t size = 0;
@@ -83,11 +87,13 @@ static char *read_file(const char *path) {
 }
 
 /* Takes the next line off TEXT; NULL at the end. */
-static char *next_line(char **text) {
+static char *next_line(char **text)
+{
     return *text && **text ? strsep(text, "\n") : NULL;
 }
 
-static void load_modules(void) {
+static void load_modules(void)
+{
     char *modules = read_file("/etc/cunik/modules");
 
     for (char *path; (path = next_line(&modules));) {
@@ -98,7 +104,8 @@ static void load_modules(void) {
     }
 }
 
-static void read_settings(struct settings *settings) {
+static void read_settings(struct settings *settings)
+{
     static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     static char home[] = "HOME=/";
     char *line = read_file("/proc/cmdline");
@@ -118,7 +125,8 @@ static void read_settings(struct settings *settings) {
 }
 
 /* Makes PATH and the directories above it. */
-static void make_directories(char *path) {
+static void make_directories(char *path)
+{
     for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';
         make_directory(path);
@@ -127,32 +135,40 @@ static void make_directories(char *path) {
     make_directory(path);
 }
 
-static void mount_disks(const struct settings *settings) {
+static void mount_disks(const struct settings *settings)
+{
     for (size_t i = 0; i < settings->n_mounts; i++) {
         const struct mount_point *point = &settings->mounts[i];
         make_directories(point->path);
-        if (mount(point->device, point->path, point->type, point->read_only ? MS_RDONLY : 0, "") == 0)
+        if (mount(point->device, point->path, point->type, point->read_only ? MS_RDONLY : 0, "") ==
+            0)
             continue;
         if (errno == ENODEV)
-            give_up("mounting %s: this guest has no driver for filesystem '%s'", point->path, point->type);
-        give_up("mounting %s (%s, %s): %s", point->path, point->device, point->type, strerror(errno));
+            give_up("mounting %s: this guest has no driver for filesystem '%s'", point->path,
+                    point->type);
+        give_up("mounting %s (%s, %s): %s", point->path, point->device, point->type,
+                strerror(errno));
     }
 }
 
-/* The program has ended, so what still runs has nobody to work for, and would keep the disks busy. */
-static void end_all_processes(void) {
+/* The program has ended, so what still runs has nobody to work for, and would keep the disks busy.
+ */
+static void end_all_processes(void)
+{
     kill(-1, SIGKILL);
     while (waitpid(-1, NULL, 0) > 0)
         ;
 }
 
-static void unmount_disks(const struct settings *settings) {
+static void unmount_disks(const struct settings *settings)
+{
     for (size_t i = settings->n_mounts; i-- > 0;)
         if (umount(settings->mounts[i].path) < 0)
             say("unmounting %s: %s", settings->mounts[i].path, strerror(errno));
 }
 
-int main(void) {
+int main(void)
+{
     struct settings settings = {0};
 
     if (getpid() != 1) {

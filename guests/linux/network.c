@@ -10,22 +10,26 @@
 #include "network.h"
 #include "say.h"
 
-static bool is_set(struct in_addr address) {
+static bool is_set(struct in_addr address)
+{
     return address.s_addr != INADDR_ANY;
 }
 
-static void set_sockaddr(struct sockaddr *to, struct in_addr address) {
+static void set_sockaddr(struct sockaddr *to, struct in_addr address)
+{
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = address};
 
     memcpy(to, &in, sizeof in);
 }
 
-static void request(int fd, unsigned long number, struct ifreq *ifr, const char *doing) {
+static void request(int fd, unsigned long number, struct ifreq *ifr, const char *doing)
+{
     if (ioctl(fd, number, ifr) < 0)
         give_up("interface %s: %s: %s", ifr->ifr_name, doing, strerror(errno));
 }
 
-static struct ifreq request_for(const char *name) {
+static struct ifreq request_for(const char *name)
+{
     struct ifreq ifr = {0};
 
     if (strlen(name) >= sizeof ifr.ifr_name)
@@ -34,7 +38,8 @@ static struct ifreq request_for(const char *name) {
     return ifr;
 }
 
-static void bring_up(int fd, const char *name) {
+static void bring_up(int fd, const char *name)
+{
     struct ifreq ifr = request_for(name);
 
     request(fd, SIOCGIFFLAGS, &ifr, "reading its flags");
@@ -42,7 +47,8 @@ static void bring_up(int fd, const char *name) {
     request(fd, SIOCSIFFLAGS, &ifr, "bringing it up");
 }
 
-static void set_address(int fd, const struct interface *interface) {
+static void set_address(int fd, const struct interface *interface)
+{
     struct ifreq ifr = request_for(interface->name);
 
     if (interface->mtu) {
@@ -56,7 +62,8 @@ static void set_address(int fd, const struct interface *interface) {
 }
 
 /* With several gateways the first interface's wins; the others stand by with a higher METRIC. */
-static void add_default_route(int fd, const struct interface *interface, short metric) {
+static void add_default_route(int fd, const struct interface *interface, short metric)
+{
     struct rtentry route = {
         .rt_flags = RTF_UP | RTF_GATEWAY,
         .rt_metric = (short)(metric + 1), /* this call counts from one */
@@ -67,11 +74,12 @@ static void add_default_route(int fd, const struct interface *interface, short m
     set_sockaddr(&route.rt_genmask, (struct in_addr){INADDR_ANY});
     set_sockaddr(&route.rt_gateway, interface->gateway);
     if (ioctl(fd, SIOCADDRT, &route) < 0)
-        give_up("interface %s: setting gateway %s: %s", interface->name, inet_ntoa(interface->gateway),
-                strerror(errno));
+        give_up("interface %s: setting gateway %s: %s", interface->name,
+                inet_ntoa(interface->gateway), strerror(errno));
 }
 
-static FILE *open_file(const char *path) {
+static FILE *open_file(const char *path)
+{
     FILE *file = fopen(path, "we");
 
     if (!file)
@@ -79,12 +87,14 @@ static FILE *open_file(const char *path) {
     return file;
 }
 
-static void close_file(FILE *file, const char *path) {
+static void close_file(FILE *file, const char *path)
+{
     if (fclose(file) < 0)
         give_up("writing %s: %s", path, strerror(errno));
 }
 
-static void write_resolv_conf(const struct settings *settings) {
+static void write_resolv_conf(const struct settings *settings)
+{
     static const char path[] = "/etc/resolv.conf";
     FILE *file = open_file(path);
 
@@ -95,7 +105,8 @@ static void write_resolv_conf(const struct settings *settings) {
     close_file(file, path);
 }
 
-static void write_hosts(const struct settings *settings, const char *hostname) {
+static void write_hosts(const struct settings *settings, const char *hostname)
+{
     static const char path[] = "/etc/hosts";
     FILE *file = open_file(path);
 
@@ -105,7 +116,8 @@ static void write_hosts(const struct settings *settings, const char *hostname) {
     close_file(file, path);
 }
 
-static void set_hostname(const char *hostname) {
+static void set_hostname(const char *hostname)
+{
     static const char path[] = "/etc/hostname";
     FILE *file = open_file(path);
 
@@ -115,13 +127,27 @@ static void set_hostname(const char *hostname) {
         give_up("setting host name '%s': %s", hostname, strerror(errno));
 }
 
-void network_configure(const struct settings *settings) {
+/* Has the kernel announce an address when its interface comes up. The host has most likely asked
+ * for it while this guest was booting, and without an announcement asks again only a second later.
+ */
+static void announce_addresses(void)
+{
+    static const char path[] = "/proc/sys/net/ipv4/conf/all/arp_notify";
+    FILE *file = open_file(path);
+
+    fputs("1\n", file);
+    close_file(file, path);
+}
+
+void network_configure(const struct settings *settings)
+{
     const char *hostname = settings->hostname ? settings->hostname : "localhost";
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         give_up("opening a socket: %s", strerror(errno));
     bring_up(fd, "lo");
+    announce_addresses();
     for (size_t i = 0; i < settings->n_interfaces; i++) {
         set_address(fd, &settings->interfaces[i]);
         bring_up(fd, settings->interfaces[i].name);

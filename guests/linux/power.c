@@ -9,7 +9,8 @@
 #include "power.h"
 #include "say.h"
 
-/* What the kernel's drivers/acpi/event.c sends: attribute 1 holds a class, a device and two numbers. */
+/* What the kernel's drivers/acpi/event.c sends: attribute 1 holds a class, a device and two
+ * numbers. */
 enum { ACPI_EVENT_ATTRIBUTE = 1 };
 
 struct acpi_event {
@@ -25,8 +26,10 @@ struct message {
     char attributes[4096];
 };
 
-/* The attribute TYPE among LENGTH bytes of attributes, or NULL; the length of its value goes to RET_LENGTH. */
-static const void *find(const void *attributes, size_t length, int type, size_t *ret_length) {
+/* The attribute TYPE among LENGTH bytes of attributes, or NULL; the length of its value goes to
+ * RET_LENGTH. */
+static const void *find(const void *attributes, size_t length, int type, size_t *ret_length)
+{
     const char *at = attributes;
 
     while (length >= sizeof(struct nlattr)) {
@@ -47,7 +50,8 @@ static const void *find(const void *attributes, size_t length, int type, size_t 
 }
 
 /* Receives one generic netlink message. The length of its attributes, or -1. */
-static ssize_t receive(int fd, struct message *message, int flags) {
+static ssize_t receive(int fd, struct message *message, int flags)
+{
     ssize_t n = recv(fd, message, sizeof *message, flags);
 
     if (n < (ssize_t)(NLMSG_HDRLEN + GENL_HDRLEN) || message->header.nlmsg_len > (size_t)n ||
@@ -57,7 +61,8 @@ static ssize_t receive(int fd, struct message *message, int flags) {
 }
 
 /* Asks the kernel for the number of the family's one multicast group; 0 if it has none. */
-static uint32_t find_group(int fd) {
+static uint32_t find_group(int fd)
+{
     static const char family[] = "acpi_event";
     struct nlattr name = {.nla_type = CTRL_ATTR_FAMILY_NAME, .nla_len = NLA_HDRLEN + sizeof family};
     struct message message = {
@@ -73,18 +78,21 @@ static uint32_t find_group(int fd) {
         return 0;
 
     ssize_t n = receive(fd, &message, 0);
-    const void *groups = n < 0 ? NULL : find(message.attributes, (size_t)n, CTRL_ATTR_MCAST_GROUPS, &length);
+    const void *groups =
+        n < 0 ? NULL : find(message.attributes, (size_t)n, CTRL_ATTR_MCAST_GROUPS, &length);
     const void *group = groups ? find(groups, length, 1, &length) : NULL;
     const uint32_t *id = group ? find(group, length, CTRL_ATTR_MCAST_GRP_ID, &length) : NULL;
     return id && length == sizeof *id ? *id : 0;
 }
 
-int power_button_open(void) {
+int power_button_open(void)
+{
     struct sockaddr_nl address = {.nl_family = AF_NETLINK};
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
     uint32_t group;
 
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && (group = find_group(fd)) != 0 &&
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        (group = find_group(fd)) != 0 &&
         setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0)
         return fd;
 
@@ -94,14 +102,16 @@ int power_button_open(void) {
     return -1;
 }
 
-bool power_button_pressed(int fd) {
+bool power_button_pressed(int fd)
+{
     struct message message;
     bool pressed = false;
     ssize_t n;
 
     while ((n = receive(fd, &message, MSG_DONTWAIT)) >= 0) {
         size_t length;
-        const struct acpi_event *event = find(message.attributes, (size_t)n, ACPI_EVENT_ATTRIBUTE, &length);
+        const struct acpi_event *event =
+            find(message.attributes, (size_t)n, ACPI_EVENT_ATTRIBUTE, &length);
         if (event && length >= sizeof *event &&
             strncmp(event->device_class, "button/power", sizeof event->device_class) == 0)
             pressed = true;

@@ -6,7 +6,8 @@
 
 #include "say.h"
 
-static void say_list(const char *format, va_list arguments) {
+static void __attribute__((format(printf, 1, 0))) say_list(const char *format, va_list arguments)
+{
     char *message = NULL;
 
     if (vasprintf(&message, format, arguments) < 0)
@@ -15,7 +16,8 @@ static void say_list(const char *format, va_list arguments) {
     free(message);
 }
 
-void say(const char *format, ...) {
+void say(const char *format, ...)
+{
     va_list arguments;
 
     va_start(arguments, format);
@@ -23,7 +25,8 @@ void say(const char *format, ...) {
     va_end(arguments);
 }
 
-void give_up(const char *format, ...) {
+void give_up(const char *format, ...)
+{
     va_list arguments;
 
     va_start(arguments, format);
@@ -32,10 +35,12 @@ void give_up(const char *format, ...) {
     power_off();
 }
 
-void power_off(void) {
+void power_off(void)
+{
     sync();
     reboot(RB_POWER_OFF);
-    /* Only a machine without ACPI comes here. Leaving would make the kernel panic, which says less than halting. */
+    /* Only a machine without ACPI comes here. Leaving would make the kernel panic, which says less
+     * than halting. */
     reboot(RB_HALT_SYSTEM);
     for (;;)
         pause();

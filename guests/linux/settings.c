@@ -13,7 +13,8 @@ static char first_interface[] = "eth0";
 enum { IP_FIELDS = 9, MOUNT_FIELDS = 4, MTU_LEAST = 68, MTU_MOST = 65535 };
 
 /* Makes room for one more item after COUNT ones of SIZE bytes each; the room is zeroed. */
-static void *grow(void *items, size_t count, size_t size) {
+static void *grow(void *items, size_t count, size_t size)
+{
     char *grown = reallocarray(items, count + 1, size);
 
     if (!grown)
@@ -22,17 +23,20 @@ static void *grow(void *items, size_t count, size_t size) {
     return grown;
 }
 
-static void add_string(char ***list, size_t *count, char *string) {
+static void add_string(char ***list, size_t *count, char *string)
+{
     *list = grow(*list, *count + 1, sizeof(char *)); /* one more than needed: the NULL at the end */
     (*list)[(*count)++] = string;
     (*list)[*count] = NULL;
 }
 
-void settings_add_argument(struct settings *settings, char *argument) {
+void settings_add_argument(struct settings *settings, char *argument)
+{
     add_string(&settings->arguments, &settings->n_arguments, argument);
 }
 
-void settings_set_environment(struct settings *settings, char *assignment) {
+void settings_set_environment(struct settings *settings, char *assignment)
+{
     size_t name = strcspn(assignment, "=");
 
     if (name == 0 || !assignment[name])
@@ -45,7 +49,8 @@ void settings_set_environment(struct settings *settings, char *assignment) {
     add_string(&settings->environment, &settings->n_environment, assignment);
 }
 
-static int hex_digit(char c) {
+static int hex_digit(char c)
+{
     if (c >= '0' && c <= '9')
         return c - '0';
     if (c >= 'a' && c <= 'f')
@@ -56,7 +61,8 @@ static int hex_digit(char c) {
 }
 
 /* Decodes VALUE in place: decoding only ever makes it shorter. */
-static char *decode(const char *key, char *value) {
+static char *decode(const char *key, char *value)
+{
     char *out = value;
 
     for (const char *in = value; *in; in++) {
@@ -75,14 +81,16 @@ static char *decode(const char *key, char *value) {
 }
 
 /* Splits VALUE at its colons into at most N fields. Those that are not there are empty. */
-static void split(const char *key, char *value, char **fields, size_t n) {
+static void split(const char *key, char *value, char **fields, size_t n)
+{
     for (size_t i = 0; i < n; i++)
         fields[i] = value ? strsep(&value, ":") : nothing;
     if (value)
         give_up("command line: %s=: more than %zu fields", key, n);
 }
 
-static struct in_addr parse_address(const char *what, const char *text) {
+static struct in_addr parse_address(const char *what, const char *text)
+{
     struct in_addr address = {.s_addr = INADDR_ANY};
 
     if (*text && inet_pton(AF_INET, text, &address) != 1)
@@ -90,7 +98,8 @@ static struct in_addr parse_address(const char *what, const char *text) {
     return address;
 }
 
-static long parse_number(const char *text, long least, long most, const char *what) {
+static long parse_number(const char *text, long least, long most, const char *what)
+{
     char *end;
 
     errno = 0;
@@ -100,7 +109,8 @@ static long parse_number(const char *text, long least, long most, const char *wh
     return number;
 }
 
-static struct in_addr parse_mask(const char *text) {
+static struct in_addr parse_mask(const char *text)
+{
     if (!*text)
         give_up("command line: ip=: the netmask is missing");
     if (strchr(text, '.'))
@@ -110,7 +120,8 @@ static struct in_addr parse_mask(const char *text) {
     return (struct in_addr){.s_addr = htonl(length ? ~UINT32_C(0) << (32 - length) : 0)};
 }
 
-static void read_ip(struct settings *settings, char *value) {
+static void read_ip(struct settings *settings, char *value)
+{
     char *field[IP_FIELDS];
 
     split("ip", value, field, IP_FIELDS);
@@ -119,7 +130,8 @@ static void read_ip(struct settings *settings, char *value) {
     if (!*field[0])
         give_up("command line: ip=: the address is missing");
 
-    settings->interfaces = grow(settings->interfaces, settings->n_interfaces, sizeof(struct interface));
+    settings->interfaces =
+        grow(settings->interfaces, settings->n_interfaces, sizeof(struct interface));
     settings->interfaces[settings->n_interfaces++] = (struct interface){
         .name = *field[5] ? field[5] : first_interface,
         .address = parse_address("address", field[0]),
@@ -132,7 +144,8 @@ static void read_ip(struct settings *settings, char *value) {
 }
 
 /* mtu= may stand before the ip= it belongs to, so it is looked at after everything else. */
-static void read_mtu(struct settings *settings, char *value) {
+static void read_mtu(struct settings *settings, char *value)
+{
     char *field[2];
 
     split("mtu", value, field, 2);
@@ -145,7 +158,8 @@ static void read_mtu(struct settings *settings, char *value) {
     give_up("command line: mtu=: there is no ip= for interface '%s'", field[0]);
 }
 
-static void read_mount(struct settings *settings, char *value) {
+static void read_mount(struct settings *settings, char *value)
+{
     char *field[MOUNT_FIELDS];
 
     split("mount", value, field, MOUNT_FIELDS);
@@ -166,15 +180,18 @@ static void read_mount(struct settings *settings, char *value) {
     };
 }
 
-static void read_hostname(struct settings *settings, char *value) {
+static void read_hostname(struct settings *settings, char *value)
+{
     settings->hostname = decode("hostname", value);
 }
 
-static void read_argument(struct settings *settings, char *value) {
+static void read_argument(struct settings *settings, char *value)
+{
     settings_add_argument(settings, decode("arg", value));
 }
 
-static void read_environment(struct settings *settings, char *value) {
+static void read_environment(struct settings *settings, char *value)
+{
     settings_set_environment(settings, decode("env", value));
 }
 
@@ -182,15 +199,12 @@ static const struct {
     const char *key;
     void (*read)(struct settings *settings, char *value);
 } keys[] = {
-    {"ip", read_ip},
-    {"hostname", read_hostname},
-    {"arg", read_argument},
-    {"env", read_environment},
-    {"mount", read_mount},
-    {"mtu", read_mtu},
+    {"ip", read_ip},           {"hostname", read_hostname}, {"arg", read_argument},
+    {"env", read_environment}, {"mount", read_mount},       {"mtu", read_mtu},
 };
 
-void settings_read_cmdline(struct settings *settings, char *line) {
+void settings_read_cmdline(struct settings *settings, char *line)
+{
     char **token = NULL, **value = NULL;
     size_t n = 0, n_values = 0;
 

@@ -6,21 +6,21 @@
 
 /* What the host tells this guest, read from the kernel's command line in Cunik's linux dialect.
  *
- * The line is tokens separated by blanks, each KEY=VALUE. A byte of a value that could be taken for something else
- * (blank, quote, '%', ':' inside a field, anything that is not ASCII) stands as %XX (RFC 3986); fields are taken apart
- * first and decoded then. Of ip= nothing is decoded.
+ * The line is tokens separated by blanks, each KEY=VALUE. A byte of a value that could be taken for
+ * something else (blank, quote, '%', ':' inside a field, anything that is not ASCII) stands as %XX
+ * (RFC 3986); fields are taken apart first and decoded then. Of ip= nothing is decoded.
  *
  *   ip=ADDR:SERVER:GW:MASK:HOST:DEV:off:DNS0:DNS1
- *          one interface, repeatable; the fields of the kernel's Documentation/admin-guide/nfs/nfsroot.rst. MASK is
- *          dotted or a prefix length, DEV is eth0 if empty, SERVER is ignored; fields may be left off at the end.
- *   mtu=DEV:N                     of an interface that has an ip=
- *   hostname=NAME
- *   arg=VALUE                     the program and its arguments, in order, repeatable
- *   env=NAME=VALUE                repeatable
+ *          one interface, repeatable; the fields of the kernel's
+ * Documentation/admin-guide/nfs/nfsroot.rst. MASK is dotted or a prefix length, DEV is eth0 if
+ * empty, SERVER is ignored; fields may be left off at the end. mtu=DEV:N                     of an
+ * interface that has an ip= hostname=NAME arg=VALUE                     the program and its
+ * arguments, in order, repeatable env=NAME=VALUE                repeatable
  *   mount=DEV:PATH:FSTYPE:ro|rw   repeatable, carried out in order
  *
- * Other tokens are the kernel's own and are passed over. A token of ours that makes no sense turns the machine off
- * with a line that quotes it: a guest that boots with half of its settings would be worse. */
+ * Other tokens are the kernel's own and are passed over. A token of ours that makes no sense turns
+ * the machine off with a line that quotes it: a guest that boots with half of its settings would be
+ * worse. */
 
 struct interface {
     char *name;

@@ -13,17 +13,20 @@
 #include "say.h"
 #include "supervise.h"
 
-/* PID 1 gets 4096 from the kernel, and servers want more; those that need more than 1024 raise it themselves. */
+/* PID 1 gets 4096 from the kernel, and servers want more; those that need more than 1024 raise it
+ * themselves. */
 enum { DESCRIPTORS = 1024, DESCRIPTORS_MOST = 65536 };
 
-static const char *name_of(const struct settings *settings) {
+static const char *name_of(const struct settings *settings)
+{
     const char *path = settings->arguments[0], *slash = strrchr(path, '/');
 
     return slash && slash[1] ? slash + 1 : path;
 }
 
 /* In the child: becomes the program, or tells errno through REPORT_FD, which exec closes. */
-static _Noreturn void become(const struct settings *settings, const sigset_t *mask, int report_fd) {
+static _Noreturn void become(const struct settings *settings, const sigset_t *mask, int report_fd)
+{
     struct rlimit limit = {.rlim_cur = DESCRIPTORS, .rlim_max = DESCRIPTORS_MOST};
 
     setsid();
@@ -39,7 +42,8 @@ static _Noreturn void become(const struct settings *settings, const sigset_t *ma
     _exit(127);
 }
 
-static pid_t start(const struct settings *settings, const sigset_t *mask) {
+static pid_t start(const struct settings *settings, const sigset_t *mask)
+{
     int report[2], error;
 
     if (pipe2(report, O_CLOEXEC) < 0)
@@ -58,7 +62,8 @@ static pid_t start(const struct settings *settings, const sigset_t *mask) {
 }
 
 /* Reaps all that has ended. True if PROGRAM is among them, with its status in RET_STATUS. */
-static bool reap(pid_t program, int *ret_status) {
+static bool reap(pid_t program, int *ret_status)
+{
     bool ended = false;
     int status;
     pid_t pid;
@@ -71,7 +76,8 @@ static bool reap(pid_t program, int *ret_status) {
     return ended;
 }
 
-static int wait_for_end(pid_t program, const char *name, int signal_fd, int power_fd) {
+static int wait_for_end(pid_t program, const char *name, int signal_fd, int power_fd)
+{
     struct pollfd fds[] = {
         {.fd = signal_fd, .events = POLLIN},
         {.fd = power_fd, .events = POLLIN}, /* -1 is passed over */
@@ -91,7 +97,8 @@ static int wait_for_end(pid_t program, const char *name, int signal_fd, int powe
     }
 }
 
-void supervise(const struct settings *settings, int power_fd) {
+void supervise(const struct settings *settings, int power_fd)
+{
     const char *name = name_of(settings);
     sigset_t mask, old;
 
