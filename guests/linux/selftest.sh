@@ -66,16 +66,19 @@ seconds_since() {
 
 # Every byte that is not unreserved (RFC 3986) as %XX.
 encode() {
-    local LC_ALL=C text=$1 out= i
+    local LC_ALL=C text=$1 out= i byte
 
     for ((i = 0; i < ${#text}; i++)); do
         case ${text:i:1} in
         [A-Za-z0-9._~-]) out+=${text:i:1} ;;
-        *) out+=$(printf '%%%02X' "'${text:i:1}") ;;
+        *)
+            printf -v byte %d "'${text:i:1}" # negative over 127
+            printf -v byte %%%02X $((byte & 255))
+            out+=$byte
+            ;;
         esac
     done
-    # bash gives bytes over 127 as negative numbers
-    sed 's/%F*\(..\)/%\1/g' <<<"$out"
+    echo "$out"
 }
 
 hex() {
