@@ -1,3 +1,11 @@
-backends_SOURCES =
+backends_SOURCES = \
+	src/backends/backend.c \
+	src/backends/dialect.c \
+	src/backends/elf.c \
+	src/backends/kernel.c \
+	src/backends/linux.c \
+	src/backends/raw.c \
+	src/backends/unikraft.c
 
-backends_TESTS =
+backends_TESTS = \
+	tests/unit/test_kernel.c

@@ -1,0 +1,231 @@
+#include "backends/dialect.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+enum { VCPUS_MOST = 255 };
+
+static const char *const cpu_param = "cpu";
+
+static size_t count(const char *const *names)
+{
+    size_t n = 0;
+
+    while (names && names[n])
+        n++;
+    return n;
+}
+
+static bool is_one_of(const char *s, const char *const *names)
+{
+    for (size_t i = 0; names && names[i]; i++)
+        if (strcmp(s, names[i]) == 0)
+            return true;
+    return false;
+}
+
+const char *cunik_dialect_param(const struct boot_settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_params; i++)
+        if (strcmp(s->params[i].key, name) == 0)
+            return s->params[i].value;
+    return NULL;
+}
+
+static int check_params(const struct dialect *d, const struct boot_settings *s, struct error **err)
+{
+    for (size_t i = 0; i < s->n_params; i++) {
+        const char *key = s->params[i].key;
+
+        if (strcmp(key, cpu_param) == 0 || is_one_of(key, d->params))
+            continue;
+        const char *near = cunik_text_nearest(key, d->params, count(d->params));
+        if (!near)
+            near = cunik_text_nearest(key, &cpu_param, 1);
+        if (near)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "unikernel.params.%s: %s knows no such parameter; did you mean "
+                                   "'%s'?",
+                                   key, d->name, near);
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.params.%s: %s knows no such parameter", key, d->name);
+    }
+    return 0;
+}
+
+static int set_machine(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
+                       struct error **err)
+{
+    if (*s->machine && !is_one_of(s->machine, d->machines)) {
+        _cleanup_buffer_ struct buffer b = {0};
+
+        for (size_t i = 0; d->machines[i]; i++)
+            cunik_buffer_printf(&b, "%s%s", i ? ", " : "", d->machines[i]);
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.machine: '%s' is none that %s runs on (%s)", s->machine,
+                               d->name, cunik_buffer_text(&b));
+    }
+    if (*s->firmware && s->firmware[0] != '/')
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.firmware: '%s' is not the absolute path of a ROM",
+                               s->firmware);
+    ret->machine = cunik_strdup(*s->machine ? s->machine : d->machines[0]);
+    ret->firmware = cunik_strdup(s->firmware);
+    return 0;
+}
+
+static int set_memory(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
+                      struct error **err)
+{
+    if (s->memory < 0)
+        return cunik_error_set(err, ERROR_INVALID, "mem_limit: %" PRId64 " is less than nothing",
+                               s->memory);
+    ret->memory = s->memory ? s->memory : d->memory;
+    if (ret->memory < d->memory_least)
+        cunik_strv_addf(&ret->warnings,
+                        "mem_limit: %.4g MiB are less than the %.4g MiB that %s is known to need",
+                        (double)ret->memory / (1 << 20), (double)d->memory_least / (1 << 20),
+                        d->name);
+    return 0;
+}
+
+static int set_cpus(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
+                    struct error **err)
+{
+    const char *cpu = cunik_dialect_param(s, cpu_param);
+
+    if (!(s->cpus >= 0 && s->cpus <= VCPUS_MOST))
+        return cunik_error_set(err, ERROR_INVALID, "cpus: %g is not from 0 to %d", s->cpus,
+                               VCPUS_MOST);
+    ret->vcpus = s->cpus > 1 ? (unsigned)ceil(s->cpus) : 1;
+    ret->cpu = cunik_strdup(cpu ? cpu : d->cpu);
+    return 0;
+}
+
+int cunik_dialect_start(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
+                        struct error **err)
+{
+    int r;
+
+    if ((r = check_params(d, s, err)) < 0 || (r = set_machine(d, s, ret, err)) < 0 ||
+        (r = set_memory(d, s, ret, err)) < 0 || (r = set_cpus(d, s, ret, err)) < 0)
+        return r;
+    ret->kernel = cunik_strdup(s->kernel);
+    ret->initrd = cunik_strdup(s->initrd);
+    ret->nic_model = cunik_strdup(d->nic_model);
+    ret->disk_bus = cunik_strdup(d->disk_bus);
+    ret->acpi = true;
+    ret->hears_poweroff = d->hears_poweroff;
+    return 0;
+}
+
+/* The length of the UTF-8 sequence at s (RFC 3629), 0 when it is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+    if (s[0] < 0x80)
+        return 1;
+    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    unsigned char low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
+
+    if (s[0] < 0xc2 || s[0] > 0xf4 || s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+/* XML 1.0 has no U+FFFE and U+FFFF. */
+static bool is_no_character(const unsigned char *s)
+{
+    return s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe;
+}
+
+int cunik_dialect_check_text(const char *text, const char *what, struct error **err)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    for (size_t n; *s; s += n) {
+        n = utf8_length(s);
+        if (n == 0 || is_no_character(s))
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "%s: byte 0x%02x after '%.*s' is no UTF-8 text, and a command "
+                                   "line cannot hold anything else",
+                                   what, *s, (int)((const char *)s - text), text);
+        if ((*s < 0x20 && *s != '\t' && *s != '\n') || *s == 0x7f)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "%s: a command line cannot hold the control character 0x%02x",
+                                   what, *s);
+    }
+    return 0;
+}
+
+int cunik_dialect_check_name(const char *text, const char *what, struct error **err)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+
+    if (text[n])
+        return cunik_error_set(err, ERROR_INVALID,
+                               "%s: '%s' may only have letters, digits, '-', '_' and '.'", what,
+                               text);
+    return 0;
+}
+
+int cunik_dialect_check_environment(const struct boot_settings *s, struct error **err)
+{
+    for (size_t i = 0; i < s->n_environment; i++) {
+        const char *key = s->environment[i].key;
+
+        if (!*key || strchr(key, '='))
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "environment: '%s' is not the name of a variable", key);
+    }
+    return 0;
+}
+
+int cunik_dialect_check_multiboot_path(const char *path, const char *what, struct error **err)
+{
+    if (strpbrk(path, " \t\n\r\v,"))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "%s: '%s' has a blank or a comma, which a multiboot kernel would "
+                               "take for the end of the path",
+                               what, path);
+    return cunik_dialect_check_text(path, what, err);
+}
+
+int cunik_dialect_check_interfaces(const struct boot_settings *s, struct error **err)
+{
+    for (size_t i = 0; i < s->n_interfaces; i++)
+        if (!*s->interfaces[i].address || s->interfaces[i].prefix_length > 32)
+            return cunik_error_set(err, ERROR_INVALID, "networks: interface %zu has no address", i);
+    return 0;
+}
+
+void cunik_dialect_add(struct buffer *line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    _cleanup_free_ char *word = cunik_vasprintf(format, args);
+    va_end(args);
+    if (line->size)
+        cunik_buffer_char(line, ' ');
+    cunik_buffer_text_append(line, word);
+}
+
+int cunik_dialect_check_size(const struct dialect *d, const struct buffer *line, size_t extra,
+                             size_t most, struct error **err)
+{
+    if (line->size + extra > most)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "command and environment make a command line of %zu bytes; %s takes "
+                               "at most %zu",
+                               line->size + extra, d->name, most);
+    return 0;
+}

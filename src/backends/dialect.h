@@ -1,0 +1,46 @@
+/* What the backends share: filling a boot from settings and a backend's defaults, and checks of
+ * what goes onto a command line. Internal to src/backends. */
+#pragma once
+
+#include "backends/backend.h"
+#include "base/buffer.h"
+
+/* What a backend gives a guest when the service does not say. */
+struct dialect {
+    const char *name;            /* for errors: "Unikraft" */
+    const char *const *machines; /* families that work, ended by NULL; the first is the default */
+    const char *cpu;
+    const char *nic_model, *disk_bus;
+    int64_t memory;       /* bytes, where the service names none */
+    int64_t memory_least; /* below that the guest is known not to get anywhere: a warning */
+    bool hears_poweroff;
+    const char *const
+        *params; /* names of `unikernel.params`, ended by NULL; "cpu" is known to all */
+};
+
+/* Fills everything of *ret but the command line. *ret must be empty; on an error the caller still
+ * has to cunik_boot_done() it. */
+int cunik_dialect_start(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
+                        struct error **err);
+
+/* A value of `unikernel.params`; NULL when it is not given. */
+const char *cunik_dialect_param(const struct boot_settings *s, const char *name);
+
+/* ERROR_INVALID, naming `what`, when text cannot travel in a domain's XML byte for byte: no UTF-8,
+ * or a control character other than tab and newline. */
+int cunik_dialect_check_text(const char *text, const char *what, struct error **err);
+/* The same for a host name or domain, which may only have letters, digits, '-', '_' and '.'. */
+int cunik_dialect_check_name(const char *text, const char *what, struct error **err);
+/* Names of environment variables: not empty, no '='. */
+int cunik_dialect_check_environment(const struct boot_settings *s, struct error **err);
+/* A path within the multiboot command line, which QEMU cuts at blanks (and modules at commas). */
+int cunik_dialect_check_multiboot_path(const char *path, const char *what, struct error **err);
+/* Every interface has an address. */
+int cunik_dialect_check_interfaces(const struct boot_settings *s, struct error **err);
+
+/* `word` with a blank before it unless the line is empty. */
+void cunik_dialect_add(struct buffer *line, const char *format, ...) _printf_(2, 3);
+/* ERROR_INVALID when the line, with `extra` bytes that others put before it, is longer than most.
+ */
+int cunik_dialect_check_size(const struct dialect *d, const struct buffer *line, size_t extra,
+                             size_t most, struct error **err);

@@ -1,0 +1,181 @@
+/* Linux running a single program under our own init (guests/linux/init.c), packed into an
+ * initramfs.
+ *
+ * Everything stands on the kernel's command line as blank-separated `key=value`; the kernel hands
+ * what it does not know to the init. Values are percent-encoded (RFC 3986), so every byte but NUL
+ * can be said:
+ *
+ *   ip=ADDR:SERVER:GW:MASK:HOST:DEV:off:DNS0:DNS1   one for each interface, eth0, eth1, … (the form
+ *                                                   of the kernel's nfsroot.rst; not encoded)
+ *   mtu=DEV:N   hostname=NAME   env=NAME=VALUE   arg=VALUE   mount=DEV:PATH:FSTYPE:ro|rw
+ */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "backends/dialect.h"
+#include "backends/table.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+/* COMMAND_LINE_SIZE of x86 is 2048 with the NUL; the kernel cuts what is longer in silence. */
+enum { CMDLINE_MOST = 2047 };
+
+/* What a guest without a display and without a user wants: the console that is logged, and on a
+ * panic a reset at once, which ends the guest. */
+static const char kernel_parameters[] = "console=ttyS0 quiet panic=-1";
+
+static const char *const machines[] = {"pc", "q35", "microvm", NULL};
+static const char *const params[] = {"fstype", NULL};
+
+static const struct dialect dialect = {
+    .name = "Linux",
+    .machines = machines,
+    .cpu = "host-passthrough",
+    .nic_model = "virtio",
+    .disk_bus = "virtio",
+    .memory = INT64_C(96) << 20,
+    .memory_least = INT64_C(96) << 20,
+    .hears_poweroff = true,
+    .params = params,
+};
+
+static bool claims(const struct kernel *k)
+{
+    return k->bzimage;
+}
+
+/* Keeps, besides the unreserved characters, those of `keep`. */
+static char *encode(const char *text, const char *keep)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+
+    for (const char *p = text; *p; p++)
+        if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+            strchr("-._~", *p) || strchr(keep, *p))
+            cunik_buffer_char(&b, *p);
+        else
+            cunik_buffer_printf(&b, "%%%02X", (unsigned char)*p);
+    return cunik_buffer_take(&b);
+}
+
+static void add_encoded(struct buffer *line, const char *key, const char *value)
+{
+    _cleanup_free_ char *encoded = encode(value, "/:,+@=");
+
+    cunik_dialect_add(line, "%s=%s", key, encoded);
+}
+
+static void add_interface(struct buffer *line, const struct boot_settings *s, size_t index)
+{
+    const struct boot_interface *i = &s->interfaces[index];
+    uint32_t mask = i->prefix_length ? UINT32_MAX << (32 - i->prefix_length) : 0;
+
+    cunik_dialect_add(line, "ip=%s::%s:%u.%u.%u.%u:%s:eth%zu:off:%s:", i->address, i->gateway,
+                      mask >> 24, mask >> 16 & 255, mask >> 8 & 255, mask & 255, s->hostname, index,
+                      i->dns);
+    if (i->mtu)
+        cunik_dialect_add(line, "mtu=eth%zu:%u", index, i->mtu);
+}
+
+/* "vda", …, "vdz", "vdaa", …, as the kernel counts. */
+static char *device_name(size_t index)
+{
+    char letters[16];
+    size_t at = sizeof(letters);
+
+    letters[--at] = '\0';
+    for (size_t n = index + 1; n; n = (n - 1) / 26)
+        letters[--at] = (char)('a' + (n - 1) % 26);
+    return cunik_asprintf("/dev/vd%s", letters + at);
+}
+
+static int add_disk(struct buffer *line, const struct boot_settings *s, size_t index,
+                    struct error **err)
+{
+    const struct boot_disk *d = &s->disks[index];
+    const char *type = cunik_dialect_param(s, "fstype");
+    const char *mode = d->readonly ? "ro" : "rw";
+    _cleanup_free_ char *device = device_name(index);
+
+    if (d->root && *d->mount)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.disks[%zu]: a disk is either the root or mounted at '%s'",
+                               index, d->mount);
+    if (d->root && strstr(cunik_buffer_text(line), " root="))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.disks[%zu].root: another disk is the root already",
+                               index);
+    if (*d->mount && d->mount[0] != '/')
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.disks[%zu].mount: '%s' is not an absolute path", index,
+                               d->mount);
+    if (d->root) {
+        cunik_dialect_add(line, "root=%s %s", device, mode);
+        if (type)
+            cunik_dialect_add(line, "rootfstype=%s", type);
+    } else if (*d->mount) {
+        /* Its fields are taken apart before they are decoded, so a colon must not stay one. */
+        _cleanup_free_ char *path = encode(d->mount, "/,+@=");
+        cunik_dialect_add(line, "mount=%s:%s:%s:%s", device, path, type ? type : "ext4", mode);
+    }
+    return 0;
+}
+
+static int check(const struct boot_settings *s, struct error **err)
+{
+    const char *type = cunik_dialect_param(s, "fstype");
+    int r;
+
+    if ((r = cunik_dialect_check_name(s->hostname, "hostname", err)) < 0 ||
+        (r = cunik_dialect_check_interfaces(s, err)) < 0 ||
+        (r = cunik_dialect_check_environment(s, err)) < 0 ||
+        (r = cunik_dialect_check_text(s->cmdline, "unikernel.cmdline", err)) < 0 ||
+        (type && (r = cunik_dialect_check_name(type, "unikernel.params.fstype", err)) < 0))
+        return r;
+    size_t quotes = 0;
+    for (const char *p = s->cmdline; *p; p++)
+        quotes += *p == '"';
+    if (quotes % 2)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.cmdline: '%s' has a quote that is not closed",
+                               s->cmdline);
+    return 0;
+}
+
+static int make(const struct boot_settings *s, _unused_ const struct kernel *k, struct boot *ret,
+                struct error **err)
+{
+    _cleanup_buffer_ struct buffer line = {0};
+    int r;
+
+    if ((r = cunik_dialect_start(&dialect, s, ret, err)) < 0 || (r = check(s, err)) < 0)
+        return r;
+    cunik_dialect_add(&line, "%s", kernel_parameters);
+    if (*s->cmdline)
+        cunik_dialect_add(&line, "%s", s->cmdline);
+    for (size_t i = 0; i < s->n_interfaces; i++)
+        add_interface(&line, s, i);
+    if (*s->hostname)
+        add_encoded(&line, "hostname", s->hostname);
+    for (size_t i = 0; i < s->n_disks; i++)
+        if ((r = add_disk(&line, s, i, err)) < 0)
+            return r;
+    for (size_t i = 0; i < s->n_environment; i++) {
+        _cleanup_free_ char *pair =
+            cunik_asprintf("%s=%s", s->environment[i].key, s->environment[i].value);
+        add_encoded(&line, "env", pair);
+    }
+    for (size_t i = 0; i < s->command->n; i++)
+        add_encoded(&line, "arg", s->command->items[i]);
+    if ((r = cunik_dialect_check_size(&dialect, &line, 0, CMDLINE_MOST, err)) < 0)
+        return r;
+    ret->cmdline = cunik_buffer_take(&line);
+    return 0;
+}
+
+const struct backend cunik_backend_linux = {
+    .name = "linux",
+    .help = "a Linux kernel with a single program in its initramfs, started by Cunik's init",
+    .claims = claims,
+    .make = make,
+};
