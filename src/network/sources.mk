@@ -8,4 +8,6 @@ network_SOURCES = \
 	src/network/sysctl.c \
 	src/network/tap.c
 
-network_TESTS =
+network_TESTS = \
+	tests/unit/test_address.c \
+	tests/integration/test_links.c
