@@ -1,0 +1,88 @@
+#include "disk.h"
+
+#include "clock.h"
+#include "cpu.h"
+#include "virtio.h"
+
+enum {
+    READ = 0,
+    DONE = 0,
+    UNTOUCHED = 0xFF,
+    PATIENCE_MS = 2000,
+};
+
+static struct disk {
+    struct pci_device device;
+    struct virtio_queue queue;
+    uint16_t ports;
+} disks[DISK_MOST];
+static size_t count;
+
+static struct {
+    uint32_t type, reserved, sector, sector_high;
+} request;
+static char sector[DISK_SECTOR];
+static volatile uint8_t status;
+
+void disk_found(const struct pci_device *device)
+{
+    if (device->vendor == VIRTIO_VENDOR && device->device == VIRTIO_BLK_LEGACY && count < DISK_MOST)
+        disks[count++].device = *device;
+}
+
+size_t disk_count(void)
+{
+    return count;
+}
+
+static const char *start(struct disk *disk)
+{
+    uint16_t ports = pci_ports(&disk->device);
+
+    if (ports == 0)
+        return "no ports";
+    virtio_start(ports, 0);
+    if (!virtio_queue_init(&disk->queue, ports, 0, false))
+        return "not enough memory";
+    virtio_ready(ports);
+    disk->ports = ports;
+    return NULL;
+}
+
+/* Three buffers in one request: what is wanted, where it goes, how it went. */
+static void ask(struct virtio_queue *queue)
+{
+    request.type = READ;
+    request.sector = 0;
+    status = UNTOUCHED;
+    queue->descriptors[0] = (struct virtio_descriptor){(uint32_t)&request, 0, sizeof(request), VIRTIO_NEXT, 1};
+    queue->descriptors[1] =
+        (struct virtio_descriptor){(uint32_t)sector, 0, sizeof(sector), VIRTIO_WRITE | VIRTIO_NEXT, 2};
+    queue->descriptors[2] = (struct virtio_descriptor){(uint32_t)&status, 0, 1, VIRTIO_WRITE, 0};
+    virtio_offer(queue, 0);
+    virtio_tell(queue);
+}
+
+const char *disk_first_sector(size_t index, const char **ret_why)
+{
+    const char *why = NULL;
+    uint32_t id, length;
+
+    if (index >= count)
+        why = "no such disk";
+    else if (disks[index].ports == 0)
+        why = start(&disks[index]);
+    if (!why) {
+        uint32_t begin = clock_now();
+        ask(&disks[index].queue);
+        while (!virtio_take(&disks[index].queue, &id, &length) && clock_now() - begin < PATIENCE_MS)
+            ;
+        if (status != DONE)
+            why = status == UNTOUCHED ? "no answer" : "read error";
+    }
+    if (why) {
+        *ret_why = why;
+        return NULL;
+    }
+    return sector;
+}
