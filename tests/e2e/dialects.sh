@@ -1,0 +1,69 @@
+#!/bin/bash
+# The probe guest through each dialect that a backend speaks: arguments and environment arrive byte for
+# byte, addresses and names work, several networks too.
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit 1
+cat >cunik-compose.yaml <<EOF
+name: d
+services:
+  unikraft:
+    command: [plain, "two words", "a=b,c"]
+    environment: {A: "1", B: "two words"}
+    hostname: uk
+    networks: {one: {ipv4_address: 10.88.1.10}, two: {}}
+    ports: ["18081:80"]
+    unikernel: {backend: unikraft, kernel: $PROBE}
+  linux:
+    command: [plain, "two words", 'q"uo''te', "100%", "ünï"]
+    environment: {A: "1", B: "two words", C: 'a"b\$\$c'}
+    hostname: lx
+    networks: [one]
+    mem_limit: 32m
+    ports: ["18082:80"]
+    unikernel: {backend: linux, kernel: $PROBE}
+  raw:
+    networks: {one: {ipv4_address: 10.88.1.30}}
+    ports: ["18083:80"]
+    mem_limit: 16m
+    unikernel:
+      backend: raw
+      kernel: $PROBE
+      cmdline: "x netdev.ip=10.88.1.30/24:10.88.1.1:::raw: -- given as is"
+networks:
+  one: {ipam: {config: [{subnet: 10.88.1.0/24}]}}
+  two: {internal: true}
+EOF
+check 'all dialects come up' expect 0 cunik-compose up -d --wait
+for dialect in unikraft:18081:uk linux:18082:lx raw:18083:raw; do
+    IFS=: read -r name port host <<<"$dialect"
+    check "$name: answers" wait_until 10 answers "http://127.0.0.1:$port/" "hello from $host"
+done
+check 'unikraft: arguments' answers http://127.0.0.1:18081/args $'plain\ntwo words\na=b,c'
+check 'unikraft: environment' answers http://127.0.0.1:18081/env $'A=1\nB=two words'
+check 'linux: arguments' answers http://127.0.0.1:18082/args $'plain\ntwo words\nq"uo\'te\n100%\nünï'
+check 'linux: environment' answers http://127.0.0.1:18082/env $'A=1\nB=two words\nC=a"b$c'
+check 'raw: arguments' answers http://127.0.0.1:18083/args $'given\nas\nis'
+check 'two interfaces' bash -c 'curl -sS http://127.0.0.1:18081/net | grep -c ^eth | grep -qx 2'
+check 'static address' bash -c 'curl -sS http://127.0.0.1:18081/net | grep -q 10.88.1.10'
+check 'the port is published on every address' answers http://10.88.1.1:18082/ 'hello from lx'
+address=$(cunik inspect d-linux-1 | jq -r '(if type == "array" then .[0] else . end) | (.interfaces // .networks)[0].address')
+check 'names resolve from guests' answers 'http://127.0.0.1:18081/resolve?linux' "$address"
+check 'service-N resolves' answers 'http://127.0.0.1:18081/resolve?linux-1' "$address"
+check 'an unknown name does not' \
+    test "$(curl -s -o /dev/null -w '%{http_code}' 'http://127.0.0.1:18081/resolve?nobody')" = 404
+
+qemu_status() { # FIELD: its values over all guests
+    local pid
+    for pid in $(engine_pids); do
+        case $(cat "/proc/$pid/comm") in
+        qemu*) awk -v f="$1:" '$1 == f {print $2}' "/proc/$pid/status" ;;
+        esac
+    done | sort -u
+}
+check 'QEMU does not run as root' bash -c "[ '$(qemu_status Uid)' != 0 ] && [ -n '$(qemu_status Uid)' ]"
+check 'QEMU runs under seccomp' test "$(qemu_status Seccomp)" = 2
+check 'down' expect 0 cunik-compose down
+check 'nothing is left' nothing_left
+
+plan_tests_done

@@ -1,0 +1,67 @@
+#!/bin/bash
+# up without -d: follows the logs, stops the stack at an interrupt.
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit 1
+cat >cunik-compose.yaml <<EOF
+name: f
+services:
+  web:
+    unikernel: {backend: unikraft, kernel: $PROBE}
+EOF
+
+cunik-compose up >follow.out 2>follow.err &
+pid=$!
+check 'the log is followed' wait_until 20 grep -q 'web-1  | probe: ready' follow.out
+kill -INT $pid
+wait $pid
+STATUS=$?
+cp follow.out "$OUT"
+cp follow.err "$ERR"
+check 'an interrupt ends it with 130' test $STATUS = 130
+check 'it says how to force' err_has 'Gracefully stopping'
+check 'the stack is stopped' test "$(cunik-compose ps -a --format json | jq -r .State)" = exited
+check 'down' expect 0 cunik-compose down
+check 'nothing is left' nothing_left
+
+# A guest that does not hear the power button: the first interrupt waits for its grace period, the second
+# does not.
+cat >deaf.yaml <<EOF
+name: g
+services:
+  web:
+    stop_grace_period: 60s
+    command: [acpi, hang, after=200]
+    mem_limit: 16m
+    unikernel: {backend: linux, kernel: $PROBE}
+EOF
+cunik-compose -f deaf.yaml up >follow.out 2>follow.err &
+pid=$!
+wait_until 20 grep -q 'web-1  | probe: ready' follow.out
+sleep 0.5
+begin=$SECONDS
+kill -INT $pid
+wait_until 10 grep -q 'Stopping' follow.err
+kill -INT $pid
+wait $pid
+STATUS=$?
+cp follow.out "$OUT"
+cp follow.err "$ERR"
+check 'a second interrupt kills' test $((SECONDS - begin)) -lt 15
+check 'and ends it with 130' test $STATUS = 130
+check 'the guest is gone' test "$(cunik-compose -f deaf.yaml ps -q | wc -l)" = 0
+check 'down after that' expect 0 cunik-compose -f deaf.yaml down
+
+cat >ends.yaml <<EOF
+name: e
+services:
+  job:
+    command: [say=bye, exit=0, after=300]
+    unikernel: {backend: unikraft, kernel: $PROBE}
+EOF
+check 'following ends when every guest has ended' expect 0 timeout 30 cunik-compose -f ends.yaml up
+check '… with what it wrote' out_has 'bye'
+check '… down' expect 0 cunik-compose -f ends.yaml down
+check 'nothing is left at the end' nothing_left
+
+plan_tests_done

@@ -1,0 +1,140 @@
+# What the end-to-end tests share. Source it first: it puts the test into a network namespace of its own,
+# gives it an engine of its own under a short temporary root, and takes both down at the end, however
+# the test ends.
+#
+#   . tests/e2e/lib.sh
+#   check 'NAME' COMMAND...        one test: passes when the command succeeds
+#   plan_tests_done                prints what is left to print; the last line of every test
+
+set -u
+ROOT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$ROOT_DIR" || exit 1
+
+if [ "$(id -u)" != 0 ]; then
+    echo "ok 1 - $(basename "$0") # SKIP needs root"
+    exit 0
+fi
+if [ "${CUNIK_TEST_NAMESPACE:-}" != "$$" ]; then
+    # exec keeps the pid, so the variable tells that this very process has its own namespace.
+    CUNIK_TEST_NAMESPACE=$$ exec unshare --net "$BASH" "$0" "$@"
+fi
+ip link set lo up
+
+BIN=${CUNIK_BIN:-$ROOT_DIR/build}
+PROBE=$ROOT_DIR/build/guests/probe.elf
+export PATH="$BIN:$PATH"
+CUNIK_ROOT=$(mktemp -d /tmp/ckXXXXXX)
+export CUNIK_ROOT
+WORK=$(mktemp -d /tmp/cwXXXXXX)
+unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES COMPOSE_ENV_FILES CUNIK_CONNECT CUNIK_ACCEL \
+    LIBVIRT_DEFAULT_URI COMPOSE_PROGRESS COMPOSE_ANSI COMPOSE_PARALLEL_LIMIT
+
+N=0 FAILED=0
+OUT=$WORK/.out ERR=$WORK/.err STATUS=0
+
+# Every process of this test's engine: its daemon, guests and name servers carry the root on their command line.
+engine_pids() {
+    local cmdline pid
+    for cmdline in /proc/[0-9]*/cmdline; do
+        pid=${cmdline#/proc/}
+        pid=${pid%/cmdline}
+        [ "$pid" != $$ ] || continue
+        tr '\0' ' ' <"$cmdline" 2>/dev/null | grep -qF "$CUNIK_ROOT" || continue
+        # Not the tools of this test itself (grep, curl …): only what the engine starts.
+        case $(cat "/proc/$pid/comm" 2>/dev/null) in
+        cunikd | qemu-system-x86* | dnsmasq) echo "$pid" ;;
+        esac
+    done
+}
+
+cleanup() {
+    trap - EXIT INT TERM
+    local pid
+    for pid in $(engine_pids); do
+        kill "$pid" 2>/dev/null
+    done
+    wait_until 5 no_engine_left || for pid in $(engine_pids); do
+        kill -9 "$pid" 2>/dev/null
+    done
+    rm -rf "$CUNIK_ROOT" "$WORK"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+no_engine_left() { [ -z "$(engine_pids)" ]; }
+
+# wait_until SECONDS COMMAND...: for what tells nobody when it is so far.
+wait_until() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.02
+    done
+}
+
+ok() {
+    N=$((N + 1))
+    echo "ok $N - $1"
+}
+
+not_ok() {
+    N=$((N + 1)) FAILED=1
+    echo "not ok $N - $1"
+    echo "#   status $STATUS"
+    sed 's/^/#   out: /' "$OUT" 2>/dev/null | head -40
+    sed 's/^/#   err: /' "$ERR" 2>/dev/null | head -40
+    tail -n 15 "$CUNIK_ROOT/cunikd.log" 2>/dev/null | sed 's/^/#   cunikd: /'
+}
+
+# run COMMAND...: keeps its output in $OUT and $ERR, its status in $STATUS.
+run() {
+    "$@" >"$OUT" 2>"$ERR"
+    STATUS=$?
+    return $STATUS
+}
+
+check() {
+    local name=$1
+    shift
+    if "$@"; then ok "$name"; else not_ok "$name"; fi
+}
+
+# expect STATUS COMMAND...: as run, and the status must be so.
+expect() {
+    local wanted=$1
+    shift
+    run "$@"
+    [ "$STATUS" = "$wanted" ]
+}
+
+out_has() { grep -qF -- "$1" "$OUT"; }
+err_has() { grep -qF -- "$1" "$ERR"; }
+out_is() { [ "$(cat "$OUT")" = "$1" ]; }
+
+fetch() { curl -sS --max-time 10 --connect-timeout 5 "$@"; }
+# answers URL TEXT
+answers() { [ "$(fetch "$1")" = "$2" ]; }
+
+# The engine's own leftovers in this namespace, on one line each; nothing when all is clean.
+leftovers() {
+    ip -o link show | awk -F': ' '$2 != "lo" && $2 !~ /^(gre|sit|ip6|tunl|ip_vti|erspan)/ {print "link " $2}'
+    nft list tables 2>/dev/null | sed 's/^/nftables /'
+    local pid
+    for pid in $(engine_pids); do
+        case $(cat "/proc/$pid/comm" 2>/dev/null) in
+        qemu-system-x86* | dnsmasq) echo "process $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-80)" ;;
+        esac
+    done
+    find "$CUNIK_ROOT/stacks" "$CUNIK_ROOT/consoles" -type f 2>/dev/null | sed 's/^/file /'
+}
+
+nothing_left() {
+    leftovers >"$OUT"
+    [ ! -s "$OUT" ]
+}
+
+plan_tests_done() {
+    echo "1..$N"
+    exit $FAILED
+}

@@ -1,0 +1,145 @@
+#!/bin/bash
+# The main job, with real guests: up, nothing to do, a change, scale, health gates, failure, down.
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit 1
+stack() {
+    cat >cunik-compose.yaml <<EOF
+name: t
+services:
+  web:
+    command: ["port=80"]
+    environment:
+      GREETING: ${GREETING:-hello}
+    hostname: web
+    depends_on:
+      db: {condition: service_healthy}
+    healthcheck: {test: ["HTTP", "http://:80/"], interval: 1s, timeout: 1s, retries: 3, start_period: 10s}
+    ports: ["127.0.0.1:8080:80"]
+    stop_grace_period: 1s
+    unikernel: {backend: unikraft, kernel: $PROBE}
+  db:
+    command: ["port=6379", "healthy_after=300"]
+    hostname: db
+    healthcheck: {test: ["HTTP", "http://:6379/health"], interval: 1s, timeout: 1s, retries: 3, start_period: 10s}
+    scale: ${DB_SCALE:-1}
+    stop_grace_period: 1s
+    unikernel: {backend: unikraft, kernel: $PROBE}
+EOF
+}
+stack
+
+state_of() { # NAME FIELD
+    cunik-compose ps -a --format json | jq -r --arg n "$1" --arg f "$2" 'select(.Name == $n) | .[$f] | tostring'
+}
+pid_of() { cunik inspect "$1" | jq -r '.status.pid // .[0].status.pid'; }
+
+check 'plan of a new stack shows what would be created' expect 0 cunik-compose plan
+check '… the network first' grep -qE '^\+ create t_default' "$OUT"
+check '… and each cunik with a reason' grep -qE '^\+ create t-web-1: ' "$OUT"
+check 'plan --detailed-exitcode says 2 for changes' expect 2 cunik-compose plan --detailed-exitcode
+check 'nothing was started by planning' nothing_left
+
+check 'up -d --wait succeeds' expect 0 cunik-compose up -d --wait --wait-timeout 60
+check 'the published port answers' answers http://127.0.0.1:8080/ 'hello from web'
+check 'environment arrives' bash -c 'curl -sS http://127.0.0.1:8080/env | grep -qx GREETING=hello'
+check 'a guest resolves and calls another by its name' \
+    answers 'http://127.0.0.1:8080/get?http://db:6379/' 'hello from db'
+check 'ps lists both as running and healthy' expect 0 cunik-compose ps
+check '… web' grep -qE '^t-web-1 .*Up .*\(healthy\)' "$OUT"
+check '… db' grep -qE '^t-db-1 .*Up .*\(healthy\)' "$OUT"
+check 'ps --format json has Docker Compose'\''s fields' \
+    test "$(state_of t-web-1 State)/$(state_of t-web-1 Health)/$(state_of t-web-1 Service)" = running/healthy/web
+check 'logs show the consoles' expect 0 cunik-compose logs
+check '… with a prefix' grep -qE '^web-1  \| probe: ready' "$OUT"
+check 'logs of one service without prefix' expect 0 cunik-compose logs --no-log-prefix --tail 1 db
+check '… have one line' test "$(wc -l <"$OUT")" = 1
+check 'logs -t has times' bash -c 'cunik-compose logs -t web | grep -qE "\| 20[0-9-]+T[0-9:.]+Z probe: "'
+check 'ls shows the stack' expect 0 cunik-compose ls
+check '… with its count' grep -qE '^t +running\(2\)' "$OUT"
+
+check 'plan has nothing to do now' expect 0 cunik-compose plan --detailed-exitcode
+web=$(pid_of t-web-1) db=$(pid_of t-db-1)
+check 'up again does nothing' expect 0 cunik-compose up -d
+check '… and leaves the guests alone' test "$web/$db" = "$(pid_of t-web-1)/$(pid_of t-db-1)"
+
+GREETING=goodbye stack
+check 'a change shows in the plan with its reason' expect 0 cunik-compose plan
+check '… old and new value' out_has '~ recreate t-web-1: environment.GREETING "hello" → "goodbye"'
+check 'up recreates' expect 0 cunik-compose up -d --wait
+check '… the changed service' test "$web" != "$(pid_of t-web-1)"
+check '… and no other' test "$db" = "$(pid_of t-db-1)"
+check '… which has the new value' bash -c 'curl -sS http://127.0.0.1:8080/env | grep -qx GREETING=goodbye'
+
+web=$(pid_of t-web-1)
+check 'scale up' expect 0 cunik-compose up -d --wait --scale db=3
+check '… three copies run' test "$(cunik-compose ps -q db | wc -l)" = 3
+check '… the others were left alone' test "$web/$db" = "$(pid_of t-web-1)/$(pid_of t-db-1)"
+check 'scale down' expect 0 cunik-compose up -d --wait --scale db=1
+check '… the first copy stays' test "$(cunik-compose ps --format json db | jq -r .Name)" = t-db-1
+
+check 'force-recreate of one without its dependencies' \
+    expect 0 cunik-compose up -d --wait --no-deps --force-recreate web
+check '… leaves the dependency' test "$db" = "$(pid_of t-db-1)"
+check '… and its address' answers http://127.0.0.1:8080/ 'hello from web'
+
+check 'stop' expect 0 cunik-compose stop
+check '… ps shows none' test "$(cunik-compose ps -q | wc -l)" = 0
+check '… ps -a shows both as exited' test "$(cunik-compose ps -a --format json | jq -r .State | sort -u)" = exited
+check '… and the port is closed or refused' bash -c '! curl -sS --max-time 1 http://127.0.0.1:8080/ 2>/dev/null'
+check 'start' expect 0 cunik-compose start
+check '… answers again' wait_until 10 answers http://127.0.0.1:8080/ 'hello from web'
+web=$(pid_of t-web-1)
+check 'restart of one' expect 0 cunik-compose restart web
+check '… has another process' test "$web" != "$(pid_of t-web-1)"
+check 'kill' expect 0 cunik-compose kill web
+check '… is exited with 137' test "$(state_of t-web-1 State)/$(state_of t-web-1 ExitCode)" = exited/137
+check 'up starts what was killed' expect 0 cunik-compose up -d --wait
+check '… and it answers' answers http://127.0.0.1:8080/ 'hello from web'
+
+check 'down without the file, by name' bash -c 'cd / && cunik-compose -p t down'
+check 'down leaves nothing' nothing_left
+check 'down again is no error' expect 0 cunik-compose down
+
+# A health gate that never opens, and a guest that fails.
+cat >gate.yaml <<EOF
+name: gate
+services:
+  late:
+    depends_on: {sick: {condition: service_healthy}}
+    unikernel: {backend: unikraft, kernel: $PROBE}
+  sick:
+    command: [unhealthy]
+    healthcheck: {test: ["HTTP", "http://:80/health"], interval: 100ms, timeout: 500ms, retries: 2}
+    unikernel: {backend: unikraft, kernel: $PROBE}
+EOF
+check 'a dependency that is unhealthy fails up' expect 1 cunik-compose -f gate.yaml up -d
+check '… naming who waited for whom' bash -c "grep -q late '$ERR' && grep -q sick '$ERR'"
+check '… and the dependent was never started' \
+    test "$(cunik-compose -f gate.yaml ps -a --format json late | jq -r .State)" != running
+check '… down cleans up' expect 0 cunik-compose -f gate.yaml down
+check '… wholly' nothing_left
+
+cat >fail.yaml <<EOF
+name: fail
+services:
+  after:
+    depends_on: {job: {condition: service_completed_successfully}}
+    unikernel: {backend: unikraft, kernel: $PROBE}
+  job:
+    command: [exit=0]
+    unikernel: {backend: unikraft, kernel: $PROBE}
+EOF
+check 'a job that completes lets its dependent start' expect 0 cunik-compose -f fail.yaml up -d --wait
+check '… the job is exited with 0' \
+    test "$(cunik-compose -f fail.yaml ps -a --format json job | jq -r '"\(.State)/\(.ExitCode)"')" = exited/0
+check '… the dependent runs' \
+    test "$(cunik-compose -f fail.yaml ps --format json after | jq -r .State)" = running
+check '… down' expect 0 cunik-compose -f fail.yaml down
+sed -i 's/exit=0/crash/' fail.yaml
+check 'a job that crashes fails up' expect 1 cunik-compose -f fail.yaml up -d --wait
+check '… naming it' err_has job
+check '… down' expect 0 cunik-compose -f fail.yaml down
+check '… wholly' nothing_left
+
+plan_tests_done
