@@ -101,10 +101,11 @@ static int add_disk(struct buffer *line, const struct boot_settings *s, size_t i
         return cunik_error_set(err, ERROR_INVALID,
                                "unikernel.disks[%zu]: a disk is either the root or mounted at '%s'",
                                index, d->mount);
-    if (d->root && strstr(cunik_buffer_text(line), " root="))
-        return cunik_error_set(err, ERROR_INVALID,
-                               "unikernel.disks[%zu].root: another disk is the root already",
-                               index);
+    for (size_t i = 0; d->root && i < index; i++)
+        if (s->disks[i].root)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "unikernel.disks[%zu].root: disk %zu is the root already", index,
+                                   i);
     if (*d->mount && d->mount[0] != '/')
         return cunik_error_set(err, ERROR_INVALID,
                                "unikernel.disks[%zu].mount: '%s' is not an absolute path", index,

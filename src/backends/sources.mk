@@ -8,4 +8,6 @@ backends_SOURCES = \
 	src/backends/unikraft.c
 
 backends_TESTS = \
+	tests/unit/test_backends.c \
+	tests/unit/test_dialects.c \
 	tests/unit/test_kernel.c
