@@ -263,6 +263,8 @@ void cunik_node_append(struct tree *t, struct node *list, struct node *value)
     list->items[list->n++] = value;
     if (list->kind == NODE_MAP)
         add_to_index(t, list);
+    else
+        value->key = NULL;
 }
 
 void cunik_node_set(struct tree *t, struct node *map, const char *key, struct node *value)
