@@ -45,19 +45,22 @@ ROOMS := base network backends engine compose
 PROGRAMS := cunik-compose cunik cunikd
 
 include $(foreach room,$(ROOMS),src/$(room)/sources.mk)
-include tests/tests.mk
--include tests/guest/guest.mk
--include guests/linux/guests.mk
+include tests/guest/guest.mk
+include guests/linux/guests.mk
 
 SOURCES := $(foreach room,$(ROOMS),$($(room)_SOURCES))
 UNIT_TESTS := $(foreach room,$(ROOMS),$($(room)_TESTS))
+TEST_PROGRAMS := $(UNIT_TESTS:%.c=$(B)/%)
+
+include tests/tests.mk
+
 OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 ARCHIVE := $(B)/libcunik.a
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all check demo demo-down deps install clean lint format bench help fuzz
+.PHONY: all check check-built check-units demo demo-built demo-down deps install clean lint format bench help fuzz
 
 all: $(PROGRAMS:%=$(BIN)/%) build/guests/probe.elf
 
@@ -77,16 +80,61 @@ $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
-TEST_PROGRAMS := $(UNIT_TESTS:%.c=$(B)/%)
-$(TEST_PROGRAMS): $(B)/%: $(B)/%.o $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.o) $(ARCHIVE)
+$(TEST_PROGRAMS) $(INTEGRATION_PROGRAMS): $(B)/%: $(B)/%.o $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.o) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 
--include $(OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.d) \
+-include $(OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(INTEGRATION_PROGRAMS:=.d) $(FUZZ_PROGRAMS:=.d) $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.d) \
 	$(foreach p,compose/main engine/cunik engine/cunikd,$(B)/src/$(p).d)
+
+$(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(ARCHIVE)
+	$(CC) $(ALL_LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(ALL_LIBS)
 
 deps:
 	./deps.sh
+
+# The packages come first, in a make of their own: what follows asks pkg-config for them.
+check: deps
+	$(MAKE) check-built
+
+check-built: all guests-guestbook $(CHECK_PROGRAMS)
+	tests/run $(CHECKS) $(SANITIZED_CHECKS)
+
+# The unit tests and corpora of one variant as one stream of test results.
+check-units: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
+	@status=0; export CMOCKA_MESSAGE_OUTPUT=TAP; \
+	for t in $(TEST_PROGRAMS); do $$t || status=1; done; \
+	for t in $(FUZZ_TARGETS); do $(B)/tests/fuzz/fuzz_$$t tests/fuzz/corpus/$$t || status=1; done; \
+	exit $$status
+
+demo: deps
+	$(MAKE) demo-built
+
+demo-built: all guests-guestbook
+	examples/guestbook/demo
+
+demo-down:
+	examples/guestbook/demo down
+
+bench: all
+	bench/run
+
+fuzz: $(FUZZ_PROGRAMS)
+
+# Manual pages: the options and keys in them come from the tables.
+MANUALS := cunik-compose.1 cunik-stack.5
+$(B)/tools/manual: $(B)/tools/manual.o $(ARCHIVE)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(B)/docs/%: docs/%.scd $(B)/tools/manual
+	@mkdir -p $(@D)
+	$(B)/tools/manual $< | scdoc >$@
+
+install: all $(MANUALS:%=$(B)/docs/%)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(B)/docs/cunik-compose.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(B)/docs/cunik-stack.5 $(DESTDIR)$(PREFIX)/share/man/man5
 
 clean:
 	rm -rf build

@@ -8,7 +8,7 @@ build='gcc make pkg-config libc6-dev libvirt-dev libyaml-dev libnl-3-dev libnl-r
     scdoc cpio xz-utils zstd lz4'
 run='libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iproute2 nftables
     curl'
-test='libcmocka-dev clang clang-format libclang-rt-14-dev jq procps util-linux
+test='libcmocka-dev clang clang-format libclang-rt-14-dev jq procps util-linux python3
     libxml2-utils'
 
 missing=

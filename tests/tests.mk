@@ -1,3 +1,29 @@
-# What `make check` runs, and what it is made of.
+# What `make check` runs, and what it is made of. tests/run says how results are reported.
 
-TEST_SUPPORT_SOURCES = tests/support/test.c
+TEST_SUPPORT_SOURCES = \
+	tests/support/fake_host.c \
+	tests/support/test.c
+
+# Fuzz targets: tests/fuzz/fuzz_NAME.c with its corpus in tests/fuzz/corpus/NAME. An ordinary build replays
+# the corpus; VARIANT=fuzz makes libFuzzer programs of them.
+FUZZ_TARGETS := interpolate kernel yaml
+FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%)
+
+INTEGRATION_TESTS := tests/integration/test_hypervisor.c tests/integration/test_network.c
+INTEGRATION_PROGRAMS := $(INTEGRATION_TESTS:%.c=$(B)/%)
+
+# Tests of the whole, each a script that makes its own network namespace.
+E2E_TESTS := bad_input dialects follow up_down
+
+# Names for tests/run: NAME=COMMAND.
+CHECKS = \
+	$(foreach t,$(TEST_PROGRAMS),"unit/$(notdir $(t))=$(t)") \
+	$(foreach t,$(FUZZ_TARGETS),"fuzz/$(t)=$(B)/tests/fuzz/fuzz_$(t) tests/fuzz/corpus/$(t)") \
+	$(foreach t,$(INTEGRATION_PROGRAMS),"integration/$(notdir $(t))=unshare --net --mount $(t)") \
+	$(foreach t,$(E2E_TESTS),"e2e/$(t)=CUNIK_BIN=$$PWD/$(BIN) tests/e2e/$(t).sh")
+CHECK_PROGRAMS = $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS)
+
+# Variants of the unit tests that belong to every check.
+SANITIZED_CHECKS = "lint=tests/lint.sh" \
+	"asan=$(MAKE) -s check-units VARIANT=asan" \
+	"tsan=$(MAKE) -s check-units VARIANT=tsan"

@@ -1,0 +1,114 @@
+/* The table of options and commands: help, parsing and the manual page come from it. */
+#include "compose/program.h"
+
+#include "compose/command.h"
+
+static const struct option_row global_options[] = {
+    {"file", 'f', "FILE", "Stack file; may be repeated, \"-\" is standard input", NULL, true},
+    {"project-name", 'p', "NAME", "Name of the stack", NULL, false},
+    {"project-directory", 0, "DIR", "Folder that relative paths start from", NULL, false},
+    {"env-file", 0, "FILE", "File of variables in place of .env", NULL, true},
+    {"profile", 0, "NAME", "Enable a profile", NULL, true},
+    {"strict", 0, NULL, "Keys that are not carried out are errors", NULL, false},
+    {"progress", 0, "TYPE", "How progress is shown", "auto|tty|plain|json|quiet", false},
+    {"ansi", 0, "WHEN", "When colours and cursor movements are printed", "never|always|auto",
+     false},
+    {"parallel", 0, "N", "Most steps at once; -1 for the engine's choice", NULL, false},
+    {"connect", 0, "URI", "libvirt connection of the engine, such as qemu:///system", NULL, false},
+};
+
+static const struct option_row up_options[] = {
+    {"detach", 'd', NULL, "Return when the stack is up, instead of following its logs", NULL,
+     false},
+    {"wait", 0, NULL, "Return when all services are running or healthy; implies -d", NULL, false},
+    {"wait-timeout", 0, "SECONDS", "Longest time to wait for, over all", NULL, false},
+    {"timeout", 't', "SECONDS", "Grace period when something has to be stopped", NULL, false},
+    {"no-start", 0, NULL, "Create without starting", NULL, false},
+    {"no-log-prefix", 0, NULL, "Print logs without names in front", NULL, false},
+    COMMAND_UP_OPTIONS,
+};
+
+static const struct option_row down_options[] = {
+    {"timeout", 't', "SECONDS", "Grace period before a guest is destroyed", NULL, false},
+    {"volumes", 'v', NULL, "Remove named volumes as well", NULL, false},
+    {"remove-orphans", 0, NULL, "Remove cuniks of services that the file does not define", NULL,
+     false},
+};
+
+static const struct option_row ps_options[] = {
+    {"all", 'a', NULL, "Also what does not run", NULL, false},
+    {"quiet", 'q', NULL, "Only IDs", NULL, false},
+    {"services", 0, NULL, "Only names of services", NULL, false},
+    {"format", 0, "FORMAT", "Form of the output", "table|json", false},
+};
+
+static const struct option_row logs_options[] = {
+    {"follow", 'f', NULL, "Go on with what comes", NULL, false},
+    {"tail", 'n', "LINES", "Only so many last lines of each, or \"all\"", NULL, false},
+    {"timestamps", 't', NULL, "Print times", NULL, false},
+    {"no-log-prefix", 0, NULL, "Print without names in front", NULL, false},
+};
+
+static const struct option_row config_options[] = {
+    {"format", 0, "FORMAT", "Form of the output", "yaml|json", false},
+    {"services", 0, NULL, "Only names of services", NULL, false},
+    {"quiet", 'q', NULL, "Only check the file", NULL, false},
+};
+
+static const struct option_row plan_options[] = {
+    {"format", 0, "FORMAT", "Form of the output", "text|json", false},
+    {"detailed-exitcode", 0, NULL, "Exit with 0 for nothing to do, 1 for an error, 2 for changes",
+     NULL, false},
+    COMMAND_UP_OPTIONS,
+};
+
+static const struct option_row timeout_options[] = {
+    {"timeout", 't', "SECONDS", "Grace period before a guest is destroyed", NULL, false},
+};
+
+static const struct option_row restart_options[] = {
+    {"timeout", 't', "SECONDS", "Grace period before a guest is destroyed", NULL, false},
+    {"no-deps", 0, NULL, "Without the services that depend on the named ones", NULL, false},
+};
+
+static const struct option_row ls_options[] = {
+    {"all", 'a', NULL, "Also stacks of which nothing runs", NULL, false},
+    {"quiet", 'q', NULL, "Only names", NULL, false},
+    {"format", 0, "FORMAT", "Form of the output", "table|json", false},
+};
+
+static const struct option_row version_options[] = {
+    {"format", 'f', "FORMAT", "Form of the output", "pretty|json", false},
+    {"short", 0, NULL, "Only the number", NULL, false},
+};
+
+#define OPTIONS(rows) rows, ARRAY_SIZE(rows)
+
+static const struct verb_row verbs[] = {
+    {"config", "[SERVICE...]", "Check the stack file and print its canonical form",
+     OPTIONS(config_options), 0, SIZE_MAX, cunik_command_config},
+    {"down", "[SERVICE...]", "Stop and remove the stack", OPTIONS(down_options), 0, SIZE_MAX,
+     cunik_command_down},
+    {"kill", "[SERVICE...]", "Destroy guests at once", NULL, 0, 0, SIZE_MAX, cunik_command_kill},
+    {"logs", "[SERVICE...]", "Print what guests wrote to their consoles", OPTIONS(logs_options), 0,
+     SIZE_MAX, cunik_command_logs},
+    {"ls", NULL, "List stacks", OPTIONS(ls_options), 0, 0, cunik_command_ls},
+    {"plan", "[SERVICE...]", "Show what `up` would do, and why", OPTIONS(plan_options), 0, SIZE_MAX,
+     cunik_command_plan},
+    {"ps", "[SERVICE...]", "List the stack's cuniks", OPTIONS(ps_options), 0, SIZE_MAX,
+     cunik_command_ps},
+    {"restart", "[SERVICE...]", "Stop and start again", OPTIONS(restart_options), 0, SIZE_MAX,
+     cunik_command_restart},
+    {"start", "[SERVICE...]", "Start what is stopped", NULL, 0, 0, SIZE_MAX, cunik_command_start},
+    {"stop", "[SERVICE...]", "Stop without removing", OPTIONS(timeout_options), 0, SIZE_MAX,
+     cunik_command_stop},
+    {"up", "[SERVICE...]", "Make the stack what the file says", OPTIONS(up_options), 0, SIZE_MAX,
+     cunik_command_up},
+    {"version", NULL, "Show versions", OPTIONS(version_options), 0, 0, cunik_command_version},
+};
+
+const struct program cunik_compose_program = {
+    "cunik-compose", "Stacks of unikernels from one file",
+    global_options,  ARRAY_SIZE(global_options),
+    verbs,           ARRAY_SIZE(verbs),
+};
