@@ -1,3 +1,9 @@
-engine_SOURCES =
+engine_SOURCES = \
+	src/engine/record.c \
+	src/engine/record_diff.c \
+	src/engine/record_json.c \
+	src/engine/record_text.c \
+	src/engine/world.c
 
-engine_TESTS =
+engine_TESTS = \
+	tests/unit/test_world.c

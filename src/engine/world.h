@@ -217,6 +217,12 @@ void cunik_world_network_done(struct world_network *n);
 /* Deep copies, appended to the empty *to. */
 void cunik_world_copy(struct world *to, const struct world *from);
 
+void cunik_world_cunik_copy(struct world_cunik *to, const struct world_cunik *from);
+void cunik_world_network_copy(struct world_network *to, const struct world_network *from);
+
+/* ERROR_INVALID when two cuniks or two networks have one name. */
+int cunik_world_check(const struct world *w, struct error **err);
+
 /* Appends an empty one with every string "" (strings in a world are never NULL). */
 struct world_cunik *cunik_world_add_cunik(struct world *w);
 struct world_network *cunik_world_add_network(struct world *w);
