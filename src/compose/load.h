@@ -2,8 +2,8 @@
  *
  * Phases, for each document of each file: YAML to a tree, interpolation, casts and validation,
  * short forms to long ones, relative paths, `include`, `extends`; then merging in the order of the
- * files, unicity, defaults, profiles, `env_file`. Mistakes are collected in a struct diagnostics and
- * the load goes on, so that one run names them all; only what leaves nothing to go on with (no
+ * files, unicity, defaults, profiles, `env_file`. Mistakes are collected in a struct diagnostics
+ * and the load goes on, so that one run names them all; only what leaves nothing to go on with (no
  * file, no YAML) is an error at once.
  *
  * The rules are Docker Compose's:
@@ -43,11 +43,11 @@ struct load_options {
 
 struct loaded {
     struct tree *tree;
-    struct node *root; /* canonical: long forms, defaults, absolute paths; all services */
-    char *name;        /* of the stack */
-    char *working_dir; /* the project directory, absolute */
-    struct strv files; /* what was read, in order, as named in places */
-    struct strv enabled;          /* names of the enabled services, in the order of the files */
+    struct node *root;   /* canonical: long forms, defaults, absolute paths; all services */
+    char *name;          /* of the stack */
+    char *working_dir;   /* the project directory, absolute */
+    struct strv files;   /* what was read, in order, as named in places */
+    struct strv enabled; /* names of the enabled services, in the order of the files */
     struct variables environment; /* what interpolation saw */
 };
 

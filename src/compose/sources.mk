@@ -1,8 +1,19 @@
 compose_SOURCES = \
 	src/compose/diagnostics.c \
 	src/compose/emit_json.c \
+	src/compose/fields.c \
+	src/compose/fields_deploy.c \
+	src/compose/fields_network.c \
+	src/compose/fields_service.c \
+	src/compose/fields_unikernel.c \
+	src/compose/fields_walk.c \
+	src/compose/long_form.c \
+	src/compose/merge.c \
+	src/compose/normalise.c \
 	src/compose/scalar.c \
+	src/compose/short_forms.c \
 	src/compose/tree.c \
+	src/compose/validate.c \
 	src/compose/yaml.c \
 	src/compose/yaml_builder.c
 

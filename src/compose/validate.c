@@ -1,0 +1,323 @@
+#include "compose/validate.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "compose/fields.h"
+#include "compose/interpolate.h"
+
+struct validation {
+    struct tree *tree;
+    struct diagnostics *d;
+};
+
+static const unsigned shape_of[] = {
+    [NODE_NULL] = SHAPE_NULL,   [NODE_BOOL] = SHAPE_BOOL,     [NODE_INT] = SHAPE_INT,
+    [NODE_FLOAT] = SHAPE_FLOAT, [NODE_STRING] = SHAPE_STRING, [NODE_LIST] = SHAPE_LIST,
+    [NODE_MAP] = SHAPE_MAP,
+};
+_Static_assert(ARRAY_SIZE(shape_of) == NODE_KIND_MAX_, "every kind of node has a shape");
+
+static void mistake(const struct validation *v, const struct place *place,
+                    const struct field_path *path, const char *format, ...) _printf_(4, 5);
+
+static void mistake(const struct validation *v, const struct place *place,
+                    const struct field_path *path, const char *format, ...)
+{
+    _cleanup_free_ char *where = cunik_field_path_text(path), *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = cunik_vasprintf(format, args);
+    va_end(args);
+    cunik_diagnostics_error(v->d, place, where, "%s", message);
+}
+
+static bool wrong_type(const struct validation *v, const struct node *n, const char *expected,
+                       unsigned allowed, const struct field_path *path)
+{
+    bool scalar = n->kind == NODE_BOOL || n->kind == NODE_INT || n->kind == NODE_FLOAT;
+
+    mistake(v, &n->place, path, "must be %s, not %s%s%s", expected,
+            n->kind == NODE_NULL  ? "empty"
+            : n->kind == NODE_INT ? "an "
+                                  : "a ",
+            n->kind == NODE_NULL ? "" : cunik_node_kind_name(n->kind),
+            scalar && allowed & SHAPE_STRING ? "; put it in quotes" : "");
+    return false;
+}
+
+static bool cast_size(const struct validation *v, struct node *n, const struct field_path *path)
+{
+    int64_t size = n->kind == NODE_INT ? n->integer : (int64_t)n->number;
+
+    if (n->kind == NODE_STRING && strcmp(n->text, "-1") == 0)
+        size = -1; /* "unlimited" of some keys */
+    else if (n->kind == NODE_STRING && cunik_text_to_bytes(n->text, &size) < 0) {
+        mistake(v, &n->place, path, "failed to cast to expected type: invalid size: '%s'", n->text);
+        return false;
+    }
+    struct node *number = cunik_node_int(v->tree, &n->place, size);
+    n->kind = NODE_INT;
+    n->text = number->text;
+    n->integer = size;
+    n->number = number->number;
+    return true;
+}
+
+static bool cast_duration(const struct validation *v, const struct node *n,
+                          const struct field_path *path)
+{
+    int64_t ns;
+
+    if (cunik_text_to_duration(n->text, &ns) == 0)
+        return true;
+    mistake(v, &n->place, path, "invalid duration '%s': write it as 30s or 1m30s", n->text);
+    return false;
+}
+
+static bool cast_plain(const struct validation *v, struct node *n, enum cast to,
+                       const struct field_path *path)
+{
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *warning = NULL;
+
+    if (cunik_cast(n, to, &warning, &err) < 0) {
+        mistake(v, &n->place, path, "failed to cast to expected type: %s", err->message);
+        return false;
+    }
+    if (warning) {
+        _cleanup_free_ char *where = cunik_field_path_text(path);
+        cunik_diagnostics_warn(v->d, &n->place, where, "%s", warning);
+    }
+    return true;
+}
+
+static bool cast_value(const struct validation *v, enum field_cast to, struct node *n,
+                       const struct field_path *path)
+{
+    switch (to) {
+    case AS_BOOL:
+        return cast_plain(v, n, CAST_BOOL, path);
+    case AS_INT:
+        return cast_plain(v, n, CAST_INT, path);
+    case AS_FLOAT:
+        return cast_plain(v, n, CAST_FLOAT, path);
+    case AS_BYTES:
+        return cast_size(v, n, path);
+    case AS_DURATION:
+        return cast_duration(v, n, path);
+    default:
+        return true;
+    }
+}
+
+static bool check_choice(const struct validation *v, const char *choices, const struct node *n,
+                         const struct field_path *path)
+{
+    _cleanup_strv_ struct strv names = {0};
+
+    cunik_strv_split(&names, choices, "|");
+    if (cunik_strv_has(&names, n->text))
+        return true;
+    const char *nearest = cunik_text_nearest(n->text, (const char *const *)names.items, names.n);
+    _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
+    mistake(v, &n->place, path, "'%s' is none of %s%s%s%s", n->text, list,
+            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    return false;
+}
+
+static void check_object(const struct validation *v, const struct fields *table, struct node *map,
+                         const struct field_path *path);
+static bool check_value(const struct validation *v, const struct field *field, struct node *n,
+                        const struct field_path *path);
+
+static bool check_items(const struct validation *v, const struct field *field, unsigned allowed,
+                        struct node *list, const struct field_path *path)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        struct node *item = list->items[i];
+        struct field_path inner = {.parent = path, .index = i};
+        if (!(allowed & shape_of[item->kind])) {
+            wrong_type(v, item, allowed & SHAPE_MAP ? "a string or a mapping" : "a string", allowed,
+                       &inner);
+            continue;
+        }
+        if (item->kind == NODE_MAP && field->sub)
+            check_object(v, field->sub, item, &inner);
+        list->items[kept++] = item;
+    }
+    list->n = kept;
+    return true;
+}
+
+static bool check_name(const struct validation *v, const struct node *n,
+                       const struct field_path *path)
+{
+    if (n->key[0] && !n->key[strspn(n->key, "abcdefghijklmnopqrstuvwxyz"
+                                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")])
+        return true;
+    mistake(v, &n->key_place, path->parent,
+            "invalid name '%s': only letters, digits, '.', '_' and '-' are allowed", n->key);
+    return false;
+}
+
+/* Members with names of the user's choice. */
+static bool check_member(const struct validation *v, const struct field *field,
+                         const struct field_shape *shape, struct node *n,
+                         const struct field_path *path)
+{
+    if (shape->keys == KEYS_NAMES && !check_name(v, n, path))
+        return false;
+    if (n->tag == NODE_RESET)
+        return true;
+    if (!(shape->members & shape_of[n->kind]) && !(field->nullable && n->kind == NODE_NULL)) {
+        bool object = shape->members & SHAPE_MAP;
+        wrong_type(v, n, object ? "a mapping" : "a string", shape->members, path);
+        if (!object)
+            return false;
+        n->kind = NODE_MAP;
+        n->n = 0;
+        n->index = NULL;
+        return true;
+    }
+    if (n->kind == NODE_MAP && field->sub)
+        check_object(v, field->sub, n, path);
+    if (field->type == FIELD_ULIMITS && n->kind == NODE_STRING)
+        return cast_value(v, AS_INT, n, path);
+    return true;
+}
+
+/* Drops the members for which `keep` is false; the index, if any, is made anew by one removal. */
+static void drop_members(struct node *map, const bool *keep)
+{
+    for (size_t i = map->n; i-- > 0;)
+        if (!keep[i])
+            cunik_node_remove(map, map->items[i]->key);
+}
+
+static bool check_members(const struct validation *v, const struct field *field,
+                          const struct field_shape *shape, struct node *map,
+                          const struct field_path *path)
+{
+    _cleanup_free_ bool *keep = cunik_calloc(map->n, sizeof(*keep));
+
+    for (size_t i = 0; i < map->n; i++) {
+        struct field_path inner = {.parent = path, .key = map->items[i]->key};
+        keep[i] = check_member(v, field, shape, map->items[i], &inner);
+    }
+    drop_members(map, keep);
+    return true;
+}
+
+static bool check_value(const struct validation *v, const struct field *field, struct node *n,
+                        const struct field_path *path)
+{
+    const struct field_shape *shape = cunik_field_shape(field->type);
+
+    if (n->tag == NODE_RESET || (field->nullable && n->kind == NODE_NULL))
+        return true;
+    if (!(shape->value & shape_of[n->kind]))
+        return wrong_type(v, n, shape->expected, shape->value, path);
+    if (n->kind == NODE_STRING || (shape->cast == AS_BYTES))
+        if (!cast_value(v, shape->cast, n, path))
+            return false;
+    if (field->type == FIELD_COUNT && n->integer < 0) {
+        mistake(v, &n->place, path, "must be greater than or equal to 0");
+        return false;
+    }
+    if (n->kind == NODE_STRING && field->choices)
+        return check_choice(v, field->choices, n, path);
+    if (n->kind == NODE_LIST)
+        return check_items(v, field, shape->items, n, path);
+    if (n->kind == NODE_MAP && shape->keys == KEYS_FIELDS && field->sub)
+        check_object(v, field->sub, n, path);
+    else if (n->kind == NODE_MAP)
+        return check_members(v, field, shape, n, path);
+    return true;
+}
+
+static bool unknown_key(const struct validation *v, const struct fields *table,
+                        const struct node *n, const struct field_path *path)
+{
+    const char *nearest = cunik_field_nearest(table, n->key);
+
+    mistake(v, &n->key_place, path, "unknown key%s%s%s", nearest ? "; did you mean '" : "",
+            nearest ? nearest : "", nearest ? "'?" : "");
+    return false;
+}
+
+static void check_object(const struct validation *v, const struct fields *table, struct node *map,
+                         const struct field_path *path)
+{
+    _cleanup_free_ bool *keep = cunik_calloc(map->n, sizeof(*keep));
+
+    for (size_t i = 0; i < map->n; i++) {
+        struct node *n = map->items[i];
+        const struct field *field = cunik_field_find(table, n->key);
+        struct field_path inner = {.parent = path, .key = n->key};
+        if (field)
+            keep[i] = check_value(v, field, n, &inner);
+        else
+            keep[i] = cunik_field_is_extension(table, n->key) || unknown_key(v, table, n, &inner);
+    }
+    drop_members(map, keep);
+}
+
+void cunik_validate(struct tree *t, struct node *root, struct diagnostics *d)
+{
+    struct validation v = {t, d};
+
+    if (root->kind != NODE_MAP) {
+        cunik_diagnostics_error(
+            d, &root->place, NULL, "a stack file must be a mapping with 'services', not %s",
+            root->kind == NODE_NULL ? "empty" : cunik_node_kind_name(root->kind));
+        root->kind = NODE_MAP;
+        root->n = 0;
+        return;
+    }
+    check_object(&v, &cunik_fields, root, NULL);
+}
+
+static void report_missing(void *context, const struct fields *table, struct node *map,
+                           const struct field_path *path)
+{
+    const struct validation *v = context;
+
+    for (size_t i = 0; i < table->n; i++)
+        if (table->rows[i].required && !cunik_node_get(map, table->rows[i].name))
+            mistake(v, &map->place, path, "'%s' is missing", table->rows[i].name);
+}
+
+static bool report_support(void *context, const struct field *field, struct node *n,
+                           const struct field_path *path)
+{
+    const struct validation *v = context;
+
+    if (field->support == SUPPORT_FULL || field->support == SUPPORT_TRANSLATED)
+        return true;
+    _cleanup_free_ char *where = cunik_field_path_text(path);
+    const char *colon = field->reason ? ": " : "", *reason = field->reason ? field->reason : "";
+    if (field->support == SUPPORT_IDLE)
+        cunik_diagnostics_warn(v->d, &n->key_place, where, "has no effect%s%s", colon, reason);
+    else if (v->d->strict)
+        cunik_diagnostics_error(v->d, &n->key_place, where, "is not supported%s%s", colon, reason);
+    else
+        cunik_diagnostics_warn(v->d, &n->key_place, where, "is not supported and has no effect%s%s",
+                               colon, reason);
+    return false;
+}
+
+void cunik_validate_merged(struct node *root, struct diagnostics *d)
+{
+    struct validation v = {NULL, d};
+
+    cunik_fields_walk(&cunik_fields, root, NULL,
+                      &(struct field_visitor){.object = report_missing, .context = &v});
+    cunik_fields_walk(&cunik_fields, root, NULL,
+                      &(struct field_visitor){.value = report_support, .context = &v});
+}
