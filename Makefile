@@ -116,7 +116,10 @@ demo-built: all guests-guestbook
 demo-down:
 	examples/guestbook/demo down
 
-bench: all
+build/release/bench/measure: build/release/bench/measure.o build/release/libcunik.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+bench: all build/release/bench/measure
 	bench/run
 
 fuzz: $(FUZZ_PROGRAMS)
