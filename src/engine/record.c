@@ -36,6 +36,8 @@ void cunik_record_init(const struct record *r, void *data)
             cunik_record_init(f->of, p);
         else if (f->kind == FIELD_BOOL && (f->flags & FIELD_TRUE))
             *(bool *)p = true;
+        else if (f->flags & FIELD_UNSET)
+            *(int64_t *)p = -1;
     }
 }
 

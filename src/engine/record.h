@@ -47,6 +47,7 @@ enum field_flag {
     FIELD_SET = 4,      /* strv: sorted, order means nothing */
     FIELD_TRUE = 8,     /* bool: true when left out */
     FIELD_ORDERED = 16, /* list: the order of its elements means something */
+    FIELD_UNSET = 32,   /* int, duration: -1, and left out, when nothing is said */
 };
 
 /* Which characters and how many bytes a string may have. */

@@ -68,6 +68,12 @@ static json_t *list_to_json(const struct field *f, const void *data)
     return array;
 }
 
+/* Whether a number is what it is when nothing is said. */
+static bool plain(const struct field *f, int64_t number)
+{
+    return number == (f->flags & FIELD_UNSET ? -1 : 0);
+}
+
 static void field_to_json(const struct field *f, const void *data, json_t *object)
 {
     const void *p = at(data, f->offset);
@@ -81,11 +87,11 @@ static void field_to_json(const struct field *f, const void *data, json_t *objec
         break;
     case FIELD_INT:
     case FIELD_BYTES:
-        if (*(const int64_t *)p)
+        if (!plain(f, *(const int64_t *)p))
             cunik_json_set_int(object, f->key, *(const int64_t *)p);
         break;
     case FIELD_DURATION:
-        if (*(const int64_t *)p) {
+        if (!plain(f, *(const int64_t *)p)) {
             _cleanup_free_ char *text = cunik_text_from_duration(*(const int64_t *)p);
             cunik_json_set_string(object, f->key, text);
         }
@@ -103,7 +109,7 @@ static void field_to_json(const struct field *f, const void *data, json_t *objec
             cunik_json_set_bool(object, f->key, *(const bool *)p);
         break;
     case FIELD_ENUM:
-        if (*(const unsigned *)p)
+        if (*(const unsigned *)p || (f->flags & FIELD_REQUIRED))
             cunik_json_set(object, f->key,
                            json_string(f->enumeration->names[*(const unsigned *)p]));
         break;

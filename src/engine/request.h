@@ -33,6 +33,8 @@ struct request {
 void cunik_request_init(struct request *r); /* strings "", stop_grace_ns -1 */
 void cunik_request_done(struct request *r);
 #define _cleanup_request_ _cleanup_(cunik_request_done)
+/* ERROR_INVALID for a desired world that is not of the request's stack, or names a thing twice. */
+int cunik_request_check(const struct request *r, struct error **err);
 const char *cunik_request_action_name(enum request_action a);
 json_t *cunik_request_to_json(const struct request *r);
 int cunik_request_from_json(const json_t *json, struct request *ret, struct error **err);

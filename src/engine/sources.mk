@@ -1,9 +1,12 @@
 engine_SOURCES = \
+	src/engine/event.c \
 	src/engine/record.c \
 	src/engine/record_diff.c \
 	src/engine/record_json.c \
 	src/engine/record_text.c \
+	src/engine/request.c \
 	src/engine/world.c
 
 engine_TESTS = \
+	tests/unit/test_request.c \
 	tests/unit/test_world.c

@@ -5,48 +5,21 @@
 
 #include "base/map.h"
 #include "base/memory.h"
-#include "engine/record.h"
+#include "engine/record_table.h"
 #include "engine/world_records.h"
 
-#define NAMES(enumeration_, max_, ...)                                                             \
-    static const char *const enumeration_##_names[] = {__VA_ARGS__};                               \
-    _Static_assert(ARRAY_SIZE(enumeration_##_names) == (max_), "every value has its name");        \
-    static const struct enumeration enumeration_ = {enumeration_##_names, (max_)}
-
-NAMES(states, CUNIK_STATE_MAX_, [CUNIK_ABSENT] = "absent", [CUNIK_CREATED] = "created",
-      [CUNIK_RUNNING] = "running", [CUNIK_PAUSED] = "paused", [CUNIK_RESTARTING] = "restarting",
-      [CUNIK_EXITED] = "exited");
-NAMES(healths, HEALTH_MAX_, [HEALTH_NONE] = "none", [HEALTH_STARTING] = "starting",
-      [HEALTH_HEALTHY] = "healthy", [HEALTH_UNHEALTHY] = "unhealthy");
-NAMES(ends, END_MAX_, [END_NONE] = "none", [END_POWEROFF] = "poweroff", [END_RESET] = "reset",
-      [END_DESTROYED] = "destroyed", [END_KILLED] = "killed", [END_PANICKED] = "panicked");
-NAMES(conditions, DEPEND_MAX_, [DEPEND_STARTED] = "service_started",
-      [DEPEND_HEALTHY] = "service_healthy", [DEPEND_COMPLETED] = "service_completed_successfully");
-NAMES(restarts, RESTART_MAX_, [RESTART_NO] = "no", [RESTART_ALWAYS] = "always",
-      [RESTART_ON_FAILURE] = "on-failure", [RESTART_UNLESS_STOPPED] = "unless-stopped");
-
-const struct enumeration *const cunik_world_conditions = &conditions;
-
-#define FIELDS(name_, type_, label_, ...)                                                          \
-    static const struct field name_##_fields[] = {__VA_ARGS__};                                    \
-    static const struct record name_ = {.size = sizeof(type_),                                     \
-                                        .fields = name_##_fields,                                  \
-                                        .n_fields = ARRAY_SIZE(name_##_fields),                    \
-                                        .label = (label_)}
-
-/* A row: key, kind, member, effect, and what else there is to say of it. */
-#define ROW(key_, kind_, type_, member_, effect_, ...)                                             \
-    {                                                                                              \
-        .key = (key_), .kind = FIELD_##kind_, .offset = offsetof(type_, member_),                  \
-        .effect = EFFECT_##effect_, ##__VA_ARGS__                                                  \
-    }
-#define LIST(key_, type_, member_, effect_, of_, ...)                                              \
-    ROW(key_, LIST, type_, member_, effect_, .count = offsetof(type_, n_##member_), .of = &(of_),  \
-        ##__VA_ARGS__)
-#define GROUP(key_, of_)                                                                           \
-    {                                                                                              \
-        .key = (key_), .kind = FIELD_RECORD, .effect = EFFECT_NONE, .of = &(of_)                   \
-    }
+ENUM_NAMES(states, CUNIK_STATE_MAX_, [CUNIK_ABSENT] = "absent", [CUNIK_CREATED] = "created",
+           [CUNIK_RUNNING] = "running", [CUNIK_PAUSED] = "paused",
+           [CUNIK_RESTARTING] = "restarting", [CUNIK_EXITED] = "exited");
+ENUM_NAMES(healths, HEALTH_MAX_, [HEALTH_NONE] = "none", [HEALTH_STARTING] = "starting",
+           [HEALTH_HEALTHY] = "healthy", [HEALTH_UNHEALTHY] = "unhealthy");
+ENUM_NAMES(ends, END_MAX_, [END_NONE] = "none", [END_POWEROFF] = "poweroff", [END_RESET] = "reset",
+           [END_DESTROYED] = "destroyed", [END_KILLED] = "killed", [END_PANICKED] = "panicked");
+ENUM_NAMES(conditions,
+           DEPEND_MAX_, [DEPEND_STARTED] = "service_started", [DEPEND_HEALTHY] = "service_healthy",
+           [DEPEND_COMPLETED] = "service_completed_successfully");
+ENUM_NAMES(restarts, RESTART_MAX_, [RESTART_NO] = "no", [RESTART_ALWAYS] = "always",
+           [RESTART_ON_FAILURE] = "on-failure", [RESTART_UNLESS_STOPPED] = "unless-stopped");
 
 /* "default" for the network "demo_default" of the stack "demo": as the stack file says it. */
 static char *interface_label(const void *element, const void *context)
@@ -78,132 +51,137 @@ static char *depend_label(const void *element, const void *context)
 /* What is published and how the guests are reached is in the engine's rules and names; how they
  * boot is in the guest. That decides between an update in place and a new guest. */
 
-FIELDS(interfaces, struct world_interface, interface_label,
-       ROW("network", STRING, struct world_interface, network, RECREATE, .text = TEXT_NAME,
-           .flags = FIELD_REQUIRED),
-       ROW("link", STRING, struct world_interface, link, RECREATE, .text = TEXT_LINK,
-           .flags = FIELD_OPEN),
-       ROW("mac", STRING, struct world_interface, mac, RECREATE, .text = TEXT_MAC,
-           .flags = FIELD_OPEN),
-       ROW("address", STRING, struct world_interface, address, RECREATE, .text = TEXT_ADDRESS,
-           .flags = FIELD_OPEN),
-       ROW("aliases", STRV, struct world_interface, aliases, UPDATE, .text = TEXT_HOSTNAME,
-           .flags = FIELD_SET));
+RECORD_FIELDS(static, interfaces, struct world_interface, interface_label,
+              ROW("network", STRING, struct world_interface, network, RECREATE, .text = TEXT_NAME,
+                  .flags = FIELD_REQUIRED),
+              ROW("link", STRING, struct world_interface, link, RECREATE, .text = TEXT_LINK,
+                  .flags = FIELD_OPEN),
+              ROW("mac", STRING, struct world_interface, mac, RECREATE, .text = TEXT_MAC,
+                  .flags = FIELD_OPEN),
+              ROW("address", STRING, struct world_interface, address, RECREATE,
+                  .text = TEXT_ADDRESS, .flags = FIELD_OPEN),
+              ROW("aliases", STRV, struct world_interface, aliases, UPDATE, .text = TEXT_HOSTNAME,
+                  .flags = FIELD_SET));
 
-FIELDS(ports, struct world_port, port_label,
-       ROW("host_ip", STRING, struct world_port, host_ip, UPDATE, .text = TEXT_HOST_IP),
-       ROW("published", PORT, struct world_port, host_port, UPDATE, .flags = FIELD_OPEN),
-       ROW("target", PORT, struct world_port, port, UPDATE, .min = 1, .flags = FIELD_REQUIRED),
-       ROW("protocol", STRING, struct world_port, protocol, UPDATE, .text = TEXT_PROTOCOL,
-           .flags = FIELD_REQUIRED));
+RECORD_FIELDS(static, ports, struct world_port, port_label,
+              ROW("host_ip", STRING, struct world_port, host_ip, UPDATE, .text = TEXT_HOST_IP),
+              ROW("published", PORT, struct world_port, host_port, UPDATE, .flags = FIELD_OPEN),
+              ROW("target", PORT, struct world_port, port, UPDATE, .min = 1,
+                  .flags = FIELD_REQUIRED),
+              ROW("protocol", STRING, struct world_port, protocol, UPDATE, .text = TEXT_PROTOCOL,
+                  .flags = FIELD_REQUIRED));
 
-FIELDS(disks, struct world_disk, NULL,
-       ROW("path", STRING, struct world_disk, path, RECREATE, .text = TEXT_PATH,
-           .flags = FIELD_REQUIRED),
-       ROW("mount", STRING, struct world_disk, mount, RECREATE, .text = TEXT_PATH),
-       ROW("readonly", BOOL, struct world_disk, readonly, RECREATE),
-       ROW("root", BOOL, struct world_disk, root, RECREATE));
+RECORD_FIELDS(static, disks, struct world_disk, NULL,
+              ROW("path", STRING, struct world_disk, path, RECREATE, .text = TEXT_PATH,
+                  .flags = FIELD_REQUIRED),
+              ROW("mount", STRING, struct world_disk, mount, RECREATE, .text = TEXT_PATH),
+              ROW("readonly", BOOL, struct world_disk, readonly, RECREATE),
+              ROW("root", BOOL, struct world_disk, root, RECREATE));
 
-FIELDS(health, struct world_health, NULL,
-       ROW("test", STRV, struct world_health, test, UPDATE, .text = TEXT_ANY, .most = 256),
-       ROW("interval", DURATION, struct world_health, interval_ns, UPDATE),
-       ROW("timeout", DURATION, struct world_health, timeout_ns, UPDATE),
-       ROW("start_period", DURATION, struct world_health, start_period_ns, UPDATE),
-       ROW("start_interval", DURATION, struct world_health, start_interval_ns, UPDATE),
-       ROW("retries", INT, struct world_health, retries, UPDATE));
+RECORD_FIELDS(static, health, struct world_health, NULL,
+              ROW("test", STRV, struct world_health, test, UPDATE, .text = TEXT_ANY, .most = 256),
+              ROW("interval", DURATION, struct world_health, interval_ns, UPDATE),
+              ROW("timeout", DURATION, struct world_health, timeout_ns, UPDATE),
+              ROW("start_period", DURATION, struct world_health, start_period_ns, UPDATE),
+              ROW("start_interval", DURATION, struct world_health, start_interval_ns, UPDATE),
+              ROW("retries", INT, struct world_health, retries, UPDATE));
 
-FIELDS(depends, struct world_depend, depend_label,
-       ROW("service", STRING, struct world_depend, service, UPDATE, .text = TEXT_SERVICE,
-           .flags = FIELD_REQUIRED),
-       ROW("condition", ENUM, struct world_depend, condition, UPDATE, .enumeration = &conditions),
-       ROW("restart", BOOL, struct world_depend, restart, UPDATE),
-       ROW("required", BOOL, struct world_depend, required, UPDATE, .flags = FIELD_TRUE));
+RECORD_FIELDS(static, depends, struct world_depend, depend_label,
+              ROW("service", STRING, struct world_depend, service, UPDATE, .text = TEXT_SERVICE,
+                  .flags = FIELD_REQUIRED),
+              ROW("condition", ENUM, struct world_depend, condition, UPDATE,
+                  .enumeration = &conditions),
+              ROW("restart", BOOL, struct world_depend, restart, UPDATE),
+              ROW("required", BOOL, struct world_depend, required, UPDATE, .flags = FIELD_TRUE));
 
-FIELDS(boot, struct world_boot, NULL,
-       ROW("backend", STRING, struct world_boot, backend, RECREATE, .text = TEXT_NAME),
-       ROW("kernel", STRING, struct world_boot, kernel, RECREATE, .text = TEXT_PATH),
-       ROW("initrd", STRING, struct world_boot, initrd, RECREATE, .text = TEXT_PATH),
-       LIST("disks", struct world_boot, disks, RECREATE, disks, .most = 64, .flags = FIELD_ORDERED),
-       ROW("cmdline", STRING, struct world_boot, cmdline, RECREATE, .text = TEXT_LINE),
-       ROW("machine", STRING, struct world_boot, machine, RECREATE, .text = TEXT_NAME),
-       ROW("firmware", STRING, struct world_boot, firmware, RECREATE, .text = TEXT_LINE),
-       ROW("accel", STRING, struct world_boot, accel, RECREATE, .text = TEXT_NAME),
-       ROW("params", PAIRS, struct world_boot, params, RECREATE, .most = 256));
+RECORD_FIELDS(static, boot, struct world_boot, NULL,
+              ROW("backend", STRING, struct world_boot, backend, RECREATE, .text = TEXT_NAME),
+              ROW("kernel", STRING, struct world_boot, kernel, RECREATE, .text = TEXT_PATH),
+              ROW("initrd", STRING, struct world_boot, initrd, RECREATE, .text = TEXT_PATH),
+              LIST("disks", struct world_boot, disks, RECREATE, disks, .most = 64,
+                   .flags = FIELD_ORDERED),
+              ROW("cmdline", STRING, struct world_boot, cmdline, RECREATE, .text = TEXT_LINE),
+              ROW("machine", STRING, struct world_boot, machine, RECREATE, .text = TEXT_NAME),
+              ROW("firmware", STRING, struct world_boot, firmware, RECREATE, .text = TEXT_LINE),
+              ROW("accel", STRING, struct world_boot, accel, RECREATE, .text = TEXT_NAME),
+              ROW("params", PAIRS, struct world_boot, params, RECREATE, .most = 256));
 
-FIELDS(status, struct world_status, NULL,
-       ROW("state", ENUM, struct world_status, state, NONE, .enumeration = &states),
-       ROW("health", ENUM, struct world_status, health, NONE, .enumeration = &healths),
-       ROW("end", ENUM, struct world_status, end, NONE, .enumeration = &ends),
-       ROW("exit_code", INT, struct world_status, exit_code, NONE, .min = INT32_MIN,
-           .max = INT32_MAX),
-       ROW("created_ms", INT, struct world_status, created_ms, NONE),
-       ROW("started_ms", INT, struct world_status, started_ms, NONE),
-       ROW("ended_ms", INT, struct world_status, ended_ms, NONE),
-       ROW("pid", INT, struct world_status, pid, NONE),
-       ROW("restarts", INT, struct world_status, restarts, NONE),
-       ROW("reason", STRING, struct world_status, reason, NONE, .text = TEXT_ANY),
-       ROW("links_missing", BOOL, struct world_status, links_missing, NONE),
-       ROW("links_lost", BOOL, struct world_status, links_lost, NONE));
+RECORD_FIELDS(static, status, struct world_status, NULL,
+              ROW("state", ENUM, struct world_status, state, NONE, .enumeration = &states),
+              ROW("health", ENUM, struct world_status, health, NONE, .enumeration = &healths),
+              ROW("end", ENUM, struct world_status, end, NONE, .enumeration = &ends),
+              ROW("exit_code", INT, struct world_status, exit_code, NONE, .min = INT32_MIN,
+                  .max = INT32_MAX),
+              ROW("created_ms", INT, struct world_status, created_ms, NONE),
+              ROW("started_ms", INT, struct world_status, started_ms, NONE),
+              ROW("ended_ms", INT, struct world_status, ended_ms, NONE),
+              ROW("pid", INT, struct world_status, pid, NONE),
+              ROW("restarts", INT, struct world_status, restarts, NONE),
+              ROW("reason", STRING, struct world_status, reason, NONE, .text = TEXT_ANY),
+              ROW("links_missing", BOOL, struct world_status, links_missing, NONE),
+              ROW("links_lost", BOOL, struct world_status, links_lost, NONE));
 
-FIELDS(cunik, struct world_cunik, NULL,
-       ROW("name", STRING, struct world_cunik, name, NONE, .text = TEXT_NAME,
-           .flags = FIELD_REQUIRED),
-       ROW("stack", STRING, struct world_cunik, stack, NONE, .text = TEXT_STACK,
-           .flags = FIELD_REQUIRED),
-       ROW("service", STRING, struct world_cunik, service, NONE, .text = TEXT_SERVICE,
-           .flags = FIELD_REQUIRED),
-       ROW("index", INT, struct world_cunik, index, NONE, .min = 1, .max = 1000000,
-           .flags = FIELD_REQUIRED),
-       ROW("uuid", STRING, struct world_cunik, uuid, NONE, .text = TEXT_UUID),
-       ROW("image", STRING, struct world_cunik, image, RECREATE, .text = TEXT_LINE),
-       ROW("hostname", STRING, struct world_cunik, hostname, RECREATE, .text = TEXT_HOSTNAME),
-       ROW("command", STRV, struct world_cunik, command, RECREATE, .text = TEXT_ANY),
-       ROW("environment", PAIRS, struct world_cunik, environment, RECREATE),
-       ROW("unikernel", RECORD, struct world_cunik, boot, RECREATE, .of = &boot),
-       ROW("mem_limit", BYTES, struct world_cunik, memory, RECREATE),
-       ROW("cpus", DOUBLE, struct world_cunik, cpus, RECREATE),
-       LIST("networks", struct world_cunik, interfaces, RECREATE, interfaces, .most = 64,
-            .flags = FIELD_ORDERED),
-       LIST("ports", struct world_cunik, ports, UPDATE, ports, .most = 1024),
-       ROW("healthcheck", RECORD, struct world_cunik, health, UPDATE, .of = &health),
-       ROW("restart", ENUM, struct world_cunik, restart, UPDATE, .enumeration = &restarts),
-       ROW("restart_max", INT, struct world_cunik, restart_max, UPDATE),
-       ROW("stop_grace_period", DURATION, struct world_cunik, stop_grace_ns, UPDATE),
-       LIST("depends_on", struct world_cunik, depends, UPDATE, depends),
-       ROW("labels", PAIRS, struct world_cunik, labels, UPDATE),
-       ROW("status", RECORD, struct world_cunik, status, NONE, .of = &status));
+RECORD_FIELDS(static, cunik, struct world_cunik, NULL,
+              ROW("name", STRING, struct world_cunik, name, NONE, .text = TEXT_NAME,
+                  .flags = FIELD_REQUIRED),
+              ROW("stack", STRING, struct world_cunik, stack, NONE, .text = TEXT_STACK,
+                  .flags = FIELD_REQUIRED),
+              ROW("service", STRING, struct world_cunik, service, NONE, .text = TEXT_SERVICE,
+                  .flags = FIELD_REQUIRED),
+              ROW("index", INT, struct world_cunik, index, NONE, .min = 1, .max = 1000000,
+                  .flags = FIELD_REQUIRED),
+              ROW("uuid", STRING, struct world_cunik, uuid, NONE, .text = TEXT_UUID),
+              ROW("image", STRING, struct world_cunik, image, RECREATE, .text = TEXT_LINE),
+              ROW("hostname", STRING, struct world_cunik, hostname, RECREATE,
+                  .text = TEXT_HOSTNAME),
+              ROW("command", STRV, struct world_cunik, command, RECREATE, .text = TEXT_ANY),
+              ROW("environment", PAIRS, struct world_cunik, environment, RECREATE),
+              ROW("unikernel", RECORD, struct world_cunik, boot, RECREATE, .of = &boot),
+              ROW("mem_limit", BYTES, struct world_cunik, memory, RECREATE),
+              ROW("cpus", DOUBLE, struct world_cunik, cpus, RECREATE),
+              LIST("networks", struct world_cunik, interfaces, RECREATE, interfaces, .most = 64,
+                   .flags = FIELD_ORDERED),
+              LIST("ports", struct world_cunik, ports, UPDATE, ports, .most = 1024),
+              ROW("healthcheck", RECORD, struct world_cunik, health, UPDATE, .of = &health),
+              ROW("restart", ENUM, struct world_cunik, restart, UPDATE, .enumeration = &restarts),
+              ROW("restart_max", INT, struct world_cunik, restart_max, UPDATE),
+              ROW("stop_grace_period", DURATION, struct world_cunik, stop_grace_ns, UPDATE),
+              LIST("depends_on", struct world_cunik, depends, UPDATE, depends),
+              ROW("labels", PAIRS, struct world_cunik, labels, UPDATE),
+              ROW("status", RECORD, struct world_cunik, status, NONE, .of = &status));
 
-FIELDS(network_status, struct world_network, NULL, ROW("up", BOOL, struct world_network, up, NONE),
-       ROW("names_served", BOOL, struct world_network, names_served, NONE));
+RECORD_FIELDS(static, network_status, struct world_network, NULL,
+              ROW("up", BOOL, struct world_network, up, NONE),
+              ROW("names_served", BOOL, struct world_network, names_served, NONE));
 
-FIELDS(network, struct world_network, NULL,
-       ROW("name", STRING, struct world_network, name, NONE, .text = TEXT_NAME,
-           .flags = FIELD_REQUIRED),
-       ROW("stack", STRING, struct world_network, stack, NONE, .text = TEXT_STACK),
-       ROW("key", STRING, struct world_network, key, NONE, .text = TEXT_SERVICE),
-       ROW("link", STRING, struct world_network, link, RECREATE, .text = TEXT_LINK,
-           .flags = FIELD_OPEN),
-       ROW("subnet", STRING, struct world_network, subnet, RECREATE, .text = TEXT_SUBNET,
-           .flags = FIELD_OPEN),
-       ROW("gateway", STRING, struct world_network, gateway, RECREATE, .text = TEXT_ADDRESS,
-           .flags = FIELD_OPEN),
-       ROW("ip_range", STRING, struct world_network, ip_range, UPDATE, .text = TEXT_SUBNET),
-       ROW("internal", BOOL, struct world_network, internal, RECREATE),
-       ROW("external", BOOL, struct world_network, external, NONE),
-       ROW("labels", PAIRS, struct world_network, labels, UPDATE), GROUP("status", network_status));
+RECORD_FIELDS(static, network, struct world_network, NULL,
+              ROW("name", STRING, struct world_network, name, NONE, .text = TEXT_NAME,
+                  .flags = FIELD_REQUIRED),
+              ROW("stack", STRING, struct world_network, stack, NONE, .text = TEXT_STACK),
+              ROW("key", STRING, struct world_network, key, NONE, .text = TEXT_SERVICE),
+              ROW("link", STRING, struct world_network, link, RECREATE, .text = TEXT_LINK,
+                  .flags = FIELD_OPEN),
+              ROW("subnet", STRING, struct world_network, subnet, RECREATE, .text = TEXT_SUBNET,
+                  .flags = FIELD_OPEN),
+              ROW("gateway", STRING, struct world_network, gateway, RECREATE, .text = TEXT_ADDRESS,
+                  .flags = FIELD_OPEN),
+              ROW("ip_range", STRING, struct world_network, ip_range, UPDATE, .text = TEXT_SUBNET),
+              ROW("internal", BOOL, struct world_network, internal, RECREATE),
+              ROW("external", BOOL, struct world_network, external, NONE),
+              ROW("labels", PAIRS, struct world_network, labels, UPDATE),
+              GROUP("status", network_status));
 
-FIELDS(world_status, struct world, NULL,
-       ROW("ports_published", BOOL, struct world, ports_published, NONE));
+RECORD_FIELDS(static, world_status, struct world, NULL,
+              ROW("ports_published", BOOL, struct world, ports_published, NONE));
 
 enum { CUNIKS_MOST = 65536 };
 
-FIELDS(world, struct world, NULL, LIST("networks", struct world, networks, NONE, network),
-       LIST("cuniks", struct world, cuniks, NONE, cunik, .most = CUNIKS_MOST),
-       ROW("services", STRV, struct world, services, NONE, .text = TEXT_SERVICE,
-           .most = CUNIKS_MOST),
-       GROUP("status", world_status));
-
-const struct record *const cunik_world_record = &world;
+RECORD_FIELDS(, cunik_world_record, struct world, NULL,
+              LIST("networks", struct world, networks, NONE, network),
+              LIST("cuniks", struct world, cuniks, NONE, cunik, .most = CUNIKS_MOST),
+              ROW("services", STRV, struct world, services, NONE, .text = TEXT_SERVICE,
+                  .most = CUNIKS_MOST),
+              GROUP("status", world_status));
 
 const char *cunik_state_name(enum cunik_state s)
 {
@@ -257,7 +235,7 @@ int cunik_restart_parse(const char *name, enum restart_policy *ret)
 
 void cunik_world_done(struct world *w)
 {
-    cunik_record_done(&world, w);
+    cunik_record_done(&cunik_world_record, w);
 }
 
 void cunik_world_cunik_done(struct world_cunik *c)
@@ -272,7 +250,7 @@ void cunik_world_network_done(struct world_network *n)
 
 void cunik_world_copy(struct world *to, const struct world *from)
 {
-    cunik_record_copy(&world, to, from);
+    cunik_record_copy(&cunik_world_record, to, from);
 }
 
 void cunik_world_cunik_copy(struct world_cunik *to, const struct world_cunik *from)
@@ -356,7 +334,7 @@ struct world_network *cunik_world_network(const struct world *w, const char *nam
 
 json_t *cunik_world_to_json(const struct world *w)
 {
-    return cunik_record_to_json(&world, w);
+    return cunik_record_to_json(&cunik_world_record, w);
 }
 
 json_t *cunik_world_cunik_to_json(const struct world_cunik *c)
@@ -388,7 +366,7 @@ int cunik_world_from_json(const json_t *json, struct world *ret, struct error **
 {
     _cleanup_world_ struct world w = {0};
 
-    int r = cunik_record_from_json(&world, json, "", &w, err);
+    int r = cunik_record_from_json(&cunik_world_record, json, "", &w, err);
     if (r == 0)
         r = cunik_world_check(&w, err);
     if (r < 0)

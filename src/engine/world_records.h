@@ -1,7 +1,6 @@
-/* The tables that describe a world, for others that hold one within records of their own. */
+/* The table that describes a world, for records that hold one. */
 #pragma once
 
 #include "engine/record.h"
 
-extern const struct record *const cunik_world_record;
-extern const struct enumeration *const cunik_world_conditions;
+extern const struct record cunik_world_record;

@@ -1,0 +1,83 @@
+#include "engine/request.h"
+
+#include <string.h>
+
+#include "engine/record_table.h"
+#include "engine/world_records.h"
+
+ENUM_NAMES(actions,
+           ACTION_MAX_, [ACTION_UP] = "up", [ACTION_DOWN] = "down", [ACTION_START] = "start",
+           [ACTION_STOP] = "stop", [ACTION_RESTART] = "restart", [ACTION_KILL] = "kill");
+ENUM_NAMES(recreates, RECREATE_NEVER + 1, [RECREATE_CHANGED] = "changed",
+           [RECREATE_ALWAYS] = "always", [RECREATE_NEVER] = "never");
+
+enum { PARALLEL_MOST = 1024 };
+
+RECORD_FIELDS(
+    static, request, struct request, NULL,
+    ROW("action", ENUM, struct request, action, NONE, .enumeration = &actions,
+        .flags = FIELD_REQUIRED),
+    ROW("stack", STRING, struct request, stack, NONE, .text = TEXT_STACK, .flags = FIELD_REQUIRED),
+    ROW("desired", RECORD, struct request, desired, NONE, .of = &cunik_world_record),
+    ROW("services", STRV, struct request, services, NONE, .text = TEXT_SERVICE, .most = 65536),
+    ROW("recreate", ENUM, struct request, recreate, NONE, .enumeration = &recreates),
+    ROW("remove_orphans", BOOL, struct request, remove_orphans, NONE),
+    ROW("no_dependencies", BOOL, struct request, no_dependencies, NONE),
+    ROW("no_start", BOOL, struct request, no_start, NONE),
+    ROW("wait", BOOL, struct request, wait, NONE),
+    ROW("wait_timeout", DURATION, struct request, wait_timeout_ns, NONE),
+    ROW("stop_grace_period", DURATION, struct request, stop_grace_ns, NONE, .flags = FIELD_UNSET),
+    ROW("parallel", INT, struct request, parallel, NONE, .max = PARALLEL_MOST));
+
+void cunik_request_init(struct request *r)
+{
+    *r = (struct request){0};
+    cunik_record_init(&request, r);
+}
+
+void cunik_request_done(struct request *r)
+{
+    cunik_record_done(&request, r);
+}
+
+const char *cunik_request_action_name(enum request_action a)
+{
+    return actions.names[a];
+}
+
+json_t *cunik_request_to_json(const struct request *r)
+{
+    return cunik_record_to_json(&request, r);
+}
+
+int cunik_request_check(const struct request *r, struct error **err)
+{
+    if (!*r->stack)
+        return cunik_error_set(err, ERROR_INVALID, "'stack' must be given");
+    for (size_t i = 0; i < r->desired.n_cuniks; i++)
+        if (strcmp(r->desired.cuniks[i].stack, r->stack) != 0)
+            return cunik_error_set(err, ERROR_INVALID, "'%s' is of the stack '%s', not of '%s'",
+                                   r->desired.cuniks[i].name, r->desired.cuniks[i].stack, r->stack);
+    for (size_t i = 0; i < r->desired.n_networks; i++) {
+        const struct world_network *n = &r->desired.networks[i];
+        if (!n->external && strcmp(n->stack, r->stack) != 0)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "network '%s' is of the stack '%s', not of '%s'", n->name,
+                                   n->stack, r->stack);
+    }
+    return cunik_world_check(&r->desired, err);
+}
+
+int cunik_request_from_json(const json_t *json, struct request *ret, struct error **err)
+{
+    _cleanup_request_ struct request r = {0};
+
+    int e = cunik_record_from_json(&request, json, "", &r, err);
+    if (e == 0)
+        e = cunik_request_check(&r, err);
+    if (e < 0)
+        return e;
+    *ret = r;
+    r = (struct request){0};
+    return 0;
+}
