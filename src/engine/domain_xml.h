@@ -5,6 +5,9 @@
  * console is a pty that anyone may attach to, and every byte of it goes to a file as well. Whatever
  * the guest does to end itself ends its QEMU: restarting is the engine's own work.
  *
+ * Devices are where guests without a driver for PCI bridges find them: on q35 they stand on the
+ * root bus by explicit addresses, in the order interfaces, disks; on microvm on virtio-mmio.
+ *
  * Our label travels in <metadata>: an element of the namespace DOMAIN_NAMESPACE whose text is the
  * label, JSON. A domain without it is not ours.
  */
@@ -22,6 +25,8 @@ struct domain_settings {
     const char *emulator; /* absolute path; "" = libvirt finds it */
     const char *console;  /* absolute path of the file that gets every byte of the console */
     const char *label;    /* JSON text; kept as it is */
+    bool quota; /* the connection can hold a guest to a fraction of its CPUs (it has cgroups);
+                   without it `cpus: 0.5` is one whole CPU */
 };
 
 /* The caller frees it. Interfaces are c's (their `link` and `mac` must be set), in its order; disks
@@ -32,3 +37,6 @@ char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
 /* The element that the metadata of a domain with this label holds, for virDomainSetMetadata(); the
  * caller frees it. */
 char *cunik_domain_metadata(const char *label);
+/* The label in such an element, as virDomainGetMetadata() gives it; NULL when the element is none
+ * of ours. The caller frees it. */
+char *cunik_domain_label(const char *metadata);

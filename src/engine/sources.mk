@@ -1,4 +1,5 @@
 engine_SOURCES = \
+	src/engine/domain_xml.c \
 	src/engine/event.c \
 	src/engine/record.c \
 	src/engine/record_diff.c \
@@ -8,5 +9,6 @@ engine_SOURCES = \
 	src/engine/world.c
 
 engine_TESTS = \
+	tests/unit/test_domain_xml.c \
 	tests/unit/test_request.c \
 	tests/unit/test_world.c

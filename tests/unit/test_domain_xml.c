@@ -1,0 +1,114 @@
+/* tests/golden/domain/CASE: cunik.json and boot.json become domain.xml. boot.json may hold the
+ * settings "accel", "quota" and "emulator" beside the boot's own members. */
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "engine/domain_xml.h"
+
+static json_t *read_json(const char *folder, const char *name)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, name);
+    _cleanup_free_ char *text = test_read(path);
+    _cleanup_error_ struct error *err = NULL;
+    json_t *json = NULL;
+
+    test_ok(cunik_json_parse(text, strlen(text), path, &json, &err), err);
+    return json;
+}
+
+static char *text_of(const json_t *object, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return cunik_strdup(text ? text : otherwise);
+}
+
+static void read_boot(const json_t *json, struct boot *b)
+{
+    b->kernel = text_of(json, "kernel", "");
+    b->initrd = text_of(json, "initrd", "");
+    b->cmdline = text_of(json, "cmdline", "");
+    b->machine = text_of(json, "machine", "pc");
+    b->firmware = text_of(json, "firmware", "");
+    b->cpu = text_of(json, "cpu", "");
+    b->nic_model = text_of(json, "nic_model", "virtio");
+    b->disk_bus = text_of(json, "disk_bus", "virtio");
+    b->memory = json_integer_value(json_object_get(json, "memory"));
+    b->vcpus = (unsigned)json_integer_value(json_object_get(json, "vcpus"));
+    b->acpi = json_is_true(json_object_get(json, "acpi"));
+}
+
+static void run_case(const char *name)
+{
+    _cleanup_free_ char *folder = cunik_asprintf("tests/golden/domain/%s", name);
+    _cleanup_free_ char *path = cunik_asprintf("%s/domain.xml", folder);
+    _cleanup_json_ json_t *cunik_json = read_json(folder, "cunik.json");
+    _cleanup_json_ json_t *boot_json = read_json(folder, "boot.json");
+    _cleanup_(cunik_world_cunik_done) struct world_cunik cunik = {0};
+    _cleanup_(cunik_boot_done) struct boot boot = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_world_cunik_from_json(cunik_json, &cunik, &err), err);
+    read_boot(boot_json, &boot);
+    _cleanup_free_ char *accel = text_of(boot_json, "accel", "tcg");
+    _cleanup_free_ char *emulator = text_of(boot_json, "emulator", "");
+    const struct domain_settings settings = {
+        .accel = accel,
+        .emulator = emulator,
+        .console = "/r/consoles/it's.log",
+        .label = "{\"service\":\"web\",\"note\":\"a < b & 'c'\"}",
+        .quota = json_is_true(json_object_get(boot_json, "quota")),
+    };
+    _cleanup_free_ char *xml = cunik_domain_xml(&cunik, &boot, &settings);
+    test_golden(path, xml);
+}
+
+static void test_matrix(void **state)
+{
+    _cleanup_strv_ struct strv cases = {0};
+
+    (void)state;
+    test_folders("tests/golden/domain", &cases);
+    assert_true(cases.n > 0);
+    for (size_t i = 0; i < cases.n; i++) {
+        print_message("# %s\n", cases.items[i]);
+        run_case(cases.items[i]);
+    }
+}
+
+static void round_trip(const char *label)
+{
+    _cleanup_free_ char *metadata = cunik_domain_metadata(label);
+    _cleanup_free_ char *back = cunik_domain_label(metadata);
+
+    assert_non_null(back);
+    assert_string_equal(back, label);
+}
+
+static void test_label(void **state)
+{
+    (void)state;
+    round_trip("");
+    round_trip("{}");
+    round_trip("{\"a\": \"<b> & 'c' \\\"d\\\" &lt; é\n\"}");
+    assert_null(cunik_domain_label("no element"));
+    assert_null(cunik_domain_label("<a"));
+    assert_null(cunik_domain_label("<a>cut"));
+    assert_null(cunik_domain_label("<a>x<b/></a>"));
+    assert_null(cunik_domain_label("<a>&unknown;</a>"));
+    _cleanup_free_ char *label = cunik_domain_label("<cunik xmlns=\"urn:x\">a&gt;&#13;</cunik>");
+    assert_string_equal(label, "a>\r");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_matrix),
+        cmocka_unit_test(test_label),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
