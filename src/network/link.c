@@ -164,7 +164,8 @@ int cunik_link_create_bridge(const struct bridge_settings *b, struct error **err
 
     if ((r = check_name(b->name, err)) < 0 ||
         (r = cunik_link_label_text(&b->label, &alias, err)) < 0 ||
-        (r = cunik_netlink_open(&s, err)) < 0 || (r = look(s, b->name, &old, err)) < 0)
+        (r = cunik_netlink_open(NETLINK_ROUTE, &s, err)) < 0 ||
+        (r = look(s, b->name, &old, err)) < 0)
         return r;
     if (old.there && !is_this_bridge(&old, alias, b->group))
         return not_ours(b->name, err);
@@ -229,7 +230,7 @@ static int create_tap(struct nl_sock *s, const struct tap_settings *t, struct er
 int cunik_link_create_tap(const struct tap_settings *t, struct error **err)
 {
     _cleanup_nl_socket_ struct nl_sock *s = NULL;
-    int r = cunik_netlink_open(&s, err);
+    int r = cunik_netlink_open(NETLINK_ROUTE, &s, err);
 
     if (r == 0)
         r = create_tap(s, t, err);
@@ -262,7 +263,7 @@ int cunik_link_remove(const char *name, const char *engine, uint32_t group, stru
     struct link_label label = {0};
     int r;
 
-    if ((r = cunik_netlink_open(&s, err)) < 0 || (r = look(s, name, &old, err)) < 0)
+    if ((r = cunik_netlink_open(NETLINK_ROUTE, &s, err)) < 0 || (r = look(s, name, &old, err)) < 0)
         return r;
     if (!old.there)
         return 0;
@@ -293,7 +294,8 @@ int cunik_link_remove_stack(const char *engine, const char *stack, uint32_t grou
     size_t ours = 0;
     int r;
 
-    if ((r = cunik_link_list(&links, err)) < 0 || (r = cunik_netlink_open(&s, err)) < 0)
+    if ((r = cunik_link_list(&links, err)) < 0 ||
+        (r = cunik_netlink_open(NETLINK_ROUTE, &s, err)) < 0)
         return r;
     for (size_t i = 0; i < links.n; i++) {
         bool mine = is_of_stack(&links.items[i], engine, stack, group);

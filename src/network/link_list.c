@@ -88,7 +88,7 @@ int cunik_link_list(struct links *ret, struct error **err)
     struct links found = {0};
     int r;
 
-    if ((r = cunik_netlink_open(&s, err)) < 0)
+    if ((r = cunik_netlink_open(NETLINK_ROUTE, &s, err)) < 0)
         return r;
     if ((r = rtnl_link_alloc_cache(s, AF_UNSPEC, &links)) < 0)
         return failed(err, r, "links");
@@ -144,7 +144,7 @@ int cunik_link_routes(struct routes *ret, struct error **err)
     struct routes found = {0};
     int r;
 
-    if ((r = cunik_netlink_open(&s, err)) < 0)
+    if ((r = cunik_netlink_open(NETLINK_ROUTE, &s, err)) < 0)
         return r;
     if ((r = rtnl_route_alloc_cache(s, AF_INET, 0, &cache)) < 0)
         return failed(err, r, "routes");

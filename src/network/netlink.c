@@ -11,7 +11,7 @@
 
 #include "base/memory.h"
 
-int cunik_netlink_open(struct nl_sock **ret, struct error **err)
+int cunik_netlink_open(int protocol, struct nl_sock **ret, struct error **err)
 {
     struct nl_sock *s = nl_socket_alloc();
     int on = 1;
@@ -19,7 +19,7 @@ int cunik_netlink_open(struct nl_sock **ret, struct error **err)
 
     if (!s)
         abort();
-    if ((r = nl_connect(s, NETLINK_ROUTE)) < 0) {
+    if ((r = nl_connect(s, protocol)) < 0) {
         nl_socket_free(s);
         return cunik_error_set(err, ERROR_FAILED, "opening a netlink socket: %s", nl_geterror(r));
     }

@@ -13,7 +13,8 @@ static inline void cunik_nl_socket_freep(struct nl_sock **s)
 }
 #define _cleanup_nl_socket_ _cleanup_(cunik_nl_socket_freep)
 
-int cunik_netlink_open(struct nl_sock **ret, struct error **err);
+/* protocol: NETLINK_ROUTE or NETLINK_NETFILTER. */
+int cunik_netlink_open(int protocol, struct nl_sock **ret, struct error **err);
 
 /* A request of the given type (RTM_…) that wants an acknowledgement, with room for its parts. */
 struct nl_msg *cunik_netlink_message(int type, int flags);

@@ -5,9 +5,13 @@ network_SOURCES = \
 	src/network/link_list.c \
 	src/network/names.c \
 	src/network/netlink.c \
+	src/network/rules.c \
+	src/network/rules_apply.c \
 	src/network/sysctl.c \
 	src/network/tap.c
 
 network_TESTS = \
 	tests/unit/test_address.c \
-	tests/integration/test_links.c
+	tests/unit/test_rules.c \
+	tests/integration/test_links.c \
+	tests/integration/test_ports.c

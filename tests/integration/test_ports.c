@@ -1,0 +1,397 @@
+/* Published ports and isolation, with processes in namespaces of their own in the place of guests:
+ * each is joined to its bridge by a veth pair and answers on port 80 who it is and who asked. */
+#include "tests/unit/rules_input.h"
+
+#include "tests/integration/netns.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "network/link.h"
+
+struct guest {
+    const char *name;
+    const char *bridge; /* NULL: the world outside */
+    const char *address;
+    const char *length;
+    const char *gateway;
+    pid_t pid;
+    int net; /* its network namespace */
+};
+
+static struct guest guests[] = {
+    {"a1", "ckb1", "172.30.1.2", "24", "172.30.1.1", 0, -1},
+    {"a2", "ckb1", "172.30.1.3", "24", "172.30.1.1", 0, -1},
+    {"b1", "ckb2", "172.30.2.2", "24", "172.30.2.1", 0, -1},
+    {"i1", "ckb3", "172.30.3.2", "24", "172.30.3.1", 0, -1},
+    {"out", NULL, "192.0.2.2", "24", "192.0.2.1", 0, -1},
+};
+enum { A1, A2, B1, I1, OUT, N_GUESTS };
+enum { HOST = -1 }; /* in place of a guest: from the host itself */
+
+static const struct timeval patience = {.tv_usec = 400000};
+
+static int listening(int type, uint16_t port, const char *at)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0), on = 1;
+
+    inet_pton(AF_INET, at, &in.sin_addr);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0 ||
+        (type == SOCK_STREAM && listen(fd, 16) < 0))
+        return -1;
+    return fd;
+}
+
+/* Answers on both sockets until it is killed. */
+static void serve(const char *name, int tcp, int udp)
+{
+    struct pollfd fds[] = {{.fd = tcp, .events = POLLIN}, {.fd = udp, .events = POLLIN}};
+    struct sockaddr_in peer;
+    socklen_t size;
+    char ask[16];
+
+    while (poll(fds, 2, -1) > 0) {
+        int fd = -1;
+        size = sizeof(peer);
+        if (fds[0].revents)
+            fd = accept(tcp, (struct sockaddr *)&peer, &size);
+        else if (recvfrom(udp, ask, sizeof(ask), 0, (struct sockaddr *)&peer, &size) < 0)
+            continue;
+        _cleanup_free_ char *text = cunik_asprintf("%s from %s", name, inet_ntoa(peer.sin_addr));
+        if (fd < 0) {
+            sendto(udp, text, strlen(text), 0, (struct sockaddr *)&peer, size);
+        } else {
+            send(fd, text, strlen(text), MSG_NOSIGNAL);
+            close(fd);
+        }
+    }
+    _exit(1);
+}
+
+/* A process in a namespace of its own; it reports through `up` and goes on when `go` is closed. */
+static void guest_main(const struct guest *g, int up, int go)
+{
+    char byte = 0;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (unshare(CLONE_NEWNET) < 0 || write(up, &byte, 1) != 1 || read(go, &byte, 1) != 1)
+        _exit(1);
+    if (shell("ip link set lo up && ip address add %s/%s dev eth0 && ip link set eth0 up && "
+              "ip route add default via %s",
+              g->address, g->length, g->gateway) != 0)
+        _exit(1);
+    int tcp = listening(SOCK_STREAM, 80, "0.0.0.0"), udp = listening(SOCK_DGRAM, 80, "0.0.0.0");
+    if (tcp < 0 || udp < 0 || write(up, &byte, 1) != 1)
+        _exit(1);
+    serve(g->name, tcp, udp);
+}
+
+static void start_guest(struct guest *g)
+{
+    int up[2], go[2];
+    char byte;
+
+    assert_int_equal(pipe2(up, O_CLOEXEC) | pipe2(go, O_CLOEXEC), 0);
+    g->pid = fork();
+    if (g->pid == 0)
+        guest_main(g, up[1], go[0]);
+    assert_int_equal(read(up[0], &byte, 1), 1);
+    _cleanup_free_ char *path = cunik_asprintf("/proc/%d/ns/net", (int)g->pid);
+    assert_true((g->net = open(path, O_RDONLY | O_CLOEXEC)) >= 0);
+    must("ip link add v%s type veth peer name eth0 netns %d", g->name, (int)g->pid);
+    if (g->bridge)
+        must("ip link set v%s master %s up", g->name, g->bridge);
+    else
+        must("ip address add %s/%s dev v%s && ip link set v%s up", g->gateway, g->length, g->name,
+             g->name);
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    assert_int_equal(read(up[0], &byte, 1), 1);
+    close(up[0]), close(up[1]), close(go[0]), close(go[1]);
+}
+
+static void ask_child(int out, int type, const char *address, uint16_t port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, type, 0);
+    char answer[64];
+
+    inet_pton(AF_INET, address, &to.sin_addr);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+        (type == SOCK_STREAM || send(fd, "?", 1, 0) == 1)) {
+        ssize_t n = recv(fd, answer, sizeof(answer), 0);
+        if (n > 0 && write(out, answer, (size_t)n) == n)
+            _exit(0);
+    }
+    _exit(1);
+}
+
+/* What answers at an address and port when a guest (or the HOST) asks; "" for nobody. */
+static char *ask(int from, int type, const char *address, uint16_t port)
+{
+    char answer[64] = "";
+    int p[2];
+
+    assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (from != HOST && setns(guests[from].net, CLONE_NEWNET) < 0)
+            _exit(2);
+        ask_child(p[1], type, address, port);
+    }
+    close(p[1]);
+    ssize_t n = read(p[0], answer, sizeof(answer) - 1);
+    close(p[0]);
+    waitpid(pid, NULL, 0);
+    return cunik_strndup(answer, n > 0 ? (size_t)n : 0);
+}
+
+#define assert_answer(from, address, port, expected)                                               \
+    do {                                                                                           \
+        _cleanup_free_ char *got_ = ask(from, SOCK_STREAM, address, port);                         \
+        assert_string_equal(got_, expected);                                                       \
+    } while (0)
+#define assert_silence(from, address, port) assert_answer(from, address, port, "")
+
+static struct rules_network networks[] = {
+    {"ckb1", {0xac1e0100, 24}, 0xac1e0101, false},
+    {"ckb2", {0xac1e0200, 24}, 0xac1e0201, false},
+    {"ckb3", {0xac1e0300, 24}, 0xac1e0301, true},
+};
+
+static void publish(struct rules_port *ports, size_t n)
+{
+    struct rules r = {
+        .engine = "e0", .networks = networks, .n_networks = 3, .ports = ports, .n_ports = n};
+    _cleanup_free_ char *text = NULL, *digest = NULL;
+    _cleanup_error_ struct error *err = NULL;
+    bool present;
+
+    test_ok(cunik_rules_make(&r, &text, &digest, &err), err);
+    test_ok(cunik_rules_replace(text, &err), err);
+    test_ok(cunik_rules_present("e0", digest, &present, &err), err);
+    assert_true(present);
+}
+
+static void test_published(_unused_ void **state)
+{
+    struct rules_port ports[] = {
+        {"", 8080, "tcp", 0xac1e0102, 80},
+        {"127.0.0.1", 8081, "tcp", 0xac1e0202, 80},
+        {"192.0.2.1", 8082, "tcp", 0xac1e0202, 80},
+        {"", 8083, "tcp", 0xac1e0302, 80},
+    };
+
+    assert_silence(HOST, "127.0.0.1", 8080);
+    publish(ports, ARRAY_SIZE(ports));
+    assert_answer(HOST, "127.0.0.1", 8080, "a1 from 172.30.1.1");
+    assert_answer(HOST, "127.0.0.2", 8080, "a1 from 172.30.1.1");
+    assert_answer(HOST, "192.0.2.1", 8080, "a1 from 192.0.2.1");
+    assert_answer(HOST, "172.30.2.1", 8080, "a1 from 172.30.1.1");
+    assert_answer(OUT, "192.0.2.1", 8080, "a1 from 192.0.2.2");
+
+    assert_answer(HOST, "127.0.0.1", 8081, "b1 from 172.30.2.1");
+    assert_silence(OUT, "192.0.2.1", 8081);
+    assert_answer(OUT, "192.0.2.1", 8082, "b1 from 192.0.2.2");
+    assert_silence(HOST, "127.0.0.1", 8082);
+    assert_answer(HOST, "127.0.0.1", 8083, "i1 from 172.30.3.1");
+
+    publish(NULL, 0);
+    assert_silence(HOST, "127.0.0.1", 8080);
+    assert_silence(OUT, "192.0.2.1", 8080);
+}
+
+/* From guests: their own network's port, their own, another network's. */
+static void test_hairpin(_unused_ void **state)
+{
+    struct rules_port ports[] = {{"", 8080, "tcp", 0xac1e0102, 80}};
+
+    publish(ports, 1);
+    assert_answer(A2, "172.30.1.1", 8080, "a1 from 172.30.1.1");
+    assert_answer(A2, "192.0.2.1", 8080, "a1 from 172.30.1.1");
+    /* Where frames on bridges pass through netfilter (br_netfilter, for containers' sake), a frame
+     * to its own sender's port is dropped by the bridge: only without that can a guest ask itself.
+     */
+    must("s=/proc/sys/net/bridge/bridge-nf-call-iptables; ! test -e $s || echo 0 >$s");
+    assert_answer(A1, "172.30.1.1", 8080, "a1 from 172.30.1.1");
+    must("s=/proc/sys/net/bridge/bridge-nf-call-iptables; ! test -e $s || echo 1 >$s");
+    assert_answer(B1, "172.30.2.1", 8080, "a1 from 172.30.1.1");
+    assert_answer(B1, "192.0.2.1", 8080, "a1 from 172.30.1.1");
+}
+
+static void test_shared(_unused_ void **state)
+{
+    struct rules_port ports[] = {
+        {"", 8080, "tcp", 0xac1e0102, 80},
+        {"0.0.0.0", 8080, "tcp", 0xac1e0103, 80},
+    };
+    unsigned first = 0, second = 0;
+
+    publish(ports, ARRAY_SIZE(ports));
+    for (int i = 0; i < 40; i++) { /* all on one side: once in 2^39 */
+        _cleanup_free_ char *who = ask(HOST, SOCK_STREAM, "127.0.0.1", 8080);
+        first += strcmp(who, "a1 from 172.30.1.1") == 0;
+        second += strcmp(who, "a2 from 172.30.1.1") == 0;
+    }
+    assert_int_equal(first + second, 40);
+    assert_true(first && second);
+}
+
+static void test_udp(_unused_ void **state)
+{
+    struct rules_port ports[] = {{"", 8080, "udp", 0xac1e0102, 80}};
+
+    publish(ports, 1);
+    _cleanup_free_ char *here = ask(HOST, SOCK_DGRAM, "127.0.0.1", 8080);
+    assert_string_equal(here, "a1 from 172.30.1.1");
+    _cleanup_free_ char *there = ask(OUT, SOCK_DGRAM, "192.0.2.1", 8080);
+    assert_string_equal(there, "a1 from 192.0.2.2");
+    assert_silence(HOST, "127.0.0.1", 8080);
+}
+
+static void test_isolation(_unused_ void **state)
+{
+    publish(NULL, 0);
+    assert_answer(A2, "172.30.1.2", 80, "a1 from 172.30.1.3");
+    assert_answer(HOST, "172.30.1.2", 80, "a1 from 172.30.1.1");
+    assert_silence(B1, "172.30.1.2", 80);
+    assert_silence(OUT, "172.30.1.2", 80);
+    /* The way out is the host's address; an internal network has none. */
+    assert_answer(A1, "192.0.2.2", 80, "out from 192.0.2.1");
+    assert_silence(I1, "192.0.2.2", 80);
+    assert_silence(I1, "172.30.1.2", 80);
+}
+
+/* What the host itself serves: for guests at the address of their own gateway, never on 127.0.0.1,
+ * although their bridge carries such packets. */
+static void test_host(_unused_ void **state)
+{
+    pid_t pid;
+
+    publish(NULL, 0);
+    int any = listening(SOCK_STREAM, 7777, "0.0.0.0"),
+        dummy = listening(SOCK_DGRAM, 7777, "127.0.0.1");
+    if ((pid = fork()) == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        serve("host", any, dummy);
+    }
+    close(any), close(dummy);
+    assert_answer(A1, "172.30.1.1", 7777, "host from 172.30.1.2");
+    assert_silence(A1, "172.30.2.1", 7777);
+    must("nsenter --net=/proc/%d/ns/net sh -c 'ip address del 127.0.0.1/8 dev lo; "
+         "ip route add 127.0.0.1 via 172.30.1.1; "
+         "echo 1 >/proc/sys/net/ipv4/conf/eth0/route_localnet'",
+         (int)guests[A1].pid);
+    assert_silence(A1, "127.0.0.1", 7777);
+    must("nft flush chain ip cunik_e0 guard"); /* it is this that kept it out */
+    assert_answer(A1, "127.0.0.1", 7777, "host from 172.30.1.2");
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+/* Every golden rule set is one that the kernel takes. */
+static void test_golden_rules(_unused_ void **state)
+{
+    _cleanup_strv_ struct strv cases = {0};
+
+    test_folders(RULES_FOLDER, &cases);
+    for (size_t i = 0; i < cases.n; i++) {
+        _cleanup_free_ char *text = NULL, *digest = NULL;
+        _cleanup_error_ struct error *err = NULL;
+        struct rules r = {0};
+        _cleanup_json_ json_t *input = read_rules(cases.items[i], &r);
+        bool present;
+
+        if (cunik_rules_make(&r, &text, &digest, NULL) == 0) {
+            if (*digest) {
+                test_ok(cunik_rules_present(r.engine, digest, &present, &err), err);
+                assert_false(present);
+            }
+            test_ok(cunik_rules_replace(text, &err), err);
+            test_ok(cunik_rules_present(r.engine, digest, &present, &err), err);
+            assert_true(present);
+            test_ok(cunik_rules_present(r.engine, *digest ? "" : "00", &present, &err), err);
+            assert_false(present);
+        }
+        free(r.networks);
+        free(r.ports);
+    }
+    must("nft delete table ip cunik_0123abcd");
+}
+
+static void test_bad(_unused_ void **state)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    assert_true(cunik_rules_replace("add chain ip nowhere x\n", &err) < 0);
+    assert_non_null(strstr(err->message, "publishing ports: nftables: "));
+    assert_null(strchr(err->message, '\n'));
+}
+
+static void test_time(_unused_ void **state)
+{
+    enum { PORTS = 1000 };
+    struct rules_port *ports = cunik_calloc(PORTS, sizeof(*ports));
+    double t0 = now_ms();
+
+    publish(ports, 0);
+    double t1 = now_ms();
+    for (uint16_t i = 0; i < PORTS; i++)
+        ports[i] = (struct rules_port){"", (uint16_t)(10000 + i), "tcp", 0xac1e0102, 80};
+    publish(ports, PORTS);
+    double t2 = now_ms();
+    bool present;
+    test_ok(cunik_rules_present("e0", "00", &present, NULL), NULL);
+    print_message("# replaced and read back: no port %.1f ms, %d ports %.1f ms; asked %.1f ms\n",
+                  t1 - t0, PORTS, t2 - t1, now_ms() - t2);
+    free(ports);
+}
+
+static int start_all(_unused_ void **state)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(networks); i++) {
+        struct bridge_settings b = {
+            .name = networks[i].bridge,
+            .label = {(char *)"e0", (char *)"s", (char *)"network", (char *)networks[i].bridge},
+            .group = 7,
+            .address = {networks[i].gateway, 24},
+        };
+        test_ok(cunik_link_create_bridge(&b, NULL), NULL);
+    }
+    for (size_t i = 0; i < N_GUESTS; i++)
+        start_guest(&guests[i]);
+    assert_true(cunik_link_forward("vout", NULL) >= 0);
+    return 0;
+}
+
+static int stop_all(_unused_ void **state)
+{
+    for (size_t i = 0; i < N_GUESTS; i++) {
+        if (guests[i].pid > 0 && kill(guests[i].pid, SIGKILL) == 0)
+            waitpid(guests[i].pid, NULL, 0);
+        if (guests[i].net >= 0)
+            close(guests[i].net);
+    }
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_rules), cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_published),    cmocka_unit_test(test_hairpin),
+        cmocka_unit_test(test_shared),       cmocka_unit_test(test_udp),
+        cmocka_unit_test(test_isolation),    cmocka_unit_test(test_host),
+        cmocka_unit_test(test_time),
+    };
+    if (!own_namespace())
+        return 0;
+    return cmocka_run_group_tests_name("ports", tests, start_all, stop_all);
+}

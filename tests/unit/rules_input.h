@@ -1,0 +1,51 @@
+/* The description of a rule set as the golden folders of tests/golden/rules have it. */
+#pragma once
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "network/rules.h"
+#include "tests/support/test.h"
+
+#define RULES_FOLDER "tests/golden/rules"
+
+static inline const char *text_member(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+
+    return s ? s : "";
+}
+
+static inline uint16_t port_member(const json_t *o, const char *key)
+{
+    return (uint16_t)json_integer_value(json_object_get(o, key));
+}
+
+/* Reads RULES_FOLDER/CASE/input.json; the strings of *ret borrow from the value returned. */
+static inline json_t *read_rules(const char *name, struct rules *ret)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/%s/input.json", RULES_FOLDER, name);
+    _cleanup_free_ char *text = test_read(path);
+    json_t *root = NULL, *item;
+    size_t i;
+
+    test_ok(cunik_json_parse(text, strlen(text), path, &root, NULL), NULL);
+    ret->engine = text_member(root, "engine");
+    json_array_foreach (json_object_get(root, "networks"), i, item) {
+        struct rules_network *n = ARRAY_APPEND(ret->networks, ret->n_networks);
+        n->bridge = text_member(item, "bridge");
+        n->internal = json_is_true(json_object_get(item, "internal"));
+        test_ok(cunik_cidr_parse_subnet(text_member(item, "subnet"), &n->subnet, NULL), NULL);
+        test_ok(cunik_address_parse(text_member(item, "gateway"), &n->gateway, NULL), NULL);
+    }
+    json_array_foreach (json_object_get(root, "ports"), i, item) {
+        struct rules_port *p = ARRAY_APPEND(ret->ports, ret->n_ports);
+        p->host_ip = text_member(item, "host_ip");
+        p->host_port = port_member(item, "host_port");
+        p->protocol = text_member(item, "protocol");
+        p->port = port_member(item, "port");
+        test_ok(cunik_address_parse(text_member(item, "address"), &p->address, NULL), NULL);
+    }
+    return root;
+}
