@@ -16,16 +16,20 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "base/strv.h"
+#include "base/map.h"
 #include "compose/variables.h"
 
 /* Adds the variables of a text to v, which may hold those of earlier files; lookup may be NULL.
  * Errors are ERROR_INVALID with the place (name, line) and read as Docker Compose's, "line N: …"
  * left out. On failure v holds what stood before the mistake. Names of unset variables are added to
- * missing (may be NULL). */
+ * missing (keys without values; may be NULL). */
 int cunik_dotenv_parse(const char *name, const char *text, size_t size, const struct lookup *lookup,
-                       struct variables *v, struct strv *missing, struct error **err);
+                       struct variables *v, struct map *missing, struct error **err);
 
 /* Reads a file (at most 16 MiB). A missing file, a folder and the like are errors that name it. */
 int cunik_dotenv_read(const char *path, const struct lookup *lookup, struct variables *v,
-                      struct strv *missing, struct error **err);
+                      struct map *missing, struct error **err);
+
+/* Where the next statement of a text starts, after white space and comments; its end when there is
+ * none. */
+const char *cunik_dotenv_statement(const char *text, const char *end);

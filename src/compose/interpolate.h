@@ -16,25 +16,26 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "base/strv.h"
+#include "base/map.h"
 #include "compose/diagnostics.h"
 #include "compose/tree.h"
 #include "compose/variables.h"
 
-/* Substitutes one template. Names of unset variables that became blank are added to `missing` (may
- * be NULL), each once. Errors are ERROR_INVALID: -EINVAL for an invalid template (`Invalid
+/* Substitutes one template. Names of unset variables that became blank are added to `missing` (keys
+ * without values; may be NULL). Errors are ERROR_INVALID: -EINVAL for an invalid template (`Invalid
  * template: "…"`), -ENODATA for a required variable (`required variable X is missing a value`),
  * -E2BIG when words nest too deep or the result grows too long. */
-int cunik_substitute(const char *template, const struct lookup *lookup, struct strv *missing,
+int cunik_substitute(const char *template, const struct lookup *lookup, struct map *missing,
                      char **ret, struct error **err);
 
 /* Substitutes in all strings of a tree, in place, keys excepted. Mistakes go to d as
  * `invalid interpolation format for PATH.` with a hint or `error while interpolating PATH: …`, and
- * the rest is still done. A variable that is unset is warned about once, at its first place.
- * `path` is what the root is called, "" for a whole file. A string that was changed stays
- * NODE_STRING; cunik_cast() types it where the field wants something else. */
+ * the rest is still done. A variable that is unset is warned about once, at its first place;
+ * `warned` remembers for which it was done, across calls. What is tagged !reset is left out. `path`
+ * is what the root is called, "" for a whole file. A string that was changed stays NODE_STRING;
+ * cunik_cast() types it where the field wants something else. */
 void cunik_interpolate(struct tree *t, struct node *root, const char *path,
-                       const struct lookup *lookup, struct diagnostics *d);
+                       const struct lookup *lookup, struct map *warned, struct diagnostics *d);
 
 /* The operator of the inner text of "${…}": ":-", "-", ":?", "?", ":+", "+", "" for a bare name and
  * NULL when the text is none of the forms. */

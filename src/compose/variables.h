@@ -1,6 +1,7 @@
 /* Variables by name: the environment, what .env files say, and how a look-up goes through them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/map.h"
