@@ -114,7 +114,8 @@ static void add_get(const char *text)
         console_print("probe: more than %u addresses to get\n", ARGUMENTS_GETS);
 }
 
-/* Behind `name=` stands a number (`number`, at most `most`) or any text (`text`); without `=` the word stands alone. */
+/* Behind `name=` stands a number (`number`, at most `most`) or any text (`text`); without `=` the
+ * word stands alone. */
 static const struct request {
     const char *name;
     uint32_t least, most; /* most 0: the word stands alone */

@@ -15,13 +15,13 @@ struct action {
 
 struct arguments {
     uint16_t port;
-    uint32_t delay_ms;   /* before the guest answers anything */
-    uint32_t after_ms;   /* before the actions */
-    bool acpi;           /* heed the power button */
-    bool debug_exit;     /* end through isa-debug-exit */
+    uint32_t delay_ms; /* before the guest answers anything */
+    uint32_t after_ms; /* before the actions */
+    bool acpi;         /* heed the power button */
+    bool debug_exit;   /* end through isa-debug-exit */
     bool unhealthy;
     uint32_t unhealthy_after_ms, healthy_after_ms; /* 0: never */
-    struct action actions[ARGUMENTS_ACTIONS]; /* in this order */
+    struct action actions[ARGUMENTS_ACTIONS];      /* in this order */
     size_t action_count;
     const char *gets[ARGUMENTS_GETS]; /* addresses to fetch */
     size_t get_count;
@@ -29,8 +29,8 @@ struct arguments {
 
 extern struct arguments arguments;
 
-/* Reads config.arguments. Words that are no request are left to /args; a request that makes no sense is printed. What is
- * to be printed (say=, disk=) is printed here. */
+/* Reads config.arguments. Words that are no request are left to /args; a request that makes no
+ * sense is printed. What is to be printed (say=, disk=) is printed here. */
 void arguments_read(void);
 
 #endif

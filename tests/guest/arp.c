@@ -27,8 +27,8 @@ static struct neighbour {
 } neighbours[NEIGHBOURS];
 static uint32_t uses;
 
-static void send_message(const struct interface *interface, uint16_t kind, const uint8_t *to, const uint8_t *mac,
-                         uint32_t address)
+static void send_message(const struct interface *interface, uint16_t kind, const uint8_t *to,
+                         const uint8_t *mac, uint32_t address)
 {
     uint8_t *frame = nic_frame(interface->nic);
 
@@ -140,7 +140,8 @@ void arp_send(const struct interface *interface, uint32_t hop, size_t length)
 void arp_forget(const struct interface *interface, uint32_t hop)
 {
     bool near = ((hop ^ interface->address) & interface->mask) == 0;
-    struct neighbour *neighbour = find(interface, near || !interface->gateway ? hop : interface->gateway);
+    struct neighbour *neighbour =
+        find(interface, near || !interface->gateway ? hop : interface->gateway);
 
     if (neighbour && neighbour->known)
         drop(neighbour);
@@ -148,8 +149,8 @@ void arp_forget(const struct interface *interface, uint32_t hop)
 
 void arp_input(const struct interface *interface, const uint8_t *message, size_t length)
 {
-    if (length < MESSAGE || get16(message) != 1 || get16(message + 2) != ETHERNET_IP || message[4] != 6 ||
-        message[5] != 4)
+    if (length < MESSAGE || get16(message) != 1 || get16(message + 2) != ETHERNET_IP ||
+        message[4] != 6 || message[5] != 4)
         return;
     uint16_t kind = get16(message + 6);
     const uint8_t *mac = message + 8;

@@ -67,7 +67,8 @@ _Noreturn void behave_power_button(void)
     power_off();
 }
 
-static void start_timer(struct timer *timer, void (*run)(void *data), void *data, uint32_t milliseconds)
+static void start_timer(struct timer *timer, void (*run)(void *data), void *data,
+                        uint32_t milliseconds)
 {
     timer->run = run;
     timer->data = data;

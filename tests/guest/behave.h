@@ -16,7 +16,8 @@ void behave_exit(uint32_t code);
 void behave_crash(uint32_t unused);
 void behave_hang(uint32_t unused);
 void behave_reset(uint32_t unused);
-/* Prints that many lines, a part at a time: the network goes on meanwhile, the next action waits. */
+/* Prints that many lines, a part at a time: the network goes on meanwhile, the next action waits.
+ */
 void behave_flood(uint32_t lines);
 
 #endif

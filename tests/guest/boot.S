@@ -1,4 +1,5 @@
-/* Entry from a multiboot 1 loader (https://www.gnu.org/software/grub/manual/multiboot/), segments and interrupt stubs. */
+/* Entry from a multiboot 1 loader (https://www.gnu.org/software/grub/manual/multiboot/), segments
+ * and interrupt stubs. */
 
     .set MAGIC, 0x1BADB002
     .set FLAGS, 3                       /* modules on page borders, memory sizes wanted */
@@ -28,8 +29,8 @@ guest_entry:
     hlt
     jmp 2b
 
-/* One stub per vector: the number goes on the stack, the rest is common. An exception that pushes an error code as
- * well never returns, so the two frames need no difference. */
+/* One stub per vector: the number goes on the stack, the rest is common. An exception that pushes an
+ * error code as well never returns, so the two frames need no difference. */
     .section .rodata
     .align 4
     .globl cpu_stubs

@@ -91,7 +91,8 @@ void clock_wait(void)
         int32_t left = (int32_t)(timer->due - clock_now());
         if (left <= 0)
             return;
-        uint32_t ticks = (uint32_t)(left < PIT_LONGEST_MS ? left : PIT_LONGEST_MS) * PIT_TICKS_PER_MS;
+        uint32_t ticks =
+            (uint32_t)(left < PIT_LONGEST_MS ? left : PIT_LONGEST_MS) * PIT_TICKS_PER_MS;
         port_write8(PIT_CONTROL, PIT_ONE_SHOT);
         port_write8(PIT_DATA, (uint8_t)ticks);
         port_write8(PIT_DATA, (uint8_t)(ticks >> 8));

@@ -99,13 +99,15 @@ struct config_interface *config_named_interface(const char *name, const char *pr
 {
     uint32_t index;
 
-    if (text_starts(name, prefix) && text_number(name + strlen(prefix), CONFIG_INTERFACES - 1, &index))
+    if (text_starts(name, prefix) &&
+        text_number(name + strlen(prefix), CONFIG_INTERFACES - 1, &index))
         return &config.interfaces[index];
     config_fail("no interface '%s'", name);
     return NULL;
 }
 
-void config_address(struct config_interface *interface, const char *address, const char *length, unsigned masks)
+void config_address(struct config_interface *interface, const char *address, const char *length,
+                    unsigned masks)
 {
     if (!interface)
         return;

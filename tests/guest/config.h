@@ -28,7 +28,7 @@ struct config_mount {
 
 struct config {
     const char *dialect;
-    const char *hostname, *domain; /* NULL when not given */
+    const char *hostname, *domain;                         /* NULL when not given */
     struct config_interface interfaces[CONFIG_INTERFACES]; /* eth0, eth1, … */
     uint32_t servers[CONFIG_SERVERS];
     size_t server_count;
@@ -38,7 +38,8 @@ struct config {
     size_t environment_count;
     struct config_mount mounts[CONFIG_MOUNTS];
     size_t mount_count;
-    const char *error; /* the first thing wrong with the line; then nothing of it counts. NULL when all is well */
+    const char *error; /* the first thing wrong with the line; then nothing of it counts. NULL when
+                          all is well */
 };
 
 extern struct config config;
@@ -46,7 +47,8 @@ extern struct config config;
 /* Reads a multiboot command line, the kernel's path in front. */
 void config_read(const char *line);
 
-/* For the dialects: each notes an error by itself when the value is bad or there is no more room. */
+/* For the dialects: each notes an error by itself when the value is bad or there is no more room.
+ */
 void config_fail(const char *format, ...);
 void config_argument(const char *value);
 void config_variable(const char *value);
@@ -56,9 +58,11 @@ void config_mount(const char *device, const char *path, const char *type, const 
 struct config_interface *config_next_interface(void);
 /* An interface by the number behind `prefix` in its name, such as `eth` in `eth1`. */
 struct config_interface *config_named_interface(const char *name, const char *prefix);
-/* Sets address and prefix length; `length` is `24` or, where `dotted` allows it, `255.255.255.0`. */
+/* Sets address and prefix length; `length` is `24` or, where `dotted` allows it, `255.255.255.0`.
+ */
 enum config_masks { CONFIG_LENGTH = 1, CONFIG_DOTTED = 2 };
-void config_address(struct config_interface *interface, const char *address, const char *length, unsigned masks);
+void config_address(struct config_interface *interface, const char *address, const char *length,
+                    unsigned masks);
 /* ADDR/LEN. */
 void config_cidr(struct config_interface *interface, char *cidr);
 /* An empty text is no gateway. */
@@ -71,6 +75,7 @@ struct dialect {
     void (*read)(char *line);         /* fills `config`; what it keeps are pointers into `line` */
 };
 
-extern const struct dialect dialect_rumprun, dialect_osv, dialect_unikraft, dialect_solo5, dialect_linux;
+extern const struct dialect dialect_rumprun, dialect_osv, dialect_unikraft, dialect_solo5,
+    dialect_linux;
 
 #endif

@@ -13,7 +13,8 @@ enum {
     LINE_STATUS = COM1 + 5,
     LINE_STATUS_EMPTY = 0x20,
     FIFO_BYTES = 16,
-    PATIENCE = 1000000, /* status reads, some seconds, before a console that nobody empties is given up */
+    PATIENCE =
+        1000000, /* status reads, some seconds, before a console that nobody empties is given up */
 };
 
 static bool stalled;
@@ -25,8 +26,8 @@ void console_init(void)
     port_write8(FIFO_CONTROL, 7);
 }
 
-/* A console that stalled once is only looked at, not waited for, until it moves again: a guest whose console nobody
- * reads must go on serving. */
+/* A console that stalled once is only looked at, not waited for, until it moves again: a guest
+ * whose console nobody reads must go on serving. */
 static bool wait_for_room(void)
 {
     for (uint32_t i = 0; i < (stalled ? 1 : PATIENCE); i++) {

@@ -4,13 +4,13 @@
 #include "text.h"
 
 enum {
-    VECTORS = 48,      /* 32 exceptions, then the 16 lines of the two interrupt controllers */
+    VECTORS = 48, /* 32 exceptions, then the 16 lines of the two interrupt controllers */
     FIRST_LINE = 32,
-    PIC1 = 0x20,       /* 8259A, the first and the second: command, +1 data */
+    PIC1 = 0x20, /* 8259A, the first and the second: command, +1 data */
     PIC2 = 0xA0,
     PIC_EOI = 0x20,
     PIC_READ_SERVICE = 0x0B,
-    ELCR = 0x4D0,      /* which lines are level-triggered, one bit each */
+    ELCR = 0x4D0,       /* which lines are level-triggered, one bit each */
     APIC = 0xFEE00000u, /* the processor's own controller, and from it: */
     APIC_SPURIOUS = 0xF0,
     APIC_SPURIOUS_ON = 0x1FF,
@@ -58,8 +58,8 @@ static void write_masks(void)
     port_write8(PIC2 + 1, (uint8_t)(~enabled >> 8));
 }
 
-/* The processor takes interrupts through its own controller, which has to let those of the two old ones pass ("virtual
- * wire"). SeaBIOS sets that up, qboot leaves everything masked. */
+/* The processor takes interrupts through its own controller, which has to let those of the two old
+ * ones pass ("virtual wire"). SeaBIOS sets that up, qboot leaves everything masked. */
 static void pass_interrupts(void)
 {
     uint32_t leaf = 1, features, brand, more;
@@ -75,7 +75,8 @@ void cpu_init(void)
 {
     for (size_t i = 0; i < VECTORS; i++) {
         uint32_t address = (uint32_t)cpu_stubs[i];
-        gates[i] = (struct gate){(uint16_t)address, CODE_SEGMENT, INTERRUPT_GATE, (uint16_t)(address >> 16)};
+        gates[i] = (struct gate){(uint16_t)address, CODE_SEGMENT, INTERRUPT_GATE,
+                                 (uint16_t)(address >> 16)};
     }
     load_table(&(struct table_pointer){sizeof(gates) - 1, (uint32_t)gates});
 
@@ -122,8 +123,8 @@ static int is_spurious(uint32_t line)
 void cpu_interrupt(const struct frame *frame)
 {
     if (frame->vector < FIRST_LINE) {
-        console_print("probe: exception %u (%x %x %x)\n", frame->vector, frame->top[0], frame->top[1],
-                      frame->top[2]);
+        console_print("probe: exception %u (%x %x %x)\n", frame->vector, frame->top[0],
+                      frame->top[1], frame->top[2]);
         cpu_triple_fault();
     }
     uint32_t line = frame->vector - FIRST_LINE;

@@ -1,7 +1,8 @@
 /* The processor: ports, interrupts, waiting.
  *
- * The guest runs with interrupts off, except inside cpu_wait(), which is the only place where it waits. So nothing
- * here needs locks: an interrupt only ends the wait, and the main loop looks at every device by itself. */
+ * The guest runs with interrupts off, except inside cpu_wait(), which is the only place where it
+ * waits. So nothing here needs locks: an interrupt only ends the wait, and the main loop looks at
+ * every device by itself. */
 #ifndef GUEST_CPU_H
 #define GUEST_CPU_H
 
@@ -46,7 +47,8 @@ static inline uint32_t port_read32(uint16_t port)
     return value;
 }
 
-/* The low half of the cycle counter: good for numbers that should differ from boot to boot, not for time. */
+/* The low half of the cycle counter: good for numbers that should differ from boot to boot, not for
+ * time. */
 static inline uint32_t cpu_cycles(void)
 {
     uint32_t low, high;
@@ -63,8 +65,8 @@ static inline void cpu_barrier(void)
 
 /* Interrupt table and controllers; every line masked. */
 void cpu_init(void);
-/* Lets line 0 to 15 interrupt. A level-triggered line (PCI, ACPI) stays asserted until `quiet` of every registered
- * device ran. */
+/* Lets line 0 to 15 interrupt. A level-triggered line (PCI, ACPI) stays asserted until `quiet` of
+ * every registered device ran. */
 void cpu_enable_line(uint8_t line, int level);
 /* Called within each interrupt: must make its device drop its line. At most 16. */
 void cpu_register_quiet(void (*quiet)(void));

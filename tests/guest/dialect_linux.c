@@ -1,5 +1,5 @@
-/* The dialect of our own Linux init: blank-separated `key=value`, values percent-encoded; words it does not know are the
- * kernel's. `ip=` is the kernel's own form (nfsroot) and not encoded:
+/* The dialect of our own Linux init: blank-separated `key=value`, values percent-encoded; words it
+ * does not know are the kernel's. `ip=` is the kernel's own form (nfsroot) and not encoded:
  * ADDR:SERVER:GATEWAY:MASK:HOST:DEVICE:off:DNS0:DNS1 */
 #include "config.h"
 
@@ -15,8 +15,9 @@ static void read_ip(char *value)
         fields[i] = value ? value : "";
         value = value ? text_cut(value, ':') : NULL;
     }
-    struct config_interface *interface = *fields[DEVICE] != '\0' ? config_named_interface(fields[DEVICE], "eth")
-                                                                 : config_next_interface();
+    struct config_interface *interface = *fields[DEVICE] != '\0'
+                                             ? config_named_interface(fields[DEVICE], "eth")
+                                             : config_next_interface();
     config_address(interface, fields[ADDRESS], fields[MASK], CONFIG_LENGTH | CONFIG_DOTTED);
     config_gateway(interface, fields[GATEWAY]);
     config_server(fields[DNS0]);
@@ -69,8 +70,12 @@ static const struct key {
     bool encoded;
     void (*read)(char *value);
 } keys[] = {
-    {"ip=", false, read_ip},          {"mtu=", true, read_mtu},     {"hostname=", true, read_hostname},
-    {"env=", true, read_variable},    {"arg=", true, read_argument}, {"mount=", true, read_mount},
+    {"ip=", false, read_ip},
+    {"mtu=", true, read_mtu},
+    {"hostname=", true, read_hostname},
+    {"env=", true, read_variable},
+    {"arg=", true, read_argument},
+    {"mount=", true, read_mount},
 };
 
 static bool claims(const char *line)

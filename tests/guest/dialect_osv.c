@@ -1,6 +1,6 @@
-/* OSv: `--option=value` words (a blank in a value is `\ `), then the command with its arguments, which may stand in
- * "double quotes". The real shell of it also knows `;`, `&`, `!` and `$`: here they are an error outside quotes, so that
- * a test sees that somebody forgot to quote them. */
+/* OSv: `--option=value` words (a blank in a value is `\ `), then the command with its arguments,
+ * which may stand in "double quotes". The real shell of it also knows `;`, `&`, `!` and `$`: here
+ * they are an error outside quotes, so that a test sees that somebody forgot to quote them. */
 #include "config.h"
 
 #include "text.h"

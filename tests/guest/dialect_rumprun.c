@@ -1,5 +1,6 @@
-/* Rumprun: one object that looks like JSON and is less: every value is a string or an object of strings, keys repeat and
- * their order counts, escapes are not decoded, an unknown key ends everything. */
+/* Rumprun: one object that looks like JSON and is less: every value is a string or an object of
+ * strings, keys repeat and their order counts, escapes are not decoded, an unknown key ends
+ * everything. */
 #include "config.h"
 
 #include "text.h"
@@ -114,8 +115,10 @@ static void read_net(char **at)
         config_fail("only static inet is known here");
         return;
     }
-    struct config_interface *interface = config_named_interface(member(members, count, "if", ""), "vioif");
-    config_address(interface, member(members, count, "addr", ""), member(members, count, "mask", ""), CONFIG_LENGTH);
+    struct config_interface *interface =
+        config_named_interface(member(members, count, "if", ""), "vioif");
+    config_address(interface, member(members, count, "addr", ""),
+                   member(members, count, "mask", ""), CONFIG_LENGTH);
     config_gateway(interface, member(members, count, "gw", ""));
 }
 

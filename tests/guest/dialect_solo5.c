@@ -1,5 +1,6 @@
-/* Solo5 running MirageOS: everything is the application's; of that, `--ipv4=ADDR/LEN`, `--ipv4-gateway=ADDR` and, for
- * interfaces with a name, `--NAME-ipv4=ADDR/LEN` set the network. `--solo5:LEVEL` in front is the host's. */
+/* Solo5 running MirageOS: everything is the application's; of that, `--ipv4=ADDR/LEN`,
+ * `--ipv4-gateway=ADDR` and, for interfaces with a name, `--NAME-ipv4=ADDR/LEN` set the network.
+ * `--solo5:LEVEL` in front is the host's. */
 #include "config.h"
 
 #include "text.h"

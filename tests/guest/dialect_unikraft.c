@@ -1,6 +1,7 @@
-/* Unikraft: `NAME parameters -- arguments`. A parameter is `library.name=value` or a list, `library.name=[ "…" "…" ]`;
- * unknown ones are ignored. Address fields: ADDR/LEN:GATEWAY:DNS0:DNS1:HOST:DOMAIN. Where the real one fails in silence
- * (an unclosed list, a ninth variable), this one says so. */
+/* Unikraft: `NAME parameters -- arguments`. A parameter is `library.name=value` or a list,
+ * `library.name=[ "…" "…" ]`; unknown ones are ignored. Address fields:
+ * ADDR/LEN:GATEWAY:DNS0:DNS1:HOST:DOMAIN. Where the real one fails in silence (an unclosed list, a
+ * ninth variable), this one says so. */
 #include "config.h"
 
 #include "text.h"

@@ -55,9 +55,10 @@ static void ask(struct virtio_queue *queue)
     request.type = READ;
     request.sector = 0;
     status = UNTOUCHED;
-    queue->descriptors[0] = (struct virtio_descriptor){(uint32_t)&request, 0, sizeof(request), VIRTIO_NEXT, 1};
-    queue->descriptors[1] =
-        (struct virtio_descriptor){(uint32_t)sector, 0, sizeof(sector), VIRTIO_WRITE | VIRTIO_NEXT, 2};
+    queue->descriptors[0] =
+        (struct virtio_descriptor){(uint32_t)&request, 0, sizeof(request), VIRTIO_NEXT, 1};
+    queue->descriptors[1] = (struct virtio_descriptor){(uint32_t)sector, 0, sizeof(sector),
+                                                       VIRTIO_WRITE | VIRTIO_NEXT, 2};
     queue->descriptors[2] = (struct virtio_descriptor){(uint32_t)&status, 0, 1, VIRTIO_WRITE, 0};
     virtio_offer(queue, 0);
     virtio_tell(queue);

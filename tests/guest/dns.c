@@ -51,7 +51,8 @@ void dns_cancel(struct dns_query *query)
     query->running = false;
 }
 
-static void finish(struct dns_query *query, const uint32_t *addresses, size_t count, const char *why)
+static void finish(struct dns_query *query, const uint32_t *addresses, size_t count,
+                   const char *why)
 {
     dns_cancel(query);
     query->done(query->data, addresses, count, why);
@@ -127,7 +128,8 @@ struct dns_query *dns_ask(const char *name, dns_done *done, void *data, const ch
     return query;
 }
 
-/* Behind the name that begins at `at`: labels up to the empty one or to a reference. 0 when it runs out. */
+/* Behind the name that begins at `at`: labels up to the empty one or to a reference. 0 when it runs
+ * out. */
 static size_t skip_name(const uint8_t *message, size_t length, size_t at)
 {
     while (at < length) {
@@ -166,7 +168,8 @@ static bool is_answer(const struct dns_query *query, const uint8_t *message, siz
 {
     return length >= HEADER + query->question_length && get16(message) == query->id &&
            (get16(message + 2) & FLAG_RESPONSE) != 0 && get16(message + 4) == 1 &&
-           text_same_letters((const char *)message + HEADER, (const char *)query->question, query->question_length);
+           text_same_letters((const char *)message + HEADER, (const char *)query->question,
+                             query->question_length);
 }
 
 static bool is_server(uint32_t address)
@@ -177,24 +180,29 @@ static bool is_server(uint32_t address)
     return false;
 }
 
-void dns_input(uint32_t from, uint16_t from_port, uint16_t to_port, const uint8_t *message, size_t length)
+void dns_input(uint32_t from, uint16_t from_port, uint16_t to_port, const uint8_t *message,
+               size_t length)
 {
     uint32_t addresses[DNS_ADDRESSES];
 
-    if (from_port != PORT || !is_server(from) || to_port < FIRST_PORT || to_port >= FIRST_PORT + QUERIES)
+    if (from_port != PORT || !is_server(from) || to_port < FIRST_PORT ||
+        to_port >= FIRST_PORT + QUERIES)
         return;
     struct dns_query *query = &queries[to_port - FIRST_PORT];
     if (!query->running || !is_answer(query, message, length))
         return;
     uint16_t code = get16(message + 2) & CODE_BITS;
     if (code != CODE_OK && code != CODE_NO_NAME) {
-        /* This server does not want to tell: the next one at once, and an end after all were asked. */
+        /* This server does not want to tell: the next one at once, and an end after all were asked.
+         */
         if (query->asked >= config.server_count)
             finish(query, NULL, 0, "refused by the name server");
         else
             ask_next(query);
         return;
     }
-    size_t count = code == CODE_OK ? read_addresses(message, length, HEADER + query->question_length, addresses) : 0;
+    size_t count = code == CODE_OK
+                       ? read_addresses(message, length, HEADER + query->question_length, addresses)
+                       : 0;
     finish(query, addresses, count, count > 0 ? NULL : "no such name");
 }

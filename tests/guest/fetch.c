@@ -60,7 +60,8 @@ static void opened(struct tcp *tcp)
     struct out out;
 
     out_init(&out, request, sizeof(request));
-    out_print(&out, "GET /%s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n", fetch->path, fetch->host);
+    out_print(&out, "GET /%s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n", fetch->path,
+              fetch->host);
     tcp_write(tcp, out.base, out.used);
 }
 
@@ -222,7 +223,8 @@ static bool read_url(struct fetch *fetch, const char *url)
     return *host != '\0';
 }
 
-struct fetch *fetch_begin(const char *url, uint32_t patience_ms, fetch_done *done, void *data, const char **ret_why)
+struct fetch *fetch_begin(const char *url, uint32_t patience_ms, fetch_done *done, void *data,
+                          const char **ret_why)
 {
     struct fetch *fetch = fetches;
     uint32_t address;

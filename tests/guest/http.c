@@ -62,7 +62,8 @@ void http_answer(struct http *http, uint32_t status, const struct http_body *bod
         length = sizeof(too_long) - 1;
     }
     out_init(&out, header, sizeof(header));
-    out_print(&out, "HTTP/1.1 %u %s\r\nContent-Type: text/plain; charset=utf-8\r\n", status, status_text(status));
+    out_print(&out, "HTTP/1.1 %u %s\r\nContent-Type: text/plain; charset=utf-8\r\n", status,
+              status_text(status));
     out_print(&out, "Content-Length: %u\r\nConnection: %s\r\n\r\n", (uint32_t)length + body->filler,
               http->close ? "close" : "keep-alive");
     tcp_write(http->tcp, out.base, out.used);
@@ -101,7 +102,8 @@ static size_t header_length(const char *text, size_t length)
     return 0;
 }
 
-/* Whether the header has `name` (in small letters, with its colon) with a value that begins with `value`. */
+/* Whether the header has `name` (in small letters, with its colon) with a value that begins with
+ * `value`. */
 static bool has_field(const char *text, size_t length, const char *name, const char *value)
 {
     size_t name_length = strlen(name), value_length = strlen(value);

@@ -41,7 +41,8 @@ size_t ip_init(void)
             .gateway = wanted->gateway,
             .mtu = wanted->mtu && wanted->mtu < nic->mtu ? wanted->mtu : nic->mtu,
         };
-        console_print("probe: eth%u %i/%u gw %i\n", (uint32_t)i, wanted->address, wanted->length, wanted->gateway);
+        console_print("probe: eth%u %i/%u gw %i\n", (uint32_t)i, wanted->address, wanted->length,
+                      wanted->gateway);
     }
     return count;
 }
@@ -92,9 +93,11 @@ static uint16_t fold(uint32_t total)
     return (uint16_t)~total;
 }
 
-uint16_t ip_checksum(const uint8_t *bytes, size_t length, uint32_t from, uint32_t to, uint8_t protocol)
+uint16_t ip_checksum(const uint8_t *bytes, size_t length, uint32_t from, uint32_t to,
+                     uint8_t protocol)
 {
-    uint32_t pseudo = (from >> 16) + (from & 0xFFFF) + (to >> 16) + (to & 0xFFFF) + protocol + (uint32_t)length;
+    uint32_t pseudo =
+        (from >> 16) + (from & 0xFFFF) + (to >> 16) + (to & 0xFFFF) + protocol + (uint32_t)length;
 
     return fold(sum(bytes, length, pseudo));
 }
@@ -126,12 +129,15 @@ void ip_send(const struct interface *interface, uint32_t target, uint8_t protoco
 
     memcpy(frame + 6, interface->nic->mac, 6);
     put16(frame + 12, ETHERNET_IP);
-    arp_send(interface, near || !interface->gateway ? target : interface->gateway, ETHERNET_HEADER + IP_HEADER + length);
+    arp_send(interface, near || !interface->gateway ? target : interface->gateway,
+             ETHERNET_HEADER + IP_HEADER + length);
 }
 
-static void icmp_input(const struct interface *interface, uint32_t from, const uint8_t *message, size_t length)
+static void icmp_input(const struct interface *interface, uint32_t from, const uint8_t *message,
+                       size_t length)
 {
-    if (length < ICMP_HEADER || length > interface->mtu - (size_t)IP_HEADER || fold(sum(message, length, 0)) != 0)
+    if (length < ICMP_HEADER || length > interface->mtu - (size_t)IP_HEADER ||
+        fold(sum(message, length, 0)) != 0)
         return;
     if (message[0] != ECHO_REQUEST || message[1] != 0)
         return;

@@ -35,7 +35,8 @@ static void print_mounts(void)
 {
     for (size_t i = 0; i < config.mount_count; i++) {
         const struct config_mount *mount = &config.mounts[i];
-        console_print("probe: mount %s %s %s %s\n", mount->device, mount->path, mount->type, mount->mode);
+        console_print("probe: mount %s %s %s %s\n", mount->device, mount->path, mount->type,
+                      mount->mode);
     }
 }
 

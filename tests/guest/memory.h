@@ -19,10 +19,10 @@ size_t memory_left(void);
 /* The part of the multiboot information that this program reads; what holds is said by flags. */
 struct multiboot {
     uint32_t flags;
-    uint32_t lower_kib, upper_kib;   /* MULTIBOOT_MEMORY; upper starts at 1 MiB */
+    uint32_t lower_kib, upper_kib; /* MULTIBOOT_MEMORY; upper starts at 1 MiB */
     uint32_t boot_device;
-    uint32_t command_line;           /* MULTIBOOT_COMMAND_LINE: address of a string */
-    uint32_t module_count, modules;  /* MULTIBOOT_MODULES: address of struct multiboot_module[] */
+    uint32_t command_line;          /* MULTIBOOT_COMMAND_LINE: address of a string */
+    uint32_t module_count, modules; /* MULTIBOOT_MODULES: address of struct multiboot_module[] */
 };
 
 struct multiboot_module {

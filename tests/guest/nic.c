@@ -121,7 +121,8 @@ void nic_send(struct nic *nic, size_t length)
 {
     uint8_t id = nic->free[--nic->free_count];
 
-    /* The virtio header before the frame stays all zeros: checksums are in place, no segmentation. */
+    /* The virtio header before the frame stays all zeros: checksums are in place, no segmentation.
+     */
     nic->transmit.descriptors[id].length = (uint32_t)(NIC_HEADER + length);
     virtio_offer(&nic->transmit, id);
     nic->sent++;
@@ -141,12 +142,14 @@ void nic_poll(void (*input)(struct nic *nic, uint8_t *frame, size_t length))
         struct nic *nic = &nics[i];
         uint32_t id, length;
         /* One round of the ring at most, so that timers get their turn under a flood. */
-        for (int budget = NIC_SLOTS; budget > 0 && virtio_take(&nic->receive, &id, &length); budget--) {
+        for (int budget = NIC_SLOTS; budget > 0 && virtio_take(&nic->receive, &id, &length);
+             budget--) {
             if (id >= NIC_SLOTS)
                 continue;
             nic->received++;
             if (length > NIC_HEADER && length <= NIC_BUFFER)
-                input(nic, nic->receive_buffers + id * NIC_BUFFER + NIC_HEADER, length - NIC_HEADER);
+                input(nic, nic->receive_buffers + id * NIC_BUFFER + NIC_HEADER,
+                      length - NIC_HEADER);
             virtio_offer(&nic->receive, (uint16_t)id);
         }
     }

@@ -11,10 +11,10 @@
 
 enum {
     NIC_MOST = 4,
-    NIC_SLOTS = 64,         /* buffers for each direction */
-    NIC_HEADER = 10,        /* what virtio puts before a frame */
+    NIC_SLOTS = 64,  /* buffers for each direction */
+    NIC_HEADER = 10, /* what virtio puts before a frame */
     NIC_BUFFER = 2048,
-    NIC_FRAME = 1514,       /* longest frame: 14 bytes of Ethernet and 1500 */
+    NIC_FRAME = 1514, /* longest frame: 14 bytes of Ethernet and 1500 */
 };
 
 struct nic {
@@ -33,10 +33,11 @@ void nic_found(const struct pci_device *device);
 size_t nic_count(void);
 struct nic *nic_at(size_t index);
 
-/* Hands every frame that came in to `input`, then tells the cards what was queued for sending meanwhile. */
+/* Hands every frame that came in to `input`, then tells the cards what was queued for sending
+ * meanwhile. */
 void nic_poll(void (*input)(struct nic *nic, uint8_t *frame, size_t length));
-/* Room for a frame of NIC_FRAME bytes, or NULL when everything is in flight. It stays the card's until nic_send(); asking
- * again without sending gives the same room. */
+/* Room for a frame of NIC_FRAME bytes, or NULL when everything is in flight. It stays the card's
+ * until nic_send(); asking again without sending gives the same room. */
 uint8_t *nic_frame(struct nic *nic);
 /* Queues that frame. */
 void nic_send(struct nic *nic, size_t length);

@@ -85,8 +85,8 @@ uint16_t pci_ports(const struct pci_device *device)
     return (uint16_t)(bar & BAR_IO_MASK);
 }
 
-/* On machine pc the pin of a slot goes to one of four routes, one further for each slot after the bridge's. Zero on other
- * machines. */
+/* On machine pc the pin of a slot goes to one of four routes, one further for each slot after the
+ * bridge's. Zero on other machines. */
 static uint8_t route(const struct pci_device *device, uint32_t pin)
 {
     struct pci_device bridge = {.address = address_of(PIIX3_SLOT, 0)};

@@ -5,7 +5,8 @@
 
 enum {
     INTEL = 0x8086,
-    STATUS = 0, /* from the base: 16 bits, then as many that enable an interrupt, then the control register */
+    STATUS = 0, /* from the base: 16 bits, then as many that enable an interrupt, then the control
+                   register */
     ENABLES = 2,
     CONTROL = 4,
     TIMER = 8,
@@ -19,7 +20,8 @@ enum {
     DEBUG_EXIT_PORT = 0x501,
 };
 
-/* Where each chipset keeps the base of its power management ports, and the bit that switches them on. */
+/* Where each chipset keeps the base of its power management ports, and the bit that switches them
+ * on. */
 static const struct chipset {
     uint16_t device;
     uint8_t base_at, enable_at;

@@ -1,4 +1,5 @@
-/* Ways to end, and the host's wish that we do: the power management of the chipset (PIIX4 on machine pc, ICH9 on q35). */
+/* Ways to end, and the host's wish that we do: the power management of the chipset (PIIX4 on
+ * machine pc, ICH9 on q35). */
 #ifndef GUEST_POWER_H
 #define GUEST_POWER_H
 
@@ -19,7 +20,8 @@ bool power_button_pressed(void);
 
 _Noreturn void power_off(void);
 _Noreturn void power_reset(void);
-/* Ends QEMU itself with status 2 * code + 1 where it has a device isa-debug-exit; else powers off. */
+/* Ends QEMU itself with status 2 * code + 1 where it has a device isa-debug-exit; else powers off.
+ */
 _Noreturn void power_debug_exit(uint8_t code);
 
 #endif

@@ -52,8 +52,9 @@ static uint32_t handle_net(struct http *http, struct http_body *body)
     for (size_t i = 0; i < ip_count(); i++) {
         const struct interface *interface = ip_interface(i);
         out_print(text, "eth%u address %i/%u mask %i gateway %i mac %m mtu %u\n",
-                  (uint32_t)(interface->nic - nic_at(0)), interface->address, interface->length, interface->mask,
-                  interface->gateway, interface->nic->mac, (uint32_t)interface->mtu);
+                  (uint32_t)(interface->nic - nic_at(0)), interface->address, interface->length,
+                  interface->mask, interface->gateway, interface->nic->mac,
+                  (uint32_t)interface->mtu);
     }
     for (size_t i = 0; i < config.server_count; i++)
         out_print(text, "dns %i\n", config.servers[i]);
@@ -184,15 +185,17 @@ static uint32_t handle_stats(struct http *http, struct http_body *body)
     struct out *text = &body->text;
 
     (void)http;
-    out_print(text, "dialect %s\nrequests %u\nwakeups %u\nconsole_lost %u\ndisks %u\n", config.dialect, http_count(),
-              cpu_wakeups(), console_lost(), (uint32_t)disk_count());
-    out_print(text, "tcp_slots %u\ntcp_active %u\ntcp_accepted %u\ntcp_opened %u\ntcp_resent %u\ntcp_refused %u\n",
-              tcp_counts.slots, tcp_counts.active, tcp_counts.accepted, tcp_counts.opened, tcp_counts.resent,
-              tcp_counts.refused);
+    out_print(text, "dialect %s\nrequests %u\nwakeups %u\nconsole_lost %u\ndisks %u\n",
+              config.dialect, http_count(), cpu_wakeups(), console_lost(), (uint32_t)disk_count());
+    out_print(text,
+              "tcp_slots %u\ntcp_active %u\ntcp_accepted %u\ntcp_opened %u\ntcp_resent "
+              "%u\ntcp_refused %u\n",
+              tcp_counts.slots, tcp_counts.active, tcp_counts.accepted, tcp_counts.opened,
+              tcp_counts.resent, tcp_counts.refused);
     for (size_t i = 0; i < nic_count(); i++) {
         const struct nic *nic = nic_at(i);
-        out_print(text, "eth%u_received %u\neth%u_sent %u\neth%u_full %u\n", (uint32_t)i, nic->received, (uint32_t)i,
-                  nic->sent, (uint32_t)i, nic->full);
+        out_print(text, "eth%u_received %u\neth%u_sent %u\neth%u_full %u\n", (uint32_t)i,
+                  nic->received, (uint32_t)i, nic->sent, (uint32_t)i, nic->full);
     }
     return 200;
 }
@@ -201,9 +204,10 @@ static const struct route {
     const char *path;
     uint32_t (*handle)(struct http *http, struct http_body *body);
 } routes[] = {
-    {"/", handle_root},     {"/args", handle_args}, {"/big", handle_big},       {"/crash", handle_crash},
-    {"/disk", handle_disk}, {"/echo", handle_echo}, {"/env", handle_env},       {"/exit", handle_exit},
-    {"/get", handle_get},   {"/hang", handle_hang}, {"/health", handle_health}, {"/net", handle_net},
+    {"/", handle_root},           {"/args", handle_args},     {"/big", handle_big},
+    {"/crash", handle_crash},     {"/disk", handle_disk},     {"/echo", handle_echo},
+    {"/env", handle_env},         {"/exit", handle_exit},     {"/get", handle_get},
+    {"/hang", handle_hang},       {"/health", handle_health}, {"/net", handle_net},
     {"/resolve", handle_resolve}, {"/stats", handle_stats},
 };
 

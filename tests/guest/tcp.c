@@ -9,7 +9,7 @@ enum {
     SLOTS_LEAST = 32,
     SLOTS_MOST = 128,
     MEMORY_KEPT = 256 * 1024, /* for disks */
-    IDLE_MS = 5000,           /* a connection that owes something and did not move for so long may be ended */
+    IDLE_MS = 5000, /* a connection that owes something and did not move for so long may be ended */
     FIRST_PORT = 49152,
     PORTS = 16384,
 };
@@ -49,11 +49,12 @@ void tcp_listen(uint16_t port, const struct tcp_user *user)
     tcp_listener = user;
 }
 
-struct tcp *tcp_find(const struct interface *interface, uint32_t peer, uint16_t peer_port, uint16_t port)
+struct tcp *tcp_find(const struct interface *interface, uint32_t peer, uint16_t peer_port,
+                     uint16_t port)
 {
     for (struct tcp *tcp = slots; tcp < slots + tcp_counts.slots; tcp++)
-        if (tcp->state != TCP_FREE && tcp->peer == peer && tcp->peer_port == peer_port && tcp->port == port &&
-            tcp->interface == interface)
+        if (tcp->state != TCP_FREE && tcp->peer == peer && tcp->peer_port == peer_port &&
+            tcp->port == port && tcp->interface == interface)
             return tcp;
     return NULL;
 }
@@ -117,8 +118,8 @@ static struct tcp *find_slot(void)
     return spare;
 }
 
-struct tcp *tcp_take(enum tcp_state state, const struct interface *interface, uint32_t peer, uint16_t peer_port,
-                     uint16_t port)
+struct tcp *tcp_take(enum tcp_state state, const struct interface *interface, uint32_t peer,
+                     uint16_t peer_port, uint16_t port)
 {
     struct tcp *tcp = find_slot();
 
@@ -156,14 +157,16 @@ static uint16_t free_port(const struct interface *interface, uint32_t peer, uint
     return (uint16_t)(FIRST_PORT + next % PORTS);
 }
 
-struct tcp *tcp_connect(uint32_t peer, uint16_t port, const struct tcp_user *user, void *data, const char **ret_why)
+struct tcp *tcp_connect(uint32_t peer, uint16_t port, const struct tcp_user *user, void *data,
+                        const char **ret_why)
 {
     const struct interface *interface = ip_route(peer);
     struct tcp *tcp = NULL;
 
     if (!interface)
         *ret_why = "no route";
-    else if (!(tcp = tcp_take(TCP_SYN_SENT, interface, peer, port, free_port(interface, peer, port))))
+    else if (!(tcp =
+                   tcp_take(TCP_SYN_SENT, interface, peer, port, free_port(interface, peer, port))))
         *ret_why = "no room for more connections";
     if (!tcp)
         return NULL;

@@ -1,9 +1,10 @@
-/* TCP (RFC 9293), small: one listening port, connections in fixed slots, data accepted in order only, no options but the
- * segment size.
+/* TCP (RFC 9293), small: one listening port, connections in fixed slots, data accepted in order
+ * only, no options but the segment size.
  *
- * A user (http.c serves, fetch.c calls) is a table of functions. What came in stands in `in` until tcp_consume(); what goes
- * out is written into `out` by tcp_write() and stays there, to be sent again, until all of it was acknowledged: `drained`
- * is called then. After `closed` the connection is no longer the user's. */
+ * A user (http.c serves, fetch.c calls) is a table of functions. What came in stands in `in` until
+ * tcp_consume(); what goes out is written into `out` by tcp_write() and stays there, to be sent
+ * again, until all of it was acknowledged: `drained` is called then. After `closed` the connection
+ * is no longer the user's. */
 #ifndef GUEST_TCP_H
 #define GUEST_TCP_H
 
@@ -34,7 +35,7 @@ struct tcp {
     enum tcp_state state;
     const struct tcp_user *user; /* NULL in TCP_TIME_WAIT */
     void *data;                  /* the user's */
-    bool busy;                   /* set by the user while it owes an answer: spared when slots run out */
+    bool busy; /* set by the user while it owes an answer: spared when slots run out */
 
     const struct interface *interface;
     uint32_t peer;
@@ -42,7 +43,7 @@ struct tcp {
 
     uint8_t *in;
     size_t in_length;
-    bool in_ended; /* the peer sends no more */
+    bool in_ended;        /* the peer sends no more */
     uint32_t in_next;     /* sequence number expected next */
     uint32_t in_promised; /* first one beyond the window that the peer knows of */
     bool owes_ack;
@@ -58,24 +59,27 @@ struct tcp {
     uint32_t sent_most; /* furthest it ever was */
     uint32_t window;    /* the peer's */
     uint32_t congestion;
-    uint32_t segment;   /* most data in one */
+    uint32_t segment; /* most data in one */
     uint32_t duplicates;
 
     struct timer timer; /* something unacknowledged, or an end that does not come */
     uint32_t tries;
-    uint32_t touched; /* when it last moved, counted in segments of all */
+    uint32_t touched;  /* when it last moved, counted in segments of all */
     uint32_t moved_at; /* the same by the clock */
 };
 
-/* As many slots as the memory allows, 32 at least wherever the guest runs at all. False when there is no memory. */
+/* As many slots as the memory allows, 32 at least wherever the guest runs at all. False when there
+ * is no memory. */
 bool tcp_init(void);
 void tcp_listen(uint16_t port, const struct tcp_user *user);
 /* Begins a connection. NULL, with the reason in *ret_why, when it cannot. */
-struct tcp *tcp_connect(uint32_t peer, uint16_t port, const struct tcp_user *user, void *data, const char **ret_why);
+struct tcp *tcp_connect(uint32_t peer, uint16_t port, const struct tcp_user *user, void *data,
+                        const char **ret_why);
 
 /* False, with nothing written, when it does not fit behind what is already there. */
 bool tcp_write(struct tcp *tcp, const char *bytes, size_t length);
-/* `count` bytes of made-up text behind what was written; no more can be written until it has drained. */
+/* `count` bytes of made-up text behind what was written; no more can be written until it has
+ * drained. */
 void tcp_fill(struct tcp *tcp, uint32_t count);
 /* Byte `at` of that text: lines of 63 characters. */
 char tcp_filler(uint32_t at);
@@ -88,7 +92,8 @@ void tcp_consume(struct tcp *tcp, size_t length);
 /* Ends it at once; the user is not called. */
 void tcp_abort(struct tcp *tcp);
 
-void tcp_input(const struct interface *interface, uint32_t from, const uint8_t *segment, size_t length);
+void tcp_input(const struct interface *interface, uint32_t from, const uint8_t *segment,
+               size_t length);
 
 struct tcp_counts {
     uint32_t slots, active, accepted, opened, resent, refused;

@@ -2,8 +2,8 @@
 #include "text.h"
 
 enum {
-    BURST = 10,      /* segments that may be under way at first */
-    DUPLICATES = 3,  /* answers to the same place that mean a loss */
+    BURST = 10,     /* segments that may be under way at first */
+    DUPLICATES = 3, /* answers to the same place that mean a loss */
     CONGESTION_MOST = 65535,
     END_WAIT_TRIES = 4, /* as if so many tries were over: 4 s for the peer to end after we did */
 };
@@ -72,8 +72,8 @@ static void read_options(struct tcp *tcp, const struct segment *segment)
 
 static void accept_connection(const struct segment *segment)
 {
-    struct tcp *tcp =
-        tcp_take(TCP_SYN_RECEIVED, segment->interface, segment->from, segment->from_port, segment->port);
+    struct tcp *tcp = tcp_take(TCP_SYN_RECEIVED, segment->interface, segment->from,
+                               segment->from_port, segment->port);
 
     if (!tcp)
         return; /* the peer asks again */
@@ -135,13 +135,15 @@ static void input_time_wait(struct tcp *tcp, const struct segment *segment)
     }
 }
 
-/* Cuts off what came before and what does not fit. False when it has nothing to do with what we expect next. */
+/* Cuts off what came before and what does not fit. False when it has nothing to do with what we
+ * expect next. */
 static bool trim(struct tcp *tcp, struct segment *segment)
 {
     uint32_t early = tcp->in_next - segment->sequence; /* how much we have already */
     size_t space = segment->length + !!(segment->flags & TCP_FIN);
 
-    if (tcp_before(tcp->in_next, segment->sequence) || early > space || (early == space && early > 0)) {
+    if (tcp_before(tcp->in_next, segment->sequence) || early > space ||
+        (early == space && early > 0)) {
         segment->flags &= (uint8_t)~TCP_FIN;
         segment->length = 0;
         return false;
@@ -192,7 +194,8 @@ static void input_ack(struct tcp *tcp, const struct segment *segment)
     }
     if (tcp_before(acknowledged, tcp->acked))
         return;
-    bool same = acknowledged == tcp->acked && segment->length == 0 && segment->window == tcp->window;
+    bool same =
+        acknowledged == tcp->acked && segment->length == 0 && segment->window == tcp->window;
     tcp->window = segment->window;
     if (acknowledged != tcp->acked) {
         acknowledge(tcp, acknowledged);
@@ -238,7 +241,8 @@ static void call_user(struct tcp *tcp, bool opened, bool received)
         user->received(tcp);
 }
 
-/* Both sides ended? Then the user is done, and whoever ended first remembers it for late segments. */
+/* Both sides ended? Then the user is done, and whoever ended first remembers it for late segments.
+ */
 static void finish_if_ended(struct tcp *tcp)
 {
     const struct tcp_user *user = tcp->user;
@@ -277,7 +281,8 @@ static void input_open(struct tcp *tcp, struct segment *segment)
     }
     if ((segment->flags & TCP_ACK) == 0)
         return;
-    bool occupies = segment->length > 0 || segment->flags & TCP_FIN || segment->sequence != tcp->in_next;
+    bool occupies =
+        segment->length > 0 || segment->flags & TCP_FIN || segment->sequence != tcp->in_next;
     bool fits = trim(tcp, segment);
     if (occupies)
         tcp->owes_ack = true;
@@ -296,7 +301,8 @@ static void input_open(struct tcp *tcp, struct segment *segment)
     call_user(tcp, opened, fits && (segment->length > 0 || segment->flags & TCP_FIN));
 }
 
-void tcp_input(const struct interface *interface, uint32_t from, const uint8_t *bytes, size_t length)
+void tcp_input(const struct interface *interface, uint32_t from, const uint8_t *bytes,
+               size_t length)
 {
     struct segment segment;
 

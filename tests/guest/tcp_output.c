@@ -41,8 +41,8 @@ static void copy_out(const struct tcp *tcp, uint8_t *to, uint32_t at, uint32_t l
 }
 
 /* Writes a header with everything but the checksum. */
-static void write_header(uint8_t *at, uint16_t port, uint16_t peer_port, uint32_t sequence, uint32_t acknowledged,
-                         size_t header, uint8_t flags, uint32_t window)
+static void write_header(uint8_t *at, uint16_t port, uint16_t peer_port, uint32_t sequence,
+                         uint32_t acknowledged, size_t header, uint8_t flags, uint32_t window)
 {
     put16(at, port);
     put16(at + 2, peer_port);
@@ -54,7 +54,8 @@ static void write_header(uint8_t *at, uint16_t port, uint16_t peer_port, uint32_
     put32(at + 16, 0); /* checksum, urgent pointer */
 }
 
-static void send_segment(const struct interface *interface, uint32_t to, uint8_t *segment, size_t length)
+static void send_segment(const struct interface *interface, uint32_t to, uint8_t *segment,
+                         size_t length)
 {
     put16(segment + 16, ip_checksum(segment, length, interface->address, to, IP_TCP));
     ip_send(interface, to, IP_TCP, length);
@@ -68,8 +69,8 @@ static bool emit(struct tcp *tcp, uint8_t flags, uint32_t sequence, uint32_t len
 
     if (!segment)
         return false;
-    write_header(segment, tcp->port, tcp->peer_port, sequence, flags & TCP_ACK ? tcp->in_next : 0, header, flags,
-                 tcp_window(tcp));
+    write_header(segment, tcp->port, tcp->peer_port, sequence, flags & TCP_ACK ? tcp->in_next : 0,
+                 header, flags, tcp_window(tcp));
     if (flags & TCP_SYN) {
         segment[TCP_HEADER] = TCP_OPTION_SEGMENT;
         segment[TCP_HEADER + 1] = 4;
@@ -98,24 +99,27 @@ void tcp_send_abort(struct tcp *tcp)
     tcp_send_control(tcp, TCP_RST | TCP_ACK, tcp->sent_most);
 }
 
-void tcp_send_reset(const struct interface *interface, uint32_t to, const uint8_t *segment, size_t data_length)
+void tcp_send_reset(const struct interface *interface, uint32_t to, const uint8_t *segment,
+                    size_t data_length)
 {
     uint8_t *reply = ip_payload(interface);
     uint8_t flags = segment[13];
-    uint32_t behind = get32(segment + 4) + (uint32_t)data_length + !!(flags & TCP_SYN) + !!(flags & TCP_FIN);
+    uint32_t behind =
+        get32(segment + 4) + (uint32_t)data_length + !!(flags & TCP_SYN) + !!(flags & TCP_FIN);
     bool has_ack = flags & TCP_ACK;
 
     if (!reply)
         return;
-    write_header(reply, get16(segment + 2), get16(segment), has_ack ? get32(segment + 8) : 0, has_ack ? 0 : behind,
-                 TCP_HEADER, has_ack ? TCP_RST : TCP_RST | TCP_ACK, 0);
+    write_header(reply, get16(segment + 2), get16(segment), has_ack ? get32(segment + 8) : 0,
+                 has_ack ? 0 : behind, TCP_HEADER, has_ack ? TCP_RST : TCP_RST | TCP_ACK, 0);
     send_segment(interface, to, reply, TCP_HEADER);
     tcp_counts.refused++;
 }
 
 static void resend(struct tcp *tcp)
 {
-    /* From the first lost byte again; slowly, and one byte even into a closed window, to learn when it opens. */
+    /* From the first lost byte again; slowly, and one byte even into a closed window, to learn when
+     * it opens. */
     tcp->sent = tcp->acked;
     tcp->congestion = tcp->segment;
     if (tcp->window == 0)

@@ -1,4 +1,5 @@
-/* Memory and strings, as a freestanding program has to bring them along, and numbers in text and in packets. */
+/* Memory and strings, as a freestanding program has to bring them along, and numbers in text and in
+ * packets. */
 #ifndef GUEST_TEXT_H
 #define GUEST_TEXT_H
 
@@ -21,8 +22,8 @@ char *text_find(char *text, char wanted);
 /* Cuts `text` at the first `mark` and returns what follows it, or NULL when there is no mark. */
 char *text_cut(char *text, char mark);
 
-/* Undoes %XX in place. False, with the text unusable, when a % is not followed by two hexadecimal digits or means a
- * NUL. */
+/* Undoes %XX in place. False, with the text unusable, when a % is not followed by two hexadecimal
+ * digits or means a NUL. */
 bool text_percent_decode(char *text);
 
 /* Decimal numbers: the whole text must be digits and the number no more than `most`. */

@@ -3,8 +3,8 @@
 #include "dns.h"
 #include "text.h"
 
-static bool send_from(const struct interface *interface, uint32_t target, uint16_t from_port, uint16_t to_port,
-                      const uint8_t *data, size_t length)
+static bool send_from(const struct interface *interface, uint32_t target, uint16_t from_port,
+                      uint16_t to_port, const uint8_t *data, size_t length)
 {
     size_t total = UDP_HEADER + length;
     uint8_t *datagram = ip_payload(interface);
@@ -22,21 +22,24 @@ static bool send_from(const struct interface *interface, uint32_t target, uint16
     return true;
 }
 
-bool udp_send(uint32_t target, uint16_t from_port, uint16_t to_port, const uint8_t *data, size_t length)
+bool udp_send(uint32_t target, uint16_t from_port, uint16_t to_port, const uint8_t *data,
+              size_t length)
 {
     const struct interface *interface = ip_route(target);
 
     return interface && send_from(interface, target, from_port, to_port, data, length);
 }
 
-void udp_input(const struct interface *interface, uint32_t from, const uint8_t *datagram, size_t length)
+void udp_input(const struct interface *interface, uint32_t from, const uint8_t *datagram,
+               size_t length)
 {
     if (length < UDP_HEADER)
         return;
     size_t total = get16(datagram + 4);
     if (total < UDP_HEADER || total > length)
         return;
-    if (get16(datagram + 6) != 0 && ip_checksum(datagram, total, from, interface->address, IP_UDP) != 0)
+    if (get16(datagram + 6) != 0 &&
+        ip_checksum(datagram, total, from, interface->address, IP_UDP) != 0)
         return;
     uint16_t from_port = get16(datagram), to_port = get16(datagram + 2);
     const uint8_t *data = datagram + UDP_HEADER;

@@ -90,7 +90,8 @@ bool virtio_take(struct virtio_queue *queue, uint32_t *ret_id, uint32_t *ret_len
     if (queue->used[1] == queue->returned)
         return false;
     cpu_barrier();
-    volatile uint32_t *element = (volatile uint32_t *)(queue->used + 2) + 2 * (queue->returned % queue->size);
+    volatile uint32_t *element =
+        (volatile uint32_t *)(queue->used + 2) + 2 * (queue->returned % queue->size);
     *ret_id = element[0];
     *ret_length = element[1];
     queue->returned++;

@@ -1,5 +1,5 @@
-/* Legacy virtio over PCI (virtio 1.0, section 4.1.4.8 "Legacy Interfaces"): registers in an I/O BAR, rings that the
- * guest lays out as the device wants them. */
+/* Legacy virtio over PCI (virtio 1.0, section 4.1.4.8 "Legacy Interfaces"): registers in an I/O
+ * BAR, rings that the guest lays out as the device wants them. */
 #ifndef GUEST_VIRTIO_H
 #define GUEST_VIRTIO_H
 
@@ -35,8 +35,8 @@ struct virtio_queue {
 
 /* Resets the device and settles on those of `wanted` features that it has; returns them. */
 uint32_t virtio_start(uint16_t ports, uint32_t wanted);
-/* Lays out queue `index`, of whatever size the device has. False when it has none or memory ends. Without `interrupts`
- * the device stays silent about this queue. */
+/* Lays out queue `index`, of whatever size the device has. False when it has none or memory ends.
+ * Without `interrupts` the device stays silent about this queue. */
 bool virtio_queue_init(struct virtio_queue *queue, uint16_t ports, uint16_t index, bool interrupts);
 /* The driver is ready. */
 void virtio_ready(uint16_t ports);
@@ -46,7 +46,8 @@ void virtio_quiet(uint16_t ports);
 /* Hands the chain that starts at descriptor `id` to the device; virtio_tell() lets it know. */
 void virtio_offer(struct virtio_queue *queue, uint16_t id);
 void virtio_tell(struct virtio_queue *queue);
-/* The next chain that came back: its first descriptor and how many bytes the device wrote. False when there is none. */
+/* The next chain that came back: its first descriptor and how many bytes the device wrote. False
+ * when there is none. */
 bool virtio_take(struct virtio_queue *queue, uint32_t *ret_id, uint32_t *ret_length);
 
 #endif

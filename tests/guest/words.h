@@ -17,10 +17,12 @@ struct words {
     bool unclosed;  /* the line ended within a quote */
 };
 
-/* The next word with its quotes undone, in place; NULL at the end of the line and at an unclosed quote. */
+/* The next word with its quotes undone, in place; NULL at the end of the line and at an unclosed
+ * quote. */
 char *words_next(struct words *words);
 
-/* Looking at a line without changing it: does a blank-separated word of it begin with `prefix`? Be exactly `word`? */
+/* Looking at a line without changing it: does a blank-separated word of it begin with `prefix`? Be
+ * exactly `word`? */
 bool words_any_starts(const char *line, const char *prefix);
 bool words_any_is(const char *line, const char *word);
 const char *words_skip_blanks(const char *line);
