@@ -20,8 +20,9 @@ CHECKS = \
 	$(foreach t,$(TEST_PROGRAMS),"unit/$(notdir $(t))=$(t)") \
 	$(foreach t,$(FUZZ_TARGETS),"fuzz/$(t)=$(B)/tests/fuzz/fuzz_$(t) tests/fuzz/corpus/$(t)") \
 	$(foreach t,$(INTEGRATION_PROGRAMS),"integration/$(notdir $(t))=unshare --net --mount $(t)") \
-	$(foreach t,$(E2E_TESTS),"e2e/$(t)=CUNIK_BIN=$$PWD/$(BIN) tests/e2e/$(t).sh")
-CHECK_PROGRAMS = $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS)
+	$(foreach t,$(E2E_TESTS),"e2e/$(t)=CUNIK_BIN=$$PWD/$(BIN) tests/e2e/$(t).sh") \
+	$(GUEST_CHECKS)
+CHECK_PROGRAMS = $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS)
 
 # Variants of the unit tests that belong to every check.
 SANITIZED_CHECKS = "lint=tests/lint.sh" \
