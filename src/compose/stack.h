@@ -164,6 +164,9 @@ const struct stack_disabled *cunik_stack_disabled(const struct stack *s, const c
  * single published port forbids. */
 int cunik_stack_set_scale(struct stack *s, const char *service, int64_t scale, struct error **err);
 
+/* Whether so many copies of it can be: 0 or ERROR_INVALID as above. */
+int cunik_stack_check_scale(const struct stack_service *service, int64_t scale, struct error **err);
+
 /* Empty ones, every string "" and every number at its default: for the maker and for tests. */
 struct stack_service *cunik_stack_add_service(struct stack *s, const char *name);
 struct stack_network *cunik_stack_add_network(struct stack *s, const char *key);

@@ -1,0 +1,38 @@
+/* What the parts of cunik_stack_from_tree() share; nothing here is for others. */
+#pragma once
+
+#include "base/map.h"
+#include "compose/stack.h"
+
+struct stack_maker {
+    const struct node *root;
+    struct stack *stack;
+    struct diagnostics *d;
+    const char **tree_files; /* file names of the tree's places; stack->files has the copies */
+    size_t n_tree_files;
+};
+
+/* A tree's place with a file name that the stack owns. */
+struct place cunik_stack_place(struct stack_maker *m, const struct place *place);
+
+/* A mistake at services.SERVICE.KEY (key NULL: of the service itself). */
+void cunik_stack_mistake(struct stack_maker *m, const struct place *place, const char *service,
+                         const char *key, const char *format, ...) _printf_(5, 6);
+
+/* A string member, "" when it is not there. */
+const char *cunik_stack_text(const struct node *map, const char *key);
+/* Where a member stands, else where the mapping does. */
+struct place cunik_stack_key_place(struct stack_maker *m, const struct node *map, const char *key);
+void cunik_stack_read_pairs(struct stack_maker *m, const struct node *map, struct stack_pairs *ret);
+void cunik_stack_read_strings(const struct node *list, struct strv *ret);
+
+/* stack_service.c: appends one service. */
+void cunik_stack_read_service(struct stack_maker *m, const struct node *n);
+/* stack_attach.c: its networks and ports. */
+void cunik_stack_read_attachments(struct stack_maker *m, const struct node *n,
+                                  struct stack_service *s);
+void cunik_stack_read_ports(struct stack_maker *m, const struct node *n, struct stack_service *s);
+/* stack_network.c: appends the networks that services are attached to. */
+void cunik_stack_read_networks(struct stack_maker *m);
+/* stack_check.c: what services and networks forbid each other. */
+void cunik_stack_check(struct stack_maker *m);
