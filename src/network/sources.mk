@@ -1,5 +1,7 @@
 network_SOURCES = \
 	src/network/address.c \
+	src/network/daemon.c \
+	src/network/dnsmasq.c \
 	src/network/link.c \
 	src/network/link_label.c \
 	src/network/link_list.c \
@@ -13,5 +15,6 @@ network_SOURCES = \
 network_TESTS = \
 	tests/unit/test_address.c \
 	tests/unit/test_rules.c \
+	tests/integration/test_dnsmasq.c \
 	tests/integration/test_links.c \
 	tests/integration/test_ports.c
