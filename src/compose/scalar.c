@@ -170,9 +170,8 @@ void cunik_node_resolve(struct node *n, const char *text)
         resolve_float(n, cunik_buffer_text(&plain));
 }
 
-/* The shortest decimal form that reads as the same number; with an exponent below -4 and from 6 on,
- * as Go prints floats in %v. */
-static char *float_text(double value)
+/* With an exponent below -4 and from 6 on, as Go prints floats in %v. */
+char *cunik_float_text(double value)
 {
     _cleanup_free_ char *scientific = NULL;
     int digits = 0;
@@ -209,7 +208,7 @@ const char *cunik_node_as_text(struct tree *t, const struct node *n)
         /* An integer too large for 64 bits with sign keeps its digits. */
         if (n->text[0] >= '1' && !*skip_digits(n->text) && n->number <= 0x1p64)
             return n->text;
-        text = float_text(n->number);
+        text = cunik_float_text(n->number);
         break;
     default:
         return NULL;

@@ -1,5 +1,6 @@
 #include "compose/tree.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -303,17 +304,24 @@ static bool equal_members(const struct node *a, const struct node *b)
     return true;
 }
 
+static bool is_number(const struct node *n)
+{
+    return n->kind == NODE_INT || n->kind == NODE_FLOAT;
+}
+
 bool cunik_node_equal(const struct node *a, const struct node *b)
 {
-    if (!a || !b || a->kind != b->kind || a->n != b->n)
+    if (!a || !b)
         return a == b;
+    if (is_number(a) && is_number(b) && (a->kind == NODE_FLOAT || b->kind == NODE_FLOAT))
+        return a->number == b->number || (isnan(a->number) && isnan(b->number));
+    if (a->kind != b->kind || a->n != b->n)
+        return false;
     switch (a->kind) {
     case NODE_BOOL:
         return a->boolean == b->boolean;
     case NODE_INT:
         return a->integer == b->integer;
-    case NODE_FLOAT:
-        return a->number == b->number || (a->number != a->number && b->number != b->number);
     case NODE_STRING:
         return strcmp(a->text, b->text) == 0;
     case NODE_LIST:

@@ -72,10 +72,13 @@ void cunik_node_set(struct tree *t, struct node *map, const char *key, struct no
 bool cunik_node_remove(struct node *map, const char *key);
 void cunik_node_append(struct tree *t, struct node *list, struct node *value);
 
-bool cunik_node_equal(const struct node *a, const struct node *b); /* order of keys is irrelevant */
+/* The order of keys is irrelevant, and whether a number is written as integer or float. */
+bool cunik_node_equal(const struct node *a, const struct node *b);
 
 /* What a scalar reads as where a string is wanted, as Docker Compose converts it: numbers in
  * decimal and in their shortest form ("0x10" is "16", "1.0" is "1"), true, false, "" for null. NULL
  * for list and map. */
 const char *cunik_node_as_text(struct tree *t, const struct node *n);
+/* The shortest decimal form that reads as the same number; the caller frees it. */
+char *cunik_float_text(double value);
 const char *cunik_node_kind_name(enum node_kind kind); /* "mapping", "list", "string", … */
