@@ -19,7 +19,10 @@ struct host_facts {
     uint16_t first_port, last_port; /* for ports published without a number */
 };
 
-/* Mistakes (ERROR_INVALID or ERROR_CONFLICT, all of them in one message, a line each): two cuniks
+/* `actual` is what will be there beside the desired world: cuniks that are about to be removed are
+ * left out by the caller, or their addresses and ports count as taken.
+ *
+ * Mistakes (ERROR_INVALID or ERROR_CONFLICT, all of them in one message, a line each): two cuniks
  * on one address, an address outside its subnet or equal to its gateway, a subnet that overlaps a
  * route of the host or another network, a full network, a published port that is taken. */
 int cunik_assign(struct world *desired, const struct world *actual, const struct host_facts *facts,

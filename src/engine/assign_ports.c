@@ -1,0 +1,184 @@
+/* Published ports: nobody else's, and numbers for those that were published without one. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/assign_parts.h"
+
+/* One who has a port; a list for each protocol and number. */
+struct holder {
+    const char *ip;    /* as in the file; "" = every address */
+    const char *owner; /* NULL: the host */
+    struct holder *next;
+};
+
+struct ports {
+    struct assignment *a;
+    struct map held; /* "tcp 80" → struct holder */
+    struct strv texts;
+};
+
+static bool any(const char *ip)
+{
+    return !*ip || strcmp(ip, "0.0.0.0") == 0 || strcmp(ip, "::") == 0;
+}
+
+static bool overlap(const char *a, const char *b)
+{
+    return any(a) || any(b) || strcmp(a, b) == 0;
+}
+
+static const struct holder *holder_of(const struct ports *s, const char *protocol, unsigned port,
+                                      const char *ip)
+{
+    _cleanup_free_ char *key = cunik_asprintf("%s %u", protocol, port);
+    const struct holder *h = cunik_map_get(&s->held, key);
+
+    while (h && !overlap(h->ip, ip))
+        h = h->next;
+    return h;
+}
+
+static void hold(struct ports *s, const char *protocol, unsigned port, const char *ip,
+                 const char *owner)
+{
+    _cleanup_free_ char *key = cunik_asprintf("%s %u", protocol, port);
+    struct holder *h = cunik_malloc(sizeof(*h));
+
+    *h = (struct holder){.ip = ip, .owner = owner, .next = cunik_map_get(&s->held, key)};
+    cunik_map_set(&s->held, key, h);
+}
+
+/* "tcp 0.0.0.0 80" */
+static void hold_sockets(struct ports *s)
+{
+    const struct strv *taken = &s->a->facts->taken_ports;
+
+    for (size_t i = 0; i < taken->n; i++) {
+        _cleanup_strv_ struct strv words = {0};
+        uint64_t port;
+        cunik_strv_split(&words, taken->items[i], " ");
+        if (words.n != 3 || cunik_text_to_uint(words.items[2], 1, UINT16_MAX, &port) < 0)
+            continue;
+        cunik_strv_add(&s->texts, words.items[1]);
+        hold(s, words.items[0], (unsigned)port, s->texts.items[s->texts.n - 1], NULL);
+    }
+}
+
+static void hold_others(struct ports *s)
+{
+    const struct world *actual = s->a->actual;
+
+    for (size_t i = 0; i < actual->n_cuniks; i++) {
+        const struct world_cunik *c = &actual->cuniks[i];
+        if (!cunik_assign_stays(s->a, c))
+            continue;
+        for (size_t k = 0; k < c->n_ports; k++)
+            hold(s, c->ports[k].protocol, c->ports[k].host_port, c->ports[k].host_ip, c->name);
+    }
+}
+
+static void take_given(struct ports *s, const struct world_cunik *c, const struct world_port *p)
+{
+    const struct holder *h = holder_of(s, p->protocol, p->host_port, p->host_ip);
+    const char *ip = *p->host_ip ? p->host_ip : "0.0.0.0";
+
+    if (!h)
+        hold(s, p->protocol, p->host_port, p->host_ip, c->name);
+    else if (!h->owner)
+        cunik_assign_conflict(s->a, "'%s': port %s:%u/%s is in use on the host", c->name, ip,
+                              p->host_port, p->protocol);
+    else if (cunik_map_has(&s->a->desired_names, h->owner))
+        cunik_assign_invalid(s->a, "'%s' and '%s' both publish port %s:%u/%s", h->owner, c->name,
+                             ip, p->host_port, p->protocol);
+    else
+        cunik_assign_conflict(s->a, "'%s': port %s:%u/%s is published by '%s' already", c->name, ip,
+                              p->host_port, p->protocol, h->owner);
+}
+
+static bool like(const struct world_port *a, const struct world_port *b)
+{
+    return a->port == b->port && strcmp(a->protocol, b->protocol) == 0 &&
+           strcmp(a->host_ip, b->host_ip) == 0;
+}
+
+/* The number that the same port had: the k-th of its like has that of the k-th of its like. */
+static uint16_t old_number(const struct world_cunik *c, size_t which, const struct world_cunik *old)
+{
+    size_t before = 0;
+
+    for (size_t i = 0; i < which; i++)
+        before += like(&c->ports[i], &c->ports[which]);
+    for (size_t i = 0; old && i < old->n_ports; i++)
+        if (like(&old->ports[i], &c->ports[which]) && before-- == 0)
+            return old->ports[i].host_port;
+    return 0;
+}
+
+static void take_old(struct ports *s, struct world_cunik *c, size_t which)
+{
+    struct world_port *p = &c->ports[which];
+    uint16_t number = old_number(c, which, cunik_assign_old(s->a, c));
+
+    if (!number || number < s->a->facts->first_port || number > s->a->facts->last_port ||
+        holder_of(s, p->protocol, number, p->host_ip))
+        return;
+    p->host_port = number;
+    hold(s, p->protocol, number, p->host_ip, c->name);
+}
+
+static void take_new(struct ports *s, const struct world_cunik *c, struct world_port *p)
+{
+    unsigned first = s->a->facts->first_port;
+    unsigned n = first && s->a->facts->last_port >= first ? s->a->facts->last_port - first + 1 : 0;
+    _cleanup_free_ char *seed = cunik_asprintf("%s %s %u", c->name, p->protocol, p->port);
+    unsigned start = n ? (unsigned)(cunik_assign_hash(seed) % n) : 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned number = first + (start + i) % n;
+        if (holder_of(s, p->protocol, number, p->host_ip))
+            continue;
+        p->host_port = (uint16_t)number;
+        hold(s, p->protocol, number, p->host_ip, c->name);
+        return;
+    }
+    cunik_assign_conflict(s->a, "'%s': no free port of the host is left for its port %u/%s",
+                          c->name, p->port, p->protocol);
+}
+
+enum pass { PASS_GIVEN, PASS_OLD, PASS_NEW, PASS_MAX_ };
+
+static void run_pass(struct ports *s, enum pass pass)
+{
+    for (size_t i = 0; i < s->a->desired->n_cuniks; i++) {
+        struct world_cunik *c = &s->a->desired->cuniks[s->a->order[i]];
+        for (size_t k = 0; k < c->n_ports; k++) {
+            if (pass == PASS_GIVEN && c->ports[k].host_port)
+                take_given(s, c, &c->ports[k]);
+            else if (pass == PASS_OLD && !c->ports[k].host_port)
+                take_old(s, c, k);
+            else if (pass == PASS_NEW && !c->ports[k].host_port)
+                take_new(s, c, &c->ports[k]);
+        }
+    }
+}
+
+void cunik_assign_ports(struct assignment *a)
+{
+    struct ports s = {.a = a};
+
+    hold_sockets(&s);
+    hold_others(&s);
+    for (enum pass pass = 0; pass < PASS_MAX_; pass++)
+        run_pass(&s, pass);
+    for (size_t i = 0; i < s.held.n; i++) {
+        struct holder *h = s.held.entries[i].value;
+        while (h) {
+            struct holder *next = h->next;
+            free(h);
+            h = next;
+        }
+    }
+    cunik_map_done(&s.held);
+    cunik_strv_done(&s.texts);
+}
