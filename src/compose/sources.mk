@@ -1,22 +1,33 @@
 compose_SOURCES = \
+	src/compose/cast.c \
 	src/compose/diagnostics.c \
+	src/compose/dotenv.c \
+	src/compose/emit.c \
 	src/compose/emit_json.c \
+	src/compose/emit_scalar.c \
 	src/compose/fields.c \
 	src/compose/fields_deploy.c \
 	src/compose/fields_network.c \
 	src/compose/fields_service.c \
 	src/compose/fields_unikernel.c \
 	src/compose/fields_walk.c \
+	src/compose/interpolate.c \
 	src/compose/long_form.c \
 	src/compose/merge.c \
 	src/compose/normalise.c \
 	src/compose/scalar.c \
 	src/compose/short_forms.c \
+	src/compose/template.c \
+	src/compose/template_variables.c \
 	src/compose/tree.c \
 	src/compose/validate.c \
+	src/compose/variables.c \
 	src/compose/yaml.c \
 	src/compose/yaml_builder.c
 
 compose_TESTS = \
+	tests/unit/test_dotenv.c \
+	tests/unit/test_emit.c \
+	tests/unit/test_interpolate.c \
 	tests/unit/test_tree.c \
 	tests/unit/test_yaml.c
