@@ -17,6 +17,12 @@ compose_SOURCES = \
 	src/compose/normalise.c \
 	src/compose/scalar.c \
 	src/compose/short_forms.c \
+	src/compose/stack.c \
+	src/compose/stack_attach.c \
+	src/compose/stack_check.c \
+	src/compose/stack_maker.c \
+	src/compose/stack_network.c \
+	src/compose/stack_service.c \
 	src/compose/template.c \
 	src/compose/template_variables.c \
 	src/compose/tree.c \
