@@ -169,7 +169,12 @@ static const struct field rows[] = {
      .nullable = true,
      .help = "storage that outlives a guest"},
 };
-const struct fields cunik_fields = FIELDS(rows, true);
+const struct fields cunik_fields = {
+    .rows = rows,
+    .n = ARRAY_SIZE(rows),
+    .extensions = true,
+    .order = "name|services|networks|volumes|secrets|configs|models",
+};
 
 const struct field_shape *cunik_field_shape(enum field_type type)
 {

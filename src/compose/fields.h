@@ -135,6 +135,8 @@ struct fields {
     const struct field *rows; /* sorted by name */
     size_t n;
     bool extensions; /* "x-*" may stand beside them */
+    const char
+        *order; /* "a|b": keys that the canonical output has first, as Docker Compose's has */
 };
 
 /* The top level of a stack file, and the tables of its parts. */

@@ -98,7 +98,12 @@ static const struct field build_rows[] = {
      .sub = &cunik_fields_ulimit,
      .help = "limits of the build"},
 };
-const struct fields cunik_fields_build = FIELDS(build_rows, true);
+const struct fields cunik_fields_build = {
+    .rows = build_rows,
+    .n = ARRAY_SIZE(build_rows),
+    .extensions = true,
+    .order = "context|dockerfile",
+};
 
 static const struct field update_rows[] = {
     {.name = "delay", .type = FIELD_DURATION, .help = "pause between groups"},

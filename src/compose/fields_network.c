@@ -21,7 +21,12 @@ static const struct field subnet_rows[] = {
      .support = SUPPORT_FULL,
      .help = "such as 10.1.2.0/24; a free one is taken otherwise"},
 };
-static const struct fields subnet_fields = FIELDS(subnet_rows, true);
+static const struct fields subnet_fields = {
+    .rows = subnet_rows,
+    .n = ARRAY_SIZE(subnet_rows),
+    .extensions = true,
+    .order = "subnet|gateway|ip_range|aux_addresses",
+};
 
 static const struct field ipam_rows[] = {
     {.name = "config",
@@ -76,7 +81,12 @@ static const struct field network_rows[] = {
      .support = SUPPORT_FULL,
      .help = "its name on this host, STACK_KEY otherwise"},
 };
-const struct fields cunik_fields_network = FIELDS(network_rows, true);
+const struct fields cunik_fields_network = {
+    .rows = network_rows,
+    .n = ARRAY_SIZE(network_rows),
+    .extensions = true,
+    .order = "name|driver|driver_opts|ipam",
+};
 
 static const struct field volume_rows[] = {
     {.name = "driver", .type = FIELD_STRING, .help = "what keeps the volume"},

@@ -62,7 +62,12 @@ static const struct field depend_rows[] = {
      .support = SUPPORT_FULL,
      .help = "restart this service when the other is recreated"},
 };
-static const struct fields depend_fields = FIELDS(depend_rows, true);
+static const struct fields depend_fields = {
+    .rows = depend_rows,
+    .n = ARRAY_SIZE(depend_rows),
+    .extensions = true,
+    .order = "condition|restart|required",
+};
 
 static const struct field device_rows[] = {
     {.name = "permissions", .type = FIELD_STRING, .help = "r, w, m"},
@@ -137,7 +142,12 @@ static const struct field healthcheck_rows[] = {
      .support = SUPPORT_FULL,
      .help = "the longest a probe may take, 30s otherwise"},
 };
-static const struct fields healthcheck_fields = FIELDS(healthcheck_rows, true);
+static const struct fields healthcheck_fields = {
+    .rows = healthcheck_rows,
+    .n = ARRAY_SIZE(healthcheck_rows),
+    .extensions = true,
+    .order = "test|timeout|interval|retries|start_period|start_interval|disable",
+};
 
 static const struct field logging_rows[] = {
     {.name = "driver", .type = FIELD_STRING, .help = "who keeps the log"},
@@ -214,7 +224,12 @@ static const struct field port_rows[] = {
      .required = true,
      .help = "the port in the guest"},
 };
-static const struct fields port_fields = FIELDS(port_rows, true);
+static const struct fields port_fields = {
+    .rows = port_rows,
+    .n = ARRAY_SIZE(port_rows),
+    .extensions = true,
+    .order = "mode|host_ip|target|published|protocol|name|app_protocol",
+};
 
 static const struct field bind_rows[] = {
     {.name = "create_host_path", .type = FIELD_BOOL, .help = "make a missing folder"},
@@ -260,7 +275,12 @@ static const struct field mount_rows[] = {
      .help = "what it is"},
     {.name = "volume", .type = FIELD_OBJECT, .sub = &volume_volume_fields, .help = "of a volume"},
 };
-static const struct fields mount_fields = FIELDS(mount_rows, true);
+static const struct fields mount_fields = {
+    .rows = mount_rows,
+    .n = ARRAY_SIZE(mount_rows),
+    .extensions = true,
+    .order = "type|source|target|read_only",
+};
 
 static const struct field watch_rows[] = {
     {.name = "action",

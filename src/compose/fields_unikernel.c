@@ -21,7 +21,12 @@ static const struct field disk_rows[] = {
      .support = SUPPORT_FULL,
      .help = "the guest boots from it, or has its root filesystem there"},
 };
-static const struct fields disk_fields = FIELDS(disk_rows, true);
+static const struct fields disk_fields = {
+    .rows = disk_rows,
+    .n = ARRAY_SIZE(disk_rows),
+    .extensions = true,
+    .order = "path|mount|readonly|root",
+};
 
 static const struct field unikernel_rows[] = {
     {.name = "accel",
@@ -69,4 +74,9 @@ static const struct field unikernel_rows[] = {
      .support = SUPPORT_FULL,
      .help = "settings that only this backend knows"},
 };
-const struct fields cunik_fields_unikernel = FIELDS(unikernel_rows, true);
+const struct fields cunik_fields_unikernel = {
+    .rows = unikernel_rows,
+    .n = ARRAY_SIZE(unikernel_rows),
+    .extensions = true,
+    .order = "backend|kernel|initrd|disks|cmdline",
+};

@@ -1,0 +1,41 @@
+/* What the parts of cunik_load() share; nothing here is for others. */
+#pragma once
+
+#include "compose/load.h"
+
+struct load_context {
+    const struct load_options *o;
+    struct loaded *l;
+    struct diagnostics *d;
+    struct lookup lookup;  /* in l->environment */
+    struct map warned;     /* variables that were warned about */
+    struct map extended;   /* absolute path → the services of a file that `extends` names */
+    struct strv including; /* absolute paths of the files that are being included */
+};
+
+/* load_find.c: fills l->environment, l->files and l->working_dir; *ret_name is the name that the
+ * command line or the environment gives, or NULL. */
+int cunik_load_find(struct load_context *c, char **ret_name, struct error **err);
+/* The same without looking for stack files. */
+int cunik_load_find_name(struct load_context *c, char **ret_name, struct error **err);
+/* Reads .env files into v; one that is missing is an error. Relative paths start at folder. */
+int cunik_load_env_files(const struct strv *paths, const char *folder, const struct lookup *lookup,
+                         struct variables *v, struct diagnostics *d, struct error **err);
+void cunik_load_warn_missing(struct diagnostics *d, const char *file, const struct map *missing);
+
+/* load_document.c: one document through all phases before merging. project_dir is where its
+ * relative paths start, path its own absolute path. The result may be another node than root. */
+struct node *cunik_load_document(struct load_context *c, struct node *root, const char *path,
+                                 const char *project_dir, const struct lookup *lookup);
+/* Reads and parses one file (name "-" is standard input); folder is where name starts. */
+int cunik_load_parse(struct load_context *c, const char *name, const char *folder,
+                     struct node ***ret_documents, size_t *ret_n, struct error **err);
+
+/* load_include.c, load_extends.c: carry them out on one document. Mistakes go to c->d. */
+struct node *cunik_load_include(struct load_context *c, struct node *root, const char *path,
+                                const char *project_dir, const struct lookup *lookup);
+void cunik_load_extends(struct load_context *c, struct node *root, const char *path,
+                        const struct lookup *lookup);
+
+/* load_environment.c: env_file of the enabled services becomes environment. */
+void cunik_load_environment(struct load_context *c);

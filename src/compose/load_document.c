@@ -1,0 +1,50 @@
+/* One document of one file: from text to a long form that can be merged. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "compose/interpolate.h"
+#include "compose/load_context.h"
+#include "compose/long_form.h"
+#include "compose/validate.h"
+#include "compose/yaml.h"
+
+/* What cannot be read is a mistake of the command line or the file, not of the run. */
+static int mistaken(struct error **err, int r)
+{
+    if (r < 0 && err && *err)
+        (*err)->code = ERROR_INVALID;
+    return r;
+}
+
+int cunik_load_parse(struct load_context *c, const char *name, const char *folder,
+                     struct node ***ret_documents, size_t *ret_n, struct error **err)
+{
+    _cleanup_free_ char *text = NULL, *path = NULL;
+    size_t size;
+    int r;
+
+    if (strcmp(name, "-") == 0) {
+        r = cunik_file_read_fd(STDIN_FILENO, "standard input", LOAD_FILE_LIMIT, &text, &size, err);
+    } else {
+        path = cunik_path_join(folder, name);
+        r = cunik_file_read(path, LOAD_FILE_LIMIT, &text, &size, err);
+    }
+    if (r < 0)
+        return mistaken(err, r);
+    return cunik_yaml_parse(c->l->tree, name, text, size, NULL, ret_documents, ret_n, err);
+}
+
+struct node *cunik_load_document(struct load_context *c, struct node *root, const char *path,
+                                 const char *project_dir, const struct lookup *lookup)
+{
+    _cleanup_free_ char *folder = path ? cunik_path_folder(path) : cunik_strdup(c->o->working_dir);
+
+    cunik_interpolate(c->l->tree, root, "", lookup, &c->warned, c->d);
+    cunik_validate(c->l->tree, root, c->d);
+    cunik_long_form(c->l->tree, root, c->d);
+    cunik_long_form_paths(c->l->tree, root, project_dir, folder, cunik_lookup(lookup, "HOME"));
+    root = cunik_load_include(c, root, path, project_dir, lookup);
+    cunik_load_extends(c, root, path, lookup);
+    return root;
+}
