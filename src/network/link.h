@@ -76,6 +76,7 @@ struct link {
     unsigned index, master; /* master 0 = on no bridge */
     uint32_t group;
     bool up;
+    bool carrier; /* of one that is up: of a tap, somebody has it open */
     bool bridge;
     bool aliased;  /* has an alias, ours or not */
     bool labelled; /* by any engine of ours */

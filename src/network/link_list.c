@@ -49,6 +49,7 @@ static void read_link(struct nl_object *object, void *arg)
     l->master = (unsigned)rtnl_link_get_master(in);
     l->group = rtnl_link_get_group(in);
     l->up = rtnl_link_get_flags(in) & IFF_UP;
+    l->carrier = rtnl_link_get_carrier(in);
     l->bridge = type && strcmp(type, "bridge") == 0;
     l->aliased = rtnl_link_get_ifalias(in);
     l->labelled = cunik_link_label_parse(rtnl_link_get_ifalias(in), &l->label);

@@ -127,3 +127,20 @@ int cunik_netlink_send(struct nl_sock *s, struct nl_msg *m, struct error **err, 
     }
     return r;
 }
+
+int cunik_netlink_dump(struct nl_sock *s, struct nl_msg *m, struct error **err, const char *format,
+                       ...)
+{
+    va_list args;
+    int r = nl_send_auto(s, m);
+
+    nlmsg_free(m);
+    if (r >= 0)
+        r = nl_recvmsgs_default(s);
+    if (r >= 0)
+        return 0;
+    va_start(args, format);
+    _cleanup_free_ char *text = cunik_vasprintf(format, args);
+    va_end(args);
+    return cunik_error_set(err, ERROR_FAILED, "%s: %s", text, nl_geterror(r));
+}

@@ -3,11 +3,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/digest.h"
 #include "base/memory.h"
 #include "base/text.h"
-
-enum { DIGEST_DIGITS = 32 };
 
 static int by_bridge(const void *a, const void *b)
 {
@@ -127,40 +124,53 @@ static void append_network_sets(struct buffer *b, const struct rules *r)
     append_set(b, "set", "own", "ifname . ipv4_addr", &own);
 }
 
-static char *chain_name(const struct rules_port *p)
+/* The host's side of a port as a chain's name: "tcp_8080", "tcp_8080_at_127.0.0.1". */
+static char *host_name(const struct rules_port *p)
 {
-    char *name = *p->host_ip ? cunik_asprintf("%s_%u_at_%s", p->protocol, p->host_port, p->host_ip)
-                             : cunik_asprintf("%s_%u", p->protocol, p->host_port);
-
-    for (char *c = name; *c; c++)
-        if (*c == '.')
-            *c = '_';
-    return name;
+    return *p->host_ip ? cunik_asprintf("%s_%u_at_%s", p->protocol, p->host_port, p->host_ip)
+                       : cunik_asprintf("%s_%u", p->protocol, p->host_port);
 }
 
-/* One chain for the n guests behind one port of the host; guests named twice count once. */
-static void append_port(struct buffer *b, const struct rules_port *p, size_t n)
+/* With the guest's: "tcp_8080_to_172.30.1.2_80". */
+static char *port_name(const struct rules_port *p)
 {
-    _cleanup_free_ char *name = chain_name(p);
-    _cleanup_buffer_ struct buffer targets = {0};
+    _cleanup_free_ char *host = host_name(p), *address = cunik_address_text(p->address);
+
+    return cunik_asprintf("%s_to_%s_%u", host, address, p->port);
+}
+
+static char *network_name(const struct rules_network *n)
+{
+    struct cidr c = {.address = n->gateway, .length = n->subnet.length};
+    _cleanup_free_ char *address = cunik_address_text(c.address);
+
+    return cunik_asprintf("%s_%s_%u%s", n->bridge, address, c.length,
+                          n->internal ? "_internal" : "");
+}
+
+/* The chains of the n guests behind one port of the host, and one that chooses among them when they
+ * are several. Guests named twice count once. Gives the name of the chain to jump to. */
+static char *append_port(struct buffer *b, const struct rules_port *p, size_t n)
+{
+    _cleanup_buffer_ struct buffer choice = {0};
+    _cleanup_free_ char *first = port_name(p);
     size_t guests = 0;
 
-    cunik_buffer_printf(b, "    chain %s {\n        meta l4proto %s dnat to ", name, p->protocol);
     for (size_t i = 0; i < n; i++) {
         if (i && by_all(&p[i - 1], &p[i]) == 0)
             continue;
-        cunik_buffer_printf(&targets, "%s%zu : ", guests ? ", " : "", guests);
-        append_address(&targets, p[i].address);
-        cunik_buffer_printf(&targets, " . %u", p[i].port);
+        _cleanup_free_ char *name = port_name(&p[i]), *address = cunik_address_text(p[i].address);
+        cunik_buffer_printf(b, "    chain %s {\n        meta l4proto %s dnat to %s:%u\n    }\n",
+                            name, p->protocol, address, p[i].port);
+        cunik_buffer_printf(&choice, "%s%zu : jump %s", guests ? ", " : "", guests, name);
         guests++;
     }
-    if (guests > 1) {
-        cunik_buffer_printf(b, "numgen random mod %zu map { %s }\n    }\n", guests,
-                            cunik_buffer_text(&targets));
-    } else {
-        append_address(b, p->address);
-        cunik_buffer_printf(b, ":%u\n    }\n", p->port);
-    }
+    if (guests == 1)
+        return TAKE_PTR(first);
+    char *name = host_name(p);
+    cunik_buffer_printf(b, "    chain %s {\n        numgen random mod %zu vmap { %s }\n    }\n",
+                        name, guests, cunik_buffer_text(&choice));
+    return name;
 }
 
 static void append_ports(struct buffer *b, const struct rules *r)
@@ -170,10 +180,9 @@ static void append_ports(struct buffer *b, const struct rules *r)
 
     for (size_t i = 0; i < r->n_ports; i += n) {
         const struct rules_port *p = &r->ports[i];
-        _cleanup_free_ char *name = chain_name(p);
         for (n = 1; i + n < r->n_ports && by_host(p, p + n) == 0;)
             n++;
-        append_port(b, p, n);
+        _cleanup_free_ char *name = append_port(b, p, n);
         if (*p->host_ip)
             cunik_buffer_printf(element(&at), "%s . %s . %u : jump %s", p->host_ip, p->protocol,
                                 p->host_port, name);
@@ -219,50 +228,68 @@ static const char chains[] =
     "        oifname @bridges drop\n"
     "    }\n";
 
+/* A chain for each network, for what its guests send. */
 static void append_way_out(struct buffer *b, const struct rules *r)
 {
-    cunik_buffer_text_append(b,
-                             "    chain postrouting {\n"
-                             "        type nat hook postrouting priority srcnat; policy accept;\n"
-                             "        ip saddr 127.0.0.0/8 oifname @bridges masquerade\n");
+    struct elements jumps = {0};
+
     for (size_t i = 0; i < r->n_networks; i++) {
         const struct rules_network *n = &r->networks[i];
         struct cidr c = cunik_cidr_subnet(&n->subnet);
-        _cleanup_free_ char *subnet = cunik_cidr_text(&c);
-        cunik_buffer_printf(b, "        ip saddr %s oifname \"%s\" ct status dnat masquerade\n",
-                            subnet, n->bridge);
+        _cleanup_free_ char *subnet = cunik_cidr_text(&c), *name = network_name(n);
+        cunik_buffer_printf(b, "    chain %s {\n", name);
+        cunik_buffer_printf(b, "        oifname \"%s\" ct status dnat masquerade\n", n->bridge);
         if (!n->internal)
-            cunik_buffer_printf(b, "        ip saddr %s oifname != \"%s\" masquerade\n", subnet,
-                                n->bridge);
+            cunik_buffer_printf(b, "        oifname != \"%s\" masquerade\n", n->bridge);
+        cunik_buffer_text_append(b, "    }\n");
+        cunik_buffer_printf(element(&jumps), "%s : jump %s", subnet, name);
     }
-    cunik_buffer_text_append(b, "    }\n");
+    append_set(b, "map", "sources", "ipv4_addr : verdict\n        flags interval", &jumps);
+    cunik_buffer_text_append(b,
+                             "    chain postrouting {\n"
+                             "        type nat hook postrouting priority srcnat; policy accept;\n"
+                             "        ip saddr 127.0.0.0/8 oifname @bridges masquerade\n"
+                             "        ip saddr vmap @sources\n"
+                             "    }\n");
 }
 
-int cunik_rules_make(struct rules *r, char **ret_text, char **ret_digest, struct error **err)
+static void sort(struct rules *r)
 {
-    _cleanup_buffer_ struct buffer body = {0}, text = {0};
-    _cleanup_free_ char *digest = cunik_strdup("");
+    if (r->n_networks)
+        qsort(r->networks, r->n_networks, sizeof(*r->networks), by_bridge);
+    if (r->n_ports)
+        qsort(r->ports, r->n_ports, sizeof(*r->ports), by_all);
+}
+
+static char *make_text(const struct rules *r)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+
+    cunik_buffer_printf(&b, "add table ip cunik_%s\ndelete table ip cunik_%s\n", r->engine,
+                        r->engine);
+    if (r->n_networks || r->n_ports) {
+        cunik_buffer_printf(&b, "table ip cunik_%s {\n", r->engine);
+        append_network_sets(&b, r);
+        append_ports(&b, r);
+        cunik_buffer_text_append(&b, chains);
+        append_way_out(&b, r);
+        cunik_buffer_text_append(&b, "}\n");
+    }
+    return cunik_buffer_take(&b);
+}
+
+int cunik_rules_make(struct rules *r, char **ret_text, struct strv *ret_chains, struct error **err)
+{
     int e = check(r, err);
 
     if (e < 0)
         return e;
-    cunik_buffer_printf(&text, "add table ip cunik_%s\ndelete table ip cunik_%s\n", r->engine,
-                        r->engine);
-    if (r->n_networks || r->n_ports) {
-        if (r->n_networks)
-            qsort(r->networks, r->n_networks, sizeof(*r->networks), by_bridge);
-        if (r->n_ports)
-            qsort(r->ports, r->n_ports, sizeof(*r->ports), by_all);
-        append_network_sets(&body, r);
-        append_ports(&body, r);
-        cunik_buffer_text_append(&body, chains);
-        append_way_out(&body, r);
-        free(digest);
-        digest = cunik_digest_hex(body.data, body.size, DIGEST_DIGITS);
-        cunik_buffer_printf(&text, "table ip cunik_%s {\n    chain digest_%s {\n    }\n%s}\n",
-                            r->engine, digest, cunik_buffer_text(&body));
-    }
-    *ret_text = cunik_buffer_take(&text);
-    *ret_digest = TAKE_PTR(digest);
+    sort(r);
+    for (size_t i = 0; ret_chains && i < r->n_networks; i++)
+        cunik_strv_take(ret_chains, network_name(&r->networks[i]));
+    for (size_t i = 0; ret_chains && i < r->n_ports; i++)
+        cunik_strv_take(ret_chains, port_name(&r->ports[i]));
+    if (ret_text)
+        *ret_text = make_text(r);
     return 0;
 }

@@ -2,9 +2,9 @@
  *
  * One table, `ip cunik_ENGINE`, replaced whole and at once: whoever looks finds the old rules or
  * the new ones. cunik_rules_make() is pure and canonical: the same networks and ports in any order
- * give the same text. A chain without rules carries the digest of the rest as its name, so that one
- * can ask the kernel whether the rules that are in force are these (observe) without comparing
- * them.
+ * give the same text. Each network and each guest behind a port has a chain whose name says all
+ * there is to say ("tcp_8080_to_172.30.1.2_80"), so that the names of the chains tell which are in
+ * force.
  *
  * What the rules say:
  *
@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/strv.h"
 #include "network/address.h"
 
 struct rules_network {
@@ -52,14 +53,14 @@ struct rules {
     size_t n_ports;
 };
 
-/* *ret_text is for cunik_rules_replace(), *ret_digest for cunik_rules_present(); the caller frees
- * them. Without networks and ports the text removes the table and the digest is "". Sorts the
- * arrays of r. ERROR_INVALID for a host address that is no IPv4 address, a port 0, another
- * protocol, a bridge's name that cannot be one. */
-int cunik_rules_make(struct rules *r, char **ret_text, char **ret_digest, struct error **err);
+/* *ret_text is for cunik_rules_replace(); the caller frees it. ret_chains gets the names of the
+ * chains of r's networks and ports, for cunik_rules_present(). Either may be NULL. Without networks
+ * and ports the text removes the table. Sorts the arrays of r. ERROR_INVALID for a host address
+ * that is no IPv4 address, a port 0, another protocol, a bridge's name that cannot be one. */
+int cunik_rules_make(struct rules *r, char **ret_text, struct strv *ret_chains, struct error **err);
 
 /* Effects; both need CAP_NET_ADMIN. Safe to call from several threads. */
 int cunik_rules_replace(const char *text, struct error **err);
-/* Whether the engine's table is there with this digest; for the digest "", whether it is not there.
- */
-int cunik_rules_present(const char *engine, const char *digest, bool *ret, struct error **err);
+/* Whether the engine's table has all of these chains (and maybe more). */
+int cunik_rules_present(const char *engine, const struct strv *chains, bool *ret,
+                        struct error **err);

@@ -1,10 +1,10 @@
-#include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
 #include <pthread.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/memory.h"
 #include "network/netlink.h"
 #include "network/rules.h"
@@ -48,33 +48,58 @@ int cunik_rules_replace(const char *text, struct error **err)
     return 0;
 }
 
-/* Asked for by its name, a chain is found at once; libnftables would read all tables first. */
-int cunik_rules_present(const char *engine, const char *digest, bool *ret, struct error **err)
+struct found {
+    const char *table;
+    struct map chains;
+};
+
+static int on_chain(struct nl_msg *m, void *arg)
+{
+    struct found *f = arg;
+    struct nlattr *parts[NFTA_CHAIN_MAX + 1];
+
+    if (nlmsg_parse(nlmsg_hdr(m), sizeof(struct nfgenmsg), parts, NFTA_CHAIN_MAX, NULL) == 0 &&
+        parts[NFTA_CHAIN_TABLE] && parts[NFTA_CHAIN_NAME] &&
+        strcmp(nla_get_string(parts[NFTA_CHAIN_TABLE]), f->table) == 0)
+        cunik_map_add(&f->chains, nla_get_string(parts[NFTA_CHAIN_NAME]), NULL);
+    return NL_OK;
+}
+
+/* The names of the chains of one table; libnftables would read all tables, rule by rule. */
+static int list_chains(struct found *f, struct error **err)
 {
     _cleanup_nl_socket_ struct nl_sock *s = NULL;
-    _cleanup_error_ struct error *e = NULL;
-    _cleanup_free_ char *table = cunik_asprintf("cunik_%s", engine);
-    _cleanup_free_ char *chain = cunik_asprintf("digest_%s", digest);
     struct nfgenmsg header = {.nfgen_family = AF_INET, .version = NFNETLINK_V0};
-    int type = *digest ? NFT_MSG_GETCHAIN : NFT_MSG_GETTABLE;
     int r = cunik_netlink_open(NETLINK_NETFILTER, &s, err);
 
     if (r < 0)
         return r;
-    struct nl_msg *m = cunik_netlink_message(NFNL_SUBSYS_NFTABLES << 8 | type, 0);
+    struct nl_msg *m =
+        cunik_netlink_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP);
     cunik_netlink_append(m, &header, sizeof(header));
-    if (*digest) {
-        cunik_netlink_string(m, NFTA_CHAIN_TABLE, table);
-        cunik_netlink_string(m, NFTA_CHAIN_NAME, chain);
-    } else {
-        cunik_netlink_string(m, NFTA_TABLE_NAME, table);
+    /* Recent kernels list that table alone. */
+    cunik_netlink_string(m, NFTA_CHAIN_TABLE, f->table);
+    nl_socket_modify_cb(s, NL_CB_VALID, NL_CB_CUSTOM, on_chain, f);
+    return cunik_netlink_dump(s, m, err, "listing the chains of nftables table '%s'", f->table);
+}
+
+int cunik_rules_present(const char *engine, const struct strv *chains, bool *ret,
+                        struct error **err)
+{
+    _cleanup_free_ char *table = cunik_asprintf("cunik_%s", engine);
+    struct found f = {.table = table};
+    bool all = true;
+
+    if (!chains->n) {
+        *ret = true;
+        return 0;
     }
-    r = cunik_netlink_send(s, m, &e, "looking for nftables table '%s'", table);
-    if (r < 0 && r != -ENOENT) {
-        if (err)
-            *err = TAKE_PTR(e);
+    int r = list_chains(&f, err);
+    for (size_t i = 0; i < chains->n; i++)
+        all = all && cunik_map_has(&f.chains, chains->items[i]);
+    cunik_map_done(&f.chains);
+    if (r < 0)
         return r;
-    }
-    *ret = (r == 0) == (*digest != '\0');
+    *ret = all;
     return 0;
 }

@@ -9,6 +9,7 @@ network_SOURCES = \
 	src/network/netlink.c \
 	src/network/rules.c \
 	src/network/rules_apply.c \
+	src/network/sockets.c \
 	src/network/sysctl.c \
 	src/network/tap.c
 
@@ -17,4 +18,5 @@ network_TESTS = \
 	tests/unit/test_rules.c \
 	tests/integration/test_dnsmasq.c \
 	tests/integration/test_links.c \
-	tests/integration/test_ports.c
+	tests/integration/test_ports.c \
+	tests/integration/test_sockets.c

@@ -170,13 +170,14 @@ static void publish(struct rules_port *ports, size_t n)
 {
     struct rules r = {
         .engine = "e0", .networks = networks, .n_networks = 3, .ports = ports, .n_ports = n};
-    _cleanup_free_ char *text = NULL, *digest = NULL;
+    _cleanup_free_ char *text = NULL;
+    _cleanup_strv_ struct strv chains = {0};
     _cleanup_error_ struct error *err = NULL;
     bool present;
 
-    test_ok(cunik_rules_make(&r, &text, &digest, &err), err);
+    test_ok(cunik_rules_make(&r, &text, &chains, &err), err);
     test_ok(cunik_rules_replace(text, &err), err);
-    test_ok(cunik_rules_present("e0", digest, &present, &err), err);
+    test_ok(cunik_rules_present("e0", &chains, &present, &err), err);
     assert_true(present);
 }
 
@@ -303,27 +304,27 @@ static void test_golden_rules(_unused_ void **state)
 
     test_folders(RULES_FOLDER, &cases);
     for (size_t i = 0; i < cases.n; i++) {
-        _cleanup_free_ char *text = NULL, *digest = NULL;
+        _cleanup_free_ char *text = NULL;
+        _cleanup_strv_ struct strv chains = {0};
         _cleanup_error_ struct error *err = NULL;
         struct rules r = {0};
         _cleanup_json_ json_t *input = read_rules(cases.items[i], &r);
         bool present;
 
-        if (cunik_rules_make(&r, &text, &digest, NULL) == 0) {
-            if (*digest) {
-                test_ok(cunik_rules_present(r.engine, digest, &present, &err), err);
-                assert_false(present);
-            }
+        if (cunik_rules_make(&r, &text, &chains, NULL) == 0) {
+            test_ok(cunik_rules_present(r.engine, &chains, &present, &err), err);
+            assert_int_equal(present, chains.n == 0);
             test_ok(cunik_rules_replace(text, &err), err);
-            test_ok(cunik_rules_present(r.engine, digest, &present, &err), err);
+            test_ok(cunik_rules_present(r.engine, &chains, &present, &err), err);
             assert_true(present);
-            test_ok(cunik_rules_present(r.engine, *digest ? "" : "00", &present, &err), err);
+            cunik_strv_add(&chains, "another");
+            test_ok(cunik_rules_present(r.engine, &chains, &present, &err), err);
             assert_false(present);
+            must("nft add table ip cunik_0123abcd && nft delete table ip cunik_0123abcd");
         }
         free(r.networks);
         free(r.ports);
     }
-    must("nft delete table ip cunik_0123abcd");
 }
 
 static void test_bad(_unused_ void **state)
@@ -347,8 +348,11 @@ static void test_time(_unused_ void **state)
         ports[i] = (struct rules_port){"", (uint16_t)(10000 + i), "tcp", 0xac1e0102, 80};
     publish(ports, PORTS);
     double t2 = now_ms();
+    _cleanup_strv_ struct strv chains = {0};
     bool present;
-    test_ok(cunik_rules_present("e0", "00", &present, NULL), NULL);
+    cunik_strv_add(&chains, "tcp_10999_to_172.30.1.2_80");
+    test_ok(cunik_rules_present("e0", &chains, &present, NULL), NULL);
+    assert_true(present);
     print_message("# replaced and read back: no port %.1f ms, %d ports %.1f ms; asked %.1f ms\n",
                   t1 - t0, PORTS, t2 - t1, now_ms() - t2);
     free(ports);

@@ -1,0 +1,103 @@
+#include "network/sockets.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "network/address.h"
+
+enum {
+    TABLE_LIMIT = 256 << 20,
+    STATE_UDP_BOUND = 7, /* TCP_CLOSE, which an unconnected UDP socket is in */
+    STATE_TCP_LISTEN = 10,
+};
+
+/* The kernel's tables of sockets (proc(5), /proc/net/tcp): a heading, then a line for each,
+ *
+ *    0: 0100007F:1F90 00000000:0000 0A ...
+ *
+ * with the local address as 32-bit words in the host's byte order, and the state third. */
+static const struct table {
+    const char *path;
+    const char *protocol;
+    unsigned state;
+    bool six;
+} tables[] = {
+    {"/proc/self/net/tcp", "tcp", STATE_TCP_LISTEN, false},
+    {"/proc/self/net/tcp6", "tcp", STATE_TCP_LISTEN, true},
+    {"/proc/self/net/udp", "udp", STATE_UDP_BOUND, false},
+    {"/proc/self/net/udp6", "udp", STATE_UDP_BOUND, true},
+};
+
+/* The address of a line as IPv4; false for one of IPv6 alone. */
+static bool read_local(const char *digits, bool six, uint32_t *ret)
+{
+    uint32_t words[4];
+
+    if (!six) {
+        if (sscanf(digits, "%8" SCNx32, &words[0]) != 1)
+            return false;
+        *ret = __builtin_bswap32(words[0]);
+        return true;
+    }
+    if (sscanf(digits, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &words[0], &words[1],
+               &words[2], &words[3]) != 4)
+        return false;
+    if (words[0] || words[1] || (words[2] && words[2] != 0xffff0000))
+        return false;
+    if (!words[2] && words[3]) /* "::1" */
+        return false;
+    *ret = __builtin_bswap32(words[3]); /* "::", "::ffff:1.2.3.4" */
+    return true;
+}
+
+static void read_line(const char *line, const struct table *t, struct strv *ret)
+{
+    char digits[33];
+    unsigned port, state;
+    uint32_t address;
+
+    if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", digits, &port, &state) != 3)
+        return;
+    if (state != t->state || !read_local(digits, t->six, &address))
+        return;
+    _cleanup_free_ char *text = cunik_address_text(address);
+    cunik_strv_addf(ret, "%s %s %u", t->protocol, text, port);
+}
+
+static int read_table(const struct table *t, struct strv *ret, struct error **err)
+{
+    _cleanup_free_ char *text = NULL;
+    _cleanup_error_ struct error *e = NULL;
+    int r = cunik_file_read(t->path, TABLE_LIMIT, &text, NULL, &e);
+
+    if (r == -ENOENT) /* a kernel without IPv6 */
+        return 0;
+    if (r < 0) {
+        if (err)
+            *err = TAKE_PTR(e);
+        return r;
+    }
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        read_line(line, t, ret);
+    }
+    return 0;
+}
+
+int cunik_sockets_list(struct strv *ret, struct error **err)
+{
+    _cleanup_strv_ struct strv found = {0};
+
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        int r = read_table(&tables[i], &found, err);
+        if (r < 0)
+            return r;
+    }
+    *ret = found;
+    found = (struct strv){0};
+    return 0;
+}
