@@ -4,10 +4,14 @@
 #   make help            all targets
 
 VARIANT ?= release
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 PKG_CONFIG ?= pkg-config
+# V=1 shows whole commands, otherwise a word and the file.
+SAY = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)
 
 VERSION := 0.1.0
 
@@ -28,7 +32,7 @@ CC := clang
 endif
 
 PACKAGES := libvirt libvirt-qemu yaml-0.1 libnl-3.0 libnl-route-3.0 jansson libnftables libmicrohttpd \
-	libcurl libarchive libcrypto
+	libcurl libcrypto
 
 # Asked once and kept, so that a make with nothing to do stays quick. Empty before `make deps`.
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
@@ -66,29 +70,29 @@ all: $(PROGRAMS:%=$(BIN)/%) build/guests/probe.elf
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # Rooms as one archive: a program takes from it what it uses and loads no other library.
 $(ARCHIVE): $(OBJECTS)
 	@rm -f $@
-	$(AR) rcsD $@ $(OBJECTS)
+	$(call SAY,AR)$(AR) rcsD $@ $(OBJECTS)
 
 $(BIN)/cunik-compose: $(B)/src/compose/main.o $(ARCHIVE)
 $(BIN)/cunik: $(B)/src/engine/cunik.o $(ARCHIVE)
 $(BIN)/cunikd: $(B)/src/engine/cunikd.o $(ARCHIVE)
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $(TEST_PROGRAMS) $(INTEGRATION_PROGRAMS): $(B)/%: $(B)/%.o $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.o) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 
 -include $(OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(INTEGRATION_PROGRAMS:=.d) $(FUZZ_PROGRAMS:=.d) $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.d) \
 	$(foreach p,compose/main engine/cunik engine/cunikd,$(B)/src/$(p).d)
 
 $(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(ARCHIVE)
-	$(CC) $(ALL_LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(ALL_LIBS)
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(ALL_LIBS)
 
 deps:
 	./deps.sh
@@ -117,7 +121,7 @@ demo-down:
 	examples/guestbook/demo down
 
 build/release/bench/measure: build/release/bench/measure.o build/release/libcunik.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 bench: all build/release/bench/measure
 	bench/run
@@ -127,7 +131,7 @@ fuzz: $(FUZZ_PROGRAMS)
 # Manual pages: the options and keys in them come from the tables.
 MANUALS := cunik-compose.1 cunik-stack.5
 $(B)/tools/manual: $(B)/tools/manual.o $(ARCHIVE)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $(B)/docs/%: docs/%.scd $(B)/tools/manual
 	@mkdir -p $(@D)

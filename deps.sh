@@ -4,7 +4,7 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libvirt-dev libyaml-dev libnl-3-dev libnl-route-3-dev
-    libjansson-dev libnftables-dev libmicrohttpd-dev libcurl4-openssl-dev libarchive-dev libssl-dev
+    libjansson-dev libnftables-dev libmicrohttpd-dev libcurl4-openssl-dev libssl-dev
     scdoc cpio xz-utils zstd lz4'
 run='libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iproute2 nftables
     curl'

@@ -1,5 +1,5 @@
-/* Fills a manual page's source with what comes from tables: a line "@options@" becomes the options and
- * commands of cunik-compose, "@keys@" the keys of the stack language.
+/* Fills a manual page's source with what comes from tables: a line "@options@" becomes the options
+ * and commands of cunik-compose, "@keys@" the keys of the stack language.
  *
  *     manual PAGE.scd > filled.scd
  */
