@@ -107,7 +107,7 @@ int cunik_short_port(struct tree *t, const struct place *place, const char *text
                      struct error **err)
 {
     struct port_parts p = {0};
-    struct range target, published = {0};
+    struct range target = {0}, published = {0};
 
     split_port(text, &p);
     _cleanup_free_ char *copy _unused_ = p.copy;
