@@ -1,0 +1,34 @@
+/* Any text as a template, and as a .env file. */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "compose/dotenv.h"
+#include "compose/interpolate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Names that start with a lower-case letter are unset, "E…" is empty, the rest is set. */
+static const char *get(const void *context, const char *name)
+{
+    (void)context;
+    return *name >= 'a' ? NULL : *name == 'E' ? "" : "$A${B:?c}";
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct lookup lookup = {.get = get};
+    _cleanup_variables_ struct variables v = {0};
+    _cleanup_map_ struct map missing = {0};
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *template = cunik_strndup((const char *)data, size), *result = NULL;
+
+    int r = cunik_substitute(template, &lookup, &missing, &result, &err);
+    if (r == 0 ? !result || err : result || !err || (r != -EINVAL && r != -ENODATA && r != -E2BIG))
+        abort();
+    if (!strchr(template, '$') && strcmp(template, result) != 0)
+        abort();
+    cunik_dotenv_parse("fuzz", (const char *)data, size, &lookup, &v, &missing, NULL);
+    return 0;
+}
