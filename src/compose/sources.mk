@@ -1,4 +1,5 @@
 compose_SOURCES = \
+	src/compose/canonical.c \
 	src/compose/cast.c \
 	src/compose/diagnostics.c \
 	src/compose/dotenv.c \
@@ -12,6 +13,12 @@ compose_SOURCES = \
 	src/compose/fields_unikernel.c \
 	src/compose/fields_walk.c \
 	src/compose/interpolate.c \
+	src/compose/load.c \
+	src/compose/load_document.c \
+	src/compose/load_environment.c \
+	src/compose/load_extends.c \
+	src/compose/load_find.c \
+	src/compose/load_include.c \
 	src/compose/long_form.c \
 	src/compose/merge.c \
 	src/compose/normalise.c \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/strv.h"
 #include "base/text.h"
 #include "compose/fields.h"
 #include "compose/interpolate.h"
