@@ -12,6 +12,7 @@ compose_SOURCES = \
 	src/compose/fields_service.c \
 	src/compose/fields_unikernel.c \
 	src/compose/fields_walk.c \
+	src/compose/graph.c \
 	src/compose/interpolate.c \
 	src/compose/load.c \
 	src/compose/load_document.c \
@@ -41,6 +42,7 @@ compose_SOURCES = \
 compose_TESTS = \
 	tests/unit/test_dotenv.c \
 	tests/unit/test_emit.c \
+	tests/unit/test_graph.c \
 	tests/unit/test_interpolate.c \
 	tests/unit/test_tree.c \
 	tests/unit/test_yaml.c
