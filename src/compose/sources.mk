@@ -45,4 +45,10 @@ compose_TESTS = \
 	tests/unit/test_graph.c \
 	tests/unit/test_interpolate.c \
 	tests/unit/test_tree.c \
-	tests/unit/test_yaml.c
+	tests/unit/test_yaml.c \
+	tests/vectors/test_vectors.c
+
+# The vectors' test is one program of several files.
+compose_VECTORS := $(patsubst %,$(B)/tests/vectors/%.o,cycles dotenv template)
+$(B)/tests/vectors/test_vectors: $(compose_VECTORS)
+-include $(compose_VECTORS:.o=.d)
