@@ -51,4 +51,6 @@ compose_TESTS = \
 # The vectors' test is one program of several files.
 compose_VECTORS := $(patsubst %,$(B)/tests/vectors/%.o,cycles dotenv template)
 $(B)/tests/vectors/test_vectors: $(compose_VECTORS)
+# They stand behind the archive and need it too.
+$(B)/tests/vectors/test_vectors: ALL_LIBS = $(ARCHIVE) $(PKG_LIBS) -lm
 -include $(compose_VECTORS:.o=.d)
