@@ -2,16 +2,24 @@
  *
  * ROOT/consoles/NAME.log holds every byte from the first on. The watcher (one thread, inotify)
  * writes NAME.times: pairs of (offset, CLOCK_REALTIME in ms) as text lines "OFFSET MS", one for
- * each growth it saw, so that `logs -t` has times and `logs -f` is woken.
+ * each growth it saw, so that `logs -t` has times and `logs -f` is woken. A pair says that all
+ * bytes before OFFSET were there at that time; the lines have one width, so that they can be
+ * searched without being read. Growths within 20 ms of the last look are taken together.
+ *
+ * All functions may be called from any thread.
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
 struct consoles;
 
+/* Makes the folder when it is missing. What consoles grew by while nobody watched gets the file's
+ * own time. */
 int cunik_consoles_create(const char *folder, struct consoles **ret, struct error **err);
 void cunik_consoles_destroy(struct consoles *c);
 
@@ -19,25 +27,29 @@ void cunik_consoles_destroy(struct consoles *c);
 char *cunik_console_path(const struct consoles *c, const char *name);
 /* Removes a console's files (its cunik is removed). */
 int cunik_console_remove(struct consoles *c, const char *name, struct error **err);
+/* 0 when there is none. */
 uint64_t cunik_console_size(const struct consoles *c, const char *name);
 
-/* One line of output without its newline (a carriage return before it is dropped as well); text may
- * hold any bytes. */
+/* One line of output without its newline (carriage returns before it are dropped as well); text may
+ * hold any bytes. A line of more than CONSOLE_LINE_LIMIT bytes comes in pieces of that size. */
 struct console_line {
     const char *text;
     size_t size;
     int64_t time_ms; /* 0 = not known */
 };
 
+enum { CONSOLE_LINE_LIMIT = 1 << 20 };
+
 typedef int cunik_console_put(void *ctx, const struct console_line *line);
 
 /* Reads lines from *offset on, advances it, at most to the last newline unless `all`. A positive or
- * negative return of put ends it and is returned. */
+ * negative return of put ends it (behind that line) and is returned. A console that is missing has
+ * nothing to say; one that is shorter than *offset is another one now and read from its start. */
 int cunik_console_read(struct consoles *c, const char *name, bool all, uint64_t *offset,
                        cunik_console_put *put, void *ctx, struct error **err);
-/* Where the last `lines` lines begin. */
+/* Where the last `lines` lines begin; an unfinished last line counts as one. */
 uint64_t cunik_console_tail(struct consoles *c, const char *name, uint64_t lines);
-/* An eventfd that becomes readable whenever any console grew; the caller closes it with
- * cunik_consoles_unwatch(). */
+/* An eventfd that becomes readable whenever any console grew or went away; the caller closes it
+ * with cunik_consoles_unwatch(). Negative errno when there is none to be had. */
 int cunik_consoles_watch(struct consoles *c);
 void cunik_consoles_unwatch(struct consoles *c, int fd);

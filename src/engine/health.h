@@ -5,6 +5,15 @@
  * probes come every `interval`; `retries` failures in a row outside of start_period make it
  * unhealthy. One thread sleeps in epoll_wait on sockets, a timerfd, inotify (LOG) and pidfds (CMD):
  * with nothing to do it uses no CPU.
+ *
+ * While a target is starting a failure counts once per interval only, from the end of start_period
+ * on: it becomes unhealthy after start_period + retries * interval, however often it was asked. A
+ * LOG target that has matched is healthy until it is added anew. Commands run on the host as the
+ * engine's user, in a process group that is killed at the timeout and when they end, 32 at once;
+ * their environment is the engine's own (without its CUNIK_* variables) with CUNIK_NAME,
+ * CUNIK_STACK, CUNIK_SERVICE, CUNIK_ADDRESS (of the first interface), CUNIK_ADDRESSES (all, with
+ * blanks between them) and CUNIK_ADDRESS_NETWORK for each network (capitals, digits and
+ * underscores). What tests look like: probe_test.h.
  */
 #pragma once
 
@@ -12,7 +21,9 @@
 
 struct prober;
 
-/* Called from the prober's thread whenever a target's health or its last failure changes. */
+/* Called from the prober's thread whenever a target's health or its last failure changes. It may
+ * call the functions below. A call that was under way when a target was removed or added anew may
+ * still end after that: who must know for certain asks cunik_prober_health(). */
 typedef void cunik_health_changed(void *ctx, const char *name, enum cunik_health health,
                                   const char *reason);
 
@@ -26,6 +37,9 @@ void cunik_prober_destroy(struct prober *p);
 void cunik_prober_add(struct prober *p, const struct world_cunik *c, const char *address,
                       const char *console, uint64_t console_offset);
 void cunik_prober_remove(struct prober *p, const char *name);
+/* What is known now: HEALTH_STARTING from the return of cunik_prober_add() on, HEALTH_NONE for a
+ * name that is not probed. *ret_reason, when not NULL, is the caller's. */
+enum cunik_health cunik_prober_health(struct prober *p, const char *name, char **ret_reason);
 
 /* A test that cannot work is a mistake of the stack file: ERROR_INVALID says what is wrong
  * (unknown kind, bad port, bad URL, bad regular expression). Pure. */

@@ -23,10 +23,10 @@ struct probe {
     struct probe_test test;
     int epoll;
     void *tag;
-    int inotify;        /* for LOG: of the prober, shared by all */
-    char *address;      /* the guest's */
-    char *console;      /* LOG: the file */
-    uint64_t offset;    /* LOG: what of it has been looked at */
+    int inotify;             /* for LOG: of the prober, shared by all */
+    char *address;           /* the guest's */
+    char *console;           /* LOG: the file */
+    uint64_t offset;         /* LOG: what of it has been looked at */
     struct strv environment; /* CMD: whole, "NAME=value" */
 
     /* Of the attempt. */
@@ -36,9 +36,9 @@ struct probe {
     bool connected; /* TCP, HTTP */
     struct buffer request;
     struct buffer reply;
-    size_t drained;  /* HTTP: bytes read after the status */
-    int watch;       /* LOG: of inotify, -1 = none */
-    pid_t pid;       /* CMD: leader of its process group, 0 = none */
+    size_t drained; /* HTTP: bytes read after the status */
+    int watch;      /* LOG: of inotify, -1 = none */
+    pid_t pid;      /* CMD: leader of its process group, 0 = none */
     int pidfd, output;
 };
 
@@ -49,8 +49,9 @@ void cunik_probe_init(struct probe *p, const struct world_cunik *c, const char *
 pid_t cunik_probe_done(struct probe *p);
 
 enum probe_outcome cunik_probe_begin(struct probe *p);
-/* After epoll (LOG: inotify) has said that something happened. Also called once the outcome is
- * settled, for what is left. */
+/* After epoll (LOG: inotify) has said that something happened. An HTTP probe that was found healthy
+ * may be called on after that, to read the rest of the reply; any other settled one must be ended
+ * first. LOG says PENDING when there is more to read at once. */
 enum probe_outcome cunik_probe_proceed(struct probe *p);
 /* Ends the attempt, however far it is. Returns the process group of a command that has just been
  * killed, to be given to cunik_probe_reap() until that says true; 0 = none. */

@@ -8,8 +8,8 @@
  *     ["CMD-SHELL", "text"]           likewise, through /bin/sh -c
  *     ["NONE"]                        no health check
  *
- * HOST is an IPv4 address; nothing ("http://:8080/ok") or "localhost" is the guest itself. Names are
- * not looked up: that could block, and a guest has its address before its name is of any use.
+ * HOST is an IPv4 address; nothing ("http://:8080/ok") or "localhost" is the guest itself. Names
+ * are not looked up: that could block, and a guest has its address before its name is of any use.
  * Everything here is pure.
  */
 #pragma once
@@ -35,10 +35,10 @@ struct probe_test {
     enum probe_kind kind;
     char *host; /* TCP, HTTP: "" = the guest's address */
     uint16_t port;
-    char *path;                       /* HTTP: with its query, from the slash on */
-    unsigned status_min, status_max;  /* HTTP: what counts as healthy */
-    char *pattern;                    /* LOG: as written */
-    regex_t regex;                    /* LOG: compiled, when regex_set */
+    char *path;                      /* HTTP: with its query, from the slash on */
+    unsigned status_min, status_max; /* HTTP: what counts as healthy */
+    char *pattern;                   /* LOG: as written */
+    regex_t regex;                   /* LOG: compiled, when regex_set */
     bool regex_set;
     struct strv command; /* CMD, CMD-SHELL: the arguments, from the program on */
 };

@@ -3,8 +3,15 @@ engine_SOURCES = \
 	src/engine/assign_addresses.c \
 	src/engine/assign_ports.c \
 	src/engine/assign_subnets.c \
+	src/engine/console.c \
 	src/engine/domain_xml.c \
 	src/engine/event.c \
+	src/engine/health.c \
+	src/engine/probe.c \
+	src/engine/probe_command.c \
+	src/engine/probe_log.c \
+	src/engine/probe_net.c \
+	src/engine/probe_test.c \
 	src/engine/record.c \
 	src/engine/record_diff.c \
 	src/engine/record_json.c \
@@ -14,6 +21,8 @@ engine_SOURCES = \
 
 engine_TESTS = \
 	tests/unit/test_assign.c \
+	tests/unit/test_console.c \
 	tests/unit/test_domain_xml.c \
+	tests/unit/test_health.c \
 	tests/unit/test_request.c \
 	tests/unit/test_world.c
