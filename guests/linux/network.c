@@ -102,6 +102,10 @@ static void write_resolv_conf(const struct settings *settings)
         for (size_t j = 0; j < 2; j++)
             if (is_set(settings->interfaces[i].dns[j]))
                 fprintf(file, "nameserver %s\n", inet_ntoa(settings->interfaces[i].dns[j]));
+    for (size_t i = 0; i < settings->n_domains; i++)
+        fprintf(file, "%s%s", i == 0 ? "search " : " ", settings->domains[i]);
+    if (settings->n_domains)
+        fputc('\n', file);
     close_file(file, path);
 }
 

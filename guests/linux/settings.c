@@ -185,6 +185,11 @@ static void read_hostname(struct settings *settings, char *value)
     settings->hostname = decode("hostname", value);
 }
 
+static void read_search(struct settings *settings, char *value)
+{
+    add_string(&settings->domains, &settings->n_domains, decode("search", value));
+}
+
 static void read_argument(struct settings *settings, char *value)
 {
     settings_add_argument(settings, decode("arg", value));
@@ -199,8 +204,9 @@ static const struct {
     const char *key;
     void (*read)(struct settings *settings, char *value);
 } keys[] = {
-    {"ip", read_ip},           {"hostname", read_hostname}, {"arg", read_argument},
-    {"env", read_environment}, {"mount", read_mount},       {"mtu", read_mtu},
+    {"ip", read_ip},        {"hostname", read_hostname}, {"search", read_search},
+    {"arg", read_argument}, {"env", read_environment},   {"mount", read_mount},
+    {"mtu", read_mtu},
 };
 
 void settings_read_cmdline(struct settings *settings, char *line)

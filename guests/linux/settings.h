@@ -38,11 +38,13 @@ struct mount_point {
     bool read_only;
 };
 
-/* Both lists of strings end with NULL, as exec wants them. */
+/* Lists of strings end with NULL, as exec wants them. */
 struct settings {
     char *hostname; /* NULL: none given */
     struct interface *interfaces;
     size_t n_interfaces;
+    char **domains;
+    size_t n_domains;
     struct mount_point *mounts;
     size_t n_mounts;
     char **arguments;
