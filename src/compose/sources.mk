@@ -1,6 +1,15 @@
 compose_SOURCES = \
 	src/compose/canonical.c \
 	src/compose/cast.c \
+	src/compose/command_config.c \
+	src/compose/command_down.c \
+	src/compose/command_lifecycle.c \
+	src/compose/command_logs.c \
+	src/compose/command_ls.c \
+	src/compose/command_plan.c \
+	src/compose/command_ps.c \
+	src/compose/command_up.c \
+	src/compose/command_version.c \
 	src/compose/diagnostics.c \
 	src/compose/dotenv.c \
 	src/compose/emit.c \
@@ -14,15 +23,21 @@ compose_SOURCES = \
 	src/compose/fields_walk.c \
 	src/compose/graph.c \
 	src/compose/interpolate.c \
+	src/compose/interrupt.c \
+	src/compose/listing.c \
 	src/compose/load.c \
 	src/compose/load_document.c \
 	src/compose/load_environment.c \
 	src/compose/load_extends.c \
 	src/compose/load_find.c \
 	src/compose/load_include.c \
+	src/compose/log_printer.c \
 	src/compose/long_form.c \
 	src/compose/merge.c \
 	src/compose/normalise.c \
+	src/compose/program.c \
+	src/compose/progress.c \
+	src/compose/progress_display.c \
 	src/compose/scalar.c \
 	src/compose/short_forms.c \
 	src/compose/stack.c \
@@ -40,6 +55,8 @@ compose_SOURCES = \
 	src/compose/yaml_builder.c
 
 compose_TESTS = \
+	tests/unit/test_listing.c \
+	tests/unit/test_progress.c \
 	tests/unit/test_dotenv.c \
 	tests/unit/test_emit.c \
 	tests/unit/test_graph.c \
