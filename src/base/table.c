@@ -36,6 +36,14 @@ void cunik_table_cellf(struct table *t, const char *format, ...)
     va_end(args);
 }
 
+/* Without the blanks that empty last cells leave. */
+static void end_row(struct buffer *b)
+{
+    while (b->size && b->data[b->size - 1] == ' ')
+        b->size--;
+    cunik_buffer_char(b, '\n');
+}
+
 char *cunik_table_text(const struct table *t)
 {
     _cleanup_buffer_ struct buffer b = {0};
@@ -50,7 +58,7 @@ char *cunik_table_text(const struct table *t)
         size_t column = i % t->n_columns;
         cunik_buffer_text_append(&b, t->cells.items[i]);
         if (column + 1 == t->n_columns) {
-            cunik_buffer_char(&b, '\n');
+            end_row(&b);
             continue;
         }
         for (size_t w = cunik_text_columns(t->cells.items[i]); w < widths[column] + GAP; w++)

@@ -75,7 +75,7 @@ static void frames_fit_the_terminal(void **state _unused_)
         }
         assert_int_equal(lines, 7);
         /* What failed is shown rather than what is done. */
-        assert_non_null(strstr(frame, "stack-ser"));
+        assert_non_null(strstr(frame, "Cunik stack-"));
     }
     _cleanup_free_ char *frame = cunik_progress_frame(&p, 2000, 100, 40, false);
     assert_non_null(strstr(frame, "[+] Running 5/10\n"));
