@@ -101,7 +101,8 @@ static struct node *services_of(const struct extending *e, const struct node *n,
         cunik_long_form(c->l->tree, documents[i], c->d);
         cunik_long_form_paths(c->l->tree, documents[i], folder, folder,
                               cunik_lookup(e->lookup, "HOME"));
-        merged = cunik_merge(c->l->tree, merged, documents[i], c->d);
+        /* The first one keeps its tags: they are for what its services extend. */
+        merged = merged ? cunik_merge(c->l->tree, merged, documents[i], c->d) : documents[i];
     }
     struct node *services = cunik_node_get(merged, "services");
     if (!services || services->kind != NODE_MAP) {
@@ -148,6 +149,7 @@ static bool resolve(const struct extending *e, struct node *services, const char
     if (base->kind != NODE_MAP)
         return true;
     base->place = service->place;
+    cunik_merge_clean(base);
     struct node *merged = cunik_merge_service(e->c->l->tree, name, base, service, e->c->d);
     merged->key_place = service->key_place;
     cunik_node_set(e->c->l->tree, services, name, merged);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "compose/load_context.h"
 #include "compose/merge.h"
+#include "compose/normalise.h"
 
 enum { INCLUDE_DEPTH = 32 };
 
@@ -116,6 +117,8 @@ static int load_entry(struct load_context *c, const struct node *entry, const st
             merged = cunik_merge(c->l->tree, merged, root, c->d);
         }
     }
+    if (merged)
+        cunik_normalise_environment(c->l->tree, merged, &both);
     *ret = merged;
     return 0;
 }

@@ -1,9 +1,11 @@
 #include "compose/long_form.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/strv.h"
 #include "base/text.h"
 #include "compose/fields.h"
 #include "compose/short_forms.h"
@@ -55,7 +57,8 @@ static struct node *list_of(const struct lengthening *l, struct node *item)
 }
 
 /* A list of "K=V" or "K". */
-static struct node *pairs(const struct lengthening *l, struct node *n)
+static struct node *pairs(const struct lengthening *l, struct node *n,
+                          const struct field_path *path)
 {
     if (n->kind == NODE_MAP) {
         strings(l, n);
@@ -72,6 +75,13 @@ static struct node *pairs(const struct lengthening *l, struct node *n)
             value = cunik_node_null(l->tree, &item->place);
         value->key_place = item->place;
         size_t length = equals ? (size_t)(equals - item->text) : strlen(item->text);
+        if (length && isspace((unsigned char)item->text[length - 1])) {
+            _cleanup_error_ struct error *err = NULL;
+            cunik_error_set(&err, ERROR_INVALID,
+                            "environment variable %.*s is declared with a trailing space",
+                            (int)length, item->text);
+            mistake(l, item, path, &err);
+        }
         cunik_node_set(l->tree, map, cunik_tree_text(l->tree, item->text, length), value);
     }
     return map;
@@ -126,7 +136,10 @@ static struct node *hosts(const struct lengthening *l, struct node *n,
                 continue;
             }
             *separator++ = '\0';
-            add_host(l, list, &item->place, host, separator);
+            _cleanup_strv_ struct strv addresses = {0};
+            cunik_strv_split(&addresses, separator, ",");
+            for (size_t k = 0; k < addresses.n; k++)
+                add_host(l, list, &item->place, host, addresses.items[k]);
         }
     }
     return list;
@@ -219,7 +232,7 @@ static struct node *items(const struct lengthening *l, const struct field *field
         else if (field->type == FIELD_DEVICES)
             r = cunik_short_device(l->tree, &item->place, text, &map, &err);
         else
-            map = wrap(l, item, field->short_key);
+            lengthen_object(l, field->sub, map = wrap(l, item, field->short_key), &inner);
         if (r < 0)
             mistake(l, item, &inner, &err);
         else if (field->type != FIELD_PORTS)
@@ -248,7 +261,7 @@ static struct node *short_value(const struct lengthening *l, const struct field 
         strings(l, n);
         return n;
     case FIELD_PAIRS:
-        return pairs(l, n);
+        return pairs(l, n, path);
     case FIELD_HOSTS:
         return hosts(l, n, path);
     case FIELD_COMMAND:
@@ -346,13 +359,16 @@ static void lengthen_object(const struct lengthening *l, const struct fields *ta
         struct node *n = map->items[i];
         const struct field *field = cunik_field_find(table, n->key);
         struct field_path inner = {.parent = path, .key = n->key};
+        const struct place key_place = n->key_place;
         if (!field)
             continue;
+        /* A value that was wrapped has another key by now. */
         struct node *value = lengthen(l, field, n, &inner);
         if (value == n)
             continue;
-        value->key_place = n->key_place;
-        cunik_node_set(l->tree, map, n->key, value);
+        value->key_place = key_place;
+        value->key = inner.key;
+        map->items[i] = value;
     }
     if (table == &cunik_fields_service)
         rename_unikernel(l, map, path);
@@ -380,6 +396,7 @@ struct paths {
 static void resolve(const struct paths *p, struct node *n, const char *base)
 {
     if (n->kind != NODE_STRING || !*n->text || strstr(n->text, "://") ||
+        (isalpha((unsigned char)n->text[0]) && n->text[1] == ':') || /* a drive of Windows */
         cunik_text_starts(n->text, "git@") || cunik_text_starts(n->text, "github.com/"))
         return;
     _cleanup_free_ char *path = cunik_long_form_path(n->text, base, p->home);

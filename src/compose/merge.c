@@ -35,7 +35,7 @@ static struct rule rule_of_member(const struct rule *rule, const char *key)
 }
 
 /* A value without the members that it resets. */
-static struct node *clean(struct node *n)
+struct node *cunik_merge_clean(struct node *n)
 {
     if (n->tag == NODE_OVERRIDE)
         n->tag = NODE_PLAIN;
@@ -47,7 +47,7 @@ static struct node *clean(struct node *n)
             n->n--;
             memmove(&n->items[i], &n->items[i + 1], (n->n - i) * sizeof(struct node *));
         } else {
-            clean(item);
+            cunik_merge_clean(item);
         }
     }
     return n;
@@ -73,7 +73,7 @@ static void merge_members(const struct merging *m, const struct rule *rule, stru
             merged->key_place = value->key_place;
             cunik_node_set(m->tree, base, value->key, merged);
         } else {
-            cunik_node_set(m->tree, base, value->key, clean(value));
+            cunik_node_set(m->tree, base, value->key, cunik_merge_clean(value));
         }
     }
 }
@@ -104,7 +104,7 @@ static struct node *merge_subnets(const struct merging *m, const struct rule *ru
             }
         }
     }
-    return clean(over);
+    return cunik_merge_clean(over);
 }
 
 static bool same_driver(const struct node *base, const struct node *over)
@@ -122,14 +122,14 @@ static struct node *merge_value(const struct merging *m, const struct rule *rule
     if (over->tag == NODE_OVERRIDE || rule->merge == MERGE_REPLACE || !containers)
         return over->kind == NODE_NULL && rule->merge != MERGE_REPLACE && over->tag != NODE_OVERRIDE
                    ? base
-                   : clean(over);
+                   : cunik_merge_clean(over);
     if (over->kind == NODE_NULL)
         return base;
     if (base->kind != over->kind) {
         /* Our own fields are of one kind in their long form, but for ulimits: what is left is the
          * user's extensions. */
         if (rule->table)
-            return clean(over);
+            return cunik_merge_clean(over);
         _cleanup_free_ char *where = cunik_field_path_text(path);
         cunik_diagnostics_error(m->d, &over->place, where, "cannot override a %s with a %s",
                                 cunik_node_kind_name(base->kind), cunik_node_kind_name(over->kind));
@@ -137,13 +137,13 @@ static struct node *merge_value(const struct merging *m, const struct rule *rule
     }
     if (base->kind == NODE_MAP) {
         if (rule->merge == MERGE_LOGGING && !same_driver(base, over))
-            return clean(over);
+            return cunik_merge_clean(over);
         merge_members(m, rule, base, over, path);
         return base;
     }
     if (rule->merge == MERGE_SUBNETS)
         return merge_subnets(m, rule, base, over, path);
-    clean(over);
+    cunik_merge_clean(over);
     for (size_t i = 0; i < over->n; i++)
         if (rule->merge != MERGE_DISTINCT || !has_item(base, over->items[i]))
             cunik_node_append(m->tree, base, over->items[i]);
@@ -156,7 +156,7 @@ struct node *cunik_merge(struct tree *t, struct node *base, struct node *over,
     struct merging m = {t, d};
     struct rule rule = {MERGE_DEFAULT, &cunik_fields, NULL};
 
-    return base ? merge_value(&m, &rule, base, over, NULL) : clean(over);
+    return base ? merge_value(&m, &rule, base, over, NULL) : cunik_merge_clean(over);
 }
 
 struct node *cunik_merge_service(struct tree *t, const char *name, struct node *base,

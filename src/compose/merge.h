@@ -13,5 +13,8 @@ struct node *cunik_merge(struct tree *t, struct node *base, struct node *over,
 struct node *cunik_merge_service(struct tree *t, const char *name, struct node *base,
                                  struct node *over, struct diagnostics *d);
 
+/* What merging over nothing does: takes out what is tagged !reset. */
+struct node *cunik_merge_clean(struct node *n);
+
 /* Of list items that mean the same thing the last one stays, at the first one's place. */
 void cunik_merge_unique(struct node *root);

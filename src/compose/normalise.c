@@ -63,6 +63,31 @@ static void take_over(const struct normaliser *c, struct node *pairs)
     }
 }
 
+void cunik_normalise_environment(struct tree *t, struct node *root,
+                                 const struct lookup *environment)
+{
+    struct normaliser c = {.tree = t, .environment = environment};
+    const struct node *services = cunik_node_get(root, "services");
+
+    for (size_t i = 0; services && i < services->n; i++)
+        take_over(&c, cunik_node_get(services->items[i], "environment"));
+}
+
+/* A label without a value has an empty one. */
+static bool fill_labels(void *context _unused_, const struct field *field, struct node *n,
+                        const struct field_path *path _unused_)
+{
+    if (field->type != FIELD_PAIRS || n->kind != NODE_MAP || strcmp(field->name, "labels") != 0)
+        return true;
+    for (size_t i = 0; i < n->n; i++)
+        if (n->items[i]->kind == NODE_NULL) {
+            n->items[i]->kind = NODE_STRING;
+            n->items[i]->quoted = true;
+            n->items[i]->text = "";
+        }
+    return true;
+}
+
 /* A dependency that another key implies. */
 static void imply(const struct normaliser *c, struct node *service, const struct node *cause,
                   const char *name, size_t length, bool restart)
@@ -241,6 +266,7 @@ void cunik_normalise(struct tree *t, struct node *root, const char *name, const 
     bool uses_default = false;
 
     cunik_node_remove(root, "version");
+    cunik_fields_walk(&cunik_fields, root, NULL, &(struct field_visitor){.value = fill_labels});
     for (size_t i = 0; services && i < services->n; i++) {
         normalise_service(&c, services->items[i]);
         uses_default |= normalise_networks(&c, services->items[i]);

@@ -10,6 +10,10 @@
 #include "compose/tree.h"
 #include "compose/variables.h"
 
+/* Variables of services that have no value get that of the environment, where it has one. */
+void cunik_normalise_environment(struct tree *t, struct node *root,
+                                 const struct lookup *environment);
+
 /* name and working_dir are the stack's; environment is what interpolation saw. */
 void cunik_normalise(struct tree *t, struct node *root, const char *name, const char *working_dir,
                      const struct lookup *environment, struct diagnostics *d);

@@ -176,6 +176,8 @@ static bool check_member(const struct validation *v, const struct field *field,
         return false;
     if (n->tag == NODE_RESET)
         return true;
+    if (field->sub == &cunik_fields_service && n->kind == NODE_NULL)
+        n->kind = NODE_MAP; /* a service that is all defaults, or yet to be extended */
     if (!(shape->members & shape_of[n->kind]) && !(field->nullable && n->kind == NODE_NULL)) {
         bool object = shape->members & SHAPE_MAP;
         wrong_type(v, n, object ? "a mapping" : "a string", shape->members, path);
@@ -274,9 +276,9 @@ void cunik_validate(struct tree *t, struct node *root, struct diagnostics *d)
     struct validation v = {t, d};
 
     if (root->kind != NODE_MAP) {
-        cunik_diagnostics_error(
-            d, &root->place, NULL, "a stack file must be a mapping with 'services', not %s",
-            root->kind == NODE_NULL ? "empty" : cunik_node_kind_name(root->kind));
+        cunik_diagnostics_error(d, &root->place, NULL, "top-level object must be a mapping, not %s",
+                                root->kind == NODE_NULL ? "empty"
+                                                        : cunik_node_kind_name(root->kind));
         root->kind = NODE_MAP;
         root->n = 0;
         return;
