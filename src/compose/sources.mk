@@ -56,12 +56,13 @@ compose_SOURCES = \
 	src/compose/yaml_builder.c
 
 compose_TESTS = \
-	tests/unit/test_listing.c \
-	tests/unit/test_progress.c \
 	tests/unit/test_dotenv.c \
 	tests/unit/test_emit.c \
 	tests/unit/test_graph.c \
 	tests/unit/test_interpolate.c \
+	tests/unit/test_listing.c \
+	tests/unit/test_lower.c \
+	tests/unit/test_progress.c \
 	tests/unit/test_tree.c \
 	tests/unit/test_yaml.c \
 	tests/vectors/test_vectors.c

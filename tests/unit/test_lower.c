@@ -1,0 +1,189 @@
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "compose/load.h"
+#include "compose/lower.h"
+
+static void test_golden_world(void **state)
+{
+    _cleanup_strv_ struct strv files = {0};
+    _cleanup_stack_ struct stack s = {0};
+    _cleanup_world_ struct world w = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    (void)state;
+    cunik_strv_add(&files, "tests/golden/lower/all/stack.yaml");
+    _cleanup_free_ char *here = realpath(".", NULL);
+    struct load_options options = {.working_dir = here, .files = &files};
+    test_ok(cunik_load_stack(&options, NULL, &s, &d, &err), err);
+    test_ok(cunik_lower(&s, &w, &err), err);
+    _cleanup_json_ json_t *json = cunik_world_to_json(&w);
+    _cleanup_free_ char *text = cunik_json_text(json, JSON_INDENT(2));
+    _cleanup_free_ char *lines = cunik_asprintf("%s\n", text);
+    test_golden("tests/golden/lower/all/world.json", lines);
+}
+
+static struct stack_service *add_service(struct stack *s, const char *name, int64_t scale)
+{
+    struct stack_service *service = cunik_stack_add_service(s, name);
+
+    service->scale = scale;
+    service->place = (struct place){.file = "f", .line = (unsigned)s->n_services};
+    return service;
+}
+
+static void add_port(struct stack_service *s, uint16_t first, uint16_t last)
+{
+    *ARRAY_APPEND(s->ports, s->n_ports) = (struct stack_port){.host_ip = cunik_strdup(""),
+                                                              .host_first = first,
+                                                              .host_last = last,
+                                                              .target = 80,
+                                                              .protocol = cunik_strdup("tcp"),
+                                                              .place = {"f", 9, 1}};
+}
+
+static void add_attachment(struct stack_service *s, const char *network)
+{
+    *ARRAY_APPEND(s->networks, s->n_networks) =
+        (struct stack_attachment){.network = cunik_strdup(network),
+                                  .ipv4_address = cunik_strdup(""),
+                                  .mac_address = cunik_strdup("")};
+}
+
+static void init(struct stack *s)
+{
+    s->name = cunik_strdup("st");
+}
+
+static void assert_fails(const struct stack *s, const char *message)
+{
+    _cleanup_world_ struct world w = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    assert_int_equal(cunik_lower(s, &w, &err) < 0, true);
+    _cleanup_free_ char *text = cunik_error_text(err);
+    assert_string_equal(text, message);
+    assert_int_equal(err->code, ERROR_INVALID);
+    assert_int_equal(w.n_cuniks, 0);
+}
+
+static void test_ports(void **state)
+{
+    _cleanup_stack_ struct stack s = {0};
+    _cleanup_world_ struct world w = {0};
+
+    (void)state;
+    init(&s);
+    struct stack_service *web = add_service(&s, "web", 3);
+    add_port(web, 8000, 8002);
+    add_port(web, 0, 0);
+    assert_int_equal(cunik_lower(&s, &w, NULL), 0);
+    assert_int_equal(w.n_cuniks, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(w.cuniks[i].ports[0].host_port, 8000 + i);
+        assert_int_equal(w.cuniks[i].ports[1].host_port, 0);
+    }
+    web->scale = 4;
+    assert_fails(&s, "f:9:1: service 'web': 4 copies need as many published ports, the range "
+                     "8000-8002 has only 3");
+}
+
+static void test_names(void **state)
+{
+    _cleanup_stack_ struct stack s = {0}, longer = {0};
+    char name[130];
+
+    (void)state;
+    init(&s);
+    add_service(&s, "web", 2);
+    cunik_replace(&add_service(&s, "other", 1)->container_name, "st-web-2");
+    s.services[1].container_name_place = (struct place){"f", 7, 3};
+    assert_fails(&s, "f:7:3: service 'other': the name 'st-web-2' is another one's already");
+    init(&longer);
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    add_service(&longer, name, 1);
+    _cleanup_free_ char *message = cunik_asprintf(
+        "f:1:0: service '%s': the name 'st-%s-1' is longer than 128 characters", name, name);
+    assert_fails(&longer, message);
+}
+
+static void test_host_names(void **state)
+{
+    _cleanup_stack_ struct stack s = {0};
+    _cleanup_world_ struct world w = {0};
+    char name[70];
+
+    (void)state;
+    init(&s);
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    memcpy(name + 58, "..", 2); /* where the host name ends */
+    add_service(&s, name, 1);
+    cunik_replace(&add_service(&s, "named", 1)->hostname, "given");
+    assert_int_equal(cunik_lower(&s, &w, NULL), 0);
+    assert_int_equal(strlen(w.cuniks[0].hostname), 61);
+    assert_int_equal(w.cuniks[0].hostname[60], 'n');
+    assert_string_equal(w.cuniks[1].hostname, "given");
+}
+
+/* What is derived is the same each time, its own for each, and does not depend on other services.
+ */
+static void test_derived(void **state)
+{
+    _cleanup_stack_ struct stack s = {0}, more = {0};
+    _cleanup_world_ struct world w = {0}, again = {0};
+
+    (void)state;
+    init(&s);
+    init(&more);
+    cunik_stack_add_network(&s, "net");
+    cunik_stack_add_network(&more, "net");
+    add_service(&more, "first", 2);
+    add_attachment(add_service(&s, "web", 2), "net");
+    add_attachment(add_service(&more, "web", 2), "net");
+    assert_int_equal(cunik_lower(&s, &w, NULL), 0);
+    assert_int_equal(cunik_lower(&more, &again, NULL), 0);
+    const struct world_cunik *one = &w.cuniks[0], *two = &w.cuniks[1];
+    assert_string_not_equal(one->uuid, two->uuid);
+    assert_string_not_equal(one->interfaces[0].mac, two->interfaces[0].mac);
+    assert_string_equal(one->uuid, again.cuniks[2].uuid);
+    assert_string_equal(one->interfaces[0].mac, again.cuniks[2].interfaces[0].mac);
+    assert_string_equal(one->interfaces[0].network, "st_net");
+    unsigned first = (unsigned)strtoul(one->interfaces[0].mac, NULL, 16);
+    assert_int_equal(first & 3, 2); /* locally administered, unicast */
+}
+
+/* 10,000 services in time that grows with them. */
+static void test_large(void **state)
+{
+    enum { N = 10000 };
+    _cleanup_stack_ struct stack s = {0};
+    _cleanup_world_ struct world w = {0};
+
+    (void)state;
+    init(&s);
+    cunik_stack_add_network(&s, "net");
+    for (size_t i = 0; i < N; i++) {
+        _cleanup_free_ char *name = cunik_asprintf("s%zu", i);
+        add_attachment(add_service(&s, name, 1), "net");
+    }
+    assert_int_equal(cunik_lower(&s, &w, NULL), 0);
+    assert_int_equal(w.n_cuniks, N);
+    assert_string_equal(w.cuniks[N - 1].name, "st-s9999-1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_world), cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_host_names),
+        cmocka_unit_test(test_derived),      cmocka_unit_test(test_large),
+    };
+
+    return cmocka_run_group_tests_name("lower", tests, NULL, NULL);
+}
