@@ -45,6 +45,10 @@ void cunik_hypervisor_close(struct hypervisor *h);
 /* "kvm" or "tcg"; *ret_reason, when not NULL, is one sentence on why (borrowed). */
 const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_reason);
 
+/* Whether this connection can hold a guest to a fraction of its CPUs (the embedded driver runs
+ * without cgroups). */
+bool cunik_hypervisor_has_quota(const struct hypervisor *h);
+
 /* All domains with our metadata, sorted by name. */
 int cunik_hypervisor_list(struct hypervisor *h, struct hypervisor_domains *ret, struct error **err);
 void cunik_hypervisor_domains_done(struct hypervisor_domains *d);
@@ -61,6 +65,6 @@ int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t de
 /* These succeed when the domain does not run, or is not there. */
 int cunik_hypervisor_destroy(struct hypervisor *h, const char *name, struct error **err);
 int cunik_hypervisor_undefine(struct hypervisor *h, const char *name, struct error **err);
-/* The exit status of the QEMU that ran a domain last, as waitid(2) gives it (isa-debug-exit); -1
- * when this process has not seen it end. */
+/* The exit status of the QEMU that ran a domain last, as waitid(2) gives it (isa-debug-exit), or
+ * 128 and the signal that ended it; -1 when this process has not seen it end. */
 int cunik_hypervisor_exit_status(struct hypervisor *h, const char *name);

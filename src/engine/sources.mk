@@ -1,4 +1,9 @@
 engine_SOURCES = \
+	src/engine/reaper.c \
+	src/engine/hypervisor_events.c \
+	src/engine/hypervisor_embed.c \
+	src/engine/hypervisor.c \
+	src/engine/accel.c \
 	src/engine/assign.c \
 	src/engine/assign_addresses.c \
 	src/engine/assign_ports.c \

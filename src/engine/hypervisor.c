@@ -1,0 +1,503 @@
+#include "engine/hypervisor_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/domain_xml.h"
+
+enum { PID_FILE_LIMIT = 64, KEEPALIVE_SECONDS = 5, KEEPALIVE_COUNT = 3 };
+
+static void domain_free(virDomainPtr *d)
+{
+    if (*d)
+        virDomainFree(*d);
+}
+#define _cleanup_domain_ _cleanup_(domain_free)
+
+static enum error_code code_of(int number)
+{
+    switch ((virErrorNumber)number) {
+    case VIR_ERR_NO_DOMAIN:
+        return ERROR_NOT_FOUND;
+    case VIR_ERR_DOM_EXIST:
+    case VIR_ERR_RESOURCE_BUSY:
+        return ERROR_CONFLICT;
+    case VIR_ERR_AUTH_FAILED:
+    case VIR_ERR_AUTH_CANCELLED:
+    case VIR_ERR_AUTH_UNAVAILABLE:
+    case VIR_ERR_ACCESS_DENIED:
+    case VIR_ERR_OPERATION_DENIED:
+        return ERROR_PERMISSION;
+    case VIR_ERR_NO_CONNECT:
+    case VIR_ERR_INVALID_CONN:
+    case VIR_ERR_RPC:
+        return ERROR_UNAVAILABLE;
+    case VIR_ERR_OPERATION_TIMEOUT:
+        return ERROR_TIMEOUT;
+    default:
+        return ERROR_FAILED;
+    }
+}
+
+int cunik_hypervisor_error(struct error **err, const char *format, ...)
+{
+    const virError *e = virGetLastError();
+    _cleanup_free_ char *message =
+        cunik_strdup(e && e->message ? e->message : "libvirt gives no reason");
+    enum error_code code = e ? code_of(e->code) : ERROR_FAILED;
+    va_list args;
+
+    va_start(args, format);
+    _cleanup_free_ char *doing = cunik_vasprintf(format, args);
+    va_end(args);
+    for (size_t n = strlen(message); n && message[n - 1] == '\n'; n--)
+        message[n - 1] = '\0';
+    return cunik_error_set(err, code, "%s: %s", doing, message);
+}
+
+static bool last_error_is(virErrorNumber number)
+{
+    const virError *e = virGetLastError();
+
+    return e && e->code == (int)number;
+}
+
+static void say_nothing(_unused_ void *ctx, _unused_ virErrorPtr e)
+{
+}
+
+pid_t cunik_hypervisor_read_pid(const struct hypervisor *h, const char *name)
+{
+    _cleanup_free_ char *path = h->folder ? cunik_asprintf("%s/run/qemu/%s.pid", h->folder, name)
+                                          : cunik_asprintf("/run/libvirt/qemu/%s.pid", name);
+    _cleanup_free_ char *text = NULL;
+    uint64_t pid;
+
+    if (cunik_file_read(path, PID_FILE_LIMIT, &text, NULL, NULL) < 0)
+        return 0;
+    text[strcspn(text, "\n")] = '\0';
+    return cunik_text_to_uint(text, 1, INT32_MAX, &pid) == 0 ? (pid_t)pid : 0;
+}
+
+static int open_connection(struct hypervisor *h, const char *uri, const char *root,
+                           struct error **err)
+{
+    int r = cunik_hypervisor_loop_start(h, err);
+
+    if (r < 0)
+        return r;
+    h->connection = virConnectOpen(uri);
+    if (h->connection) {
+        if (!h->embedded) /* what cannot, as the local drivers, says so and needs none */
+            virConnectSetKeepAlive(h->connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+        return cunik_hypervisor_listen(h, err);
+    }
+    if (h->embedded && last_error_is(VIR_ERR_SYSTEM_ERROR) &&
+        strstr(virGetLastErrorMessage(), "pid file"))
+        return cunik_error_set(err, ERROR_CONFLICT,
+                               "another process has the engine's folder '%s' (only one may)", root);
+    return cunik_hypervisor_error(err, "connecting to libvirt at %s", uri);
+}
+
+/* For a connection to somebody else's libvirt there is no trial: it may be another host. KVM is
+ * used where that host offers it. */
+static int decide_remote(struct hypervisor *h, const char *forced, struct error **err)
+{
+    bool kvm = strcmp(forced, "kvm") == 0;
+
+    if (*forced && !kvm && strcmp(forced, "tcg") != 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "the accelerator is 'kvm' or 'tcg', not '%s' (CUNIK_ACCEL)", forced);
+    if (*forced) {
+        h->accel = (struct accel){kvm, cunik_asprintf("%s was asked for", kvm ? "KVM" : "TCG")};
+        return 0;
+    }
+    _cleanup_free_ char *offers =
+        virConnectGetDomainCapabilities(h->connection, NULL, "x86_64", "pc", "kvm", 0);
+    h->accel.kvm = offers != NULL;
+    h->accel.reason = cunik_strdup(offers ? "the libvirt connected to offers KVM"
+                                          : "the libvirt connected to offers no KVM");
+    return 0;
+}
+
+static struct hypervisor *create(cunik_hypervisor_changed *changed, void *ctx)
+{
+    struct hypervisor *h = cunik_calloc(1, sizeof(*h));
+    pthread_condattr_t attributes;
+
+    h->changed = changed;
+    h->ctx = ctx;
+    h->lifecycle = h->monitor = -1;
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&h->moved, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return h;
+}
+
+int cunik_hypervisor_open(const struct hypervisor_settings *settings,
+                          cunik_hypervisor_changed *changed, void *ctx, struct hypervisor **ret,
+                          struct error **err)
+{
+    struct hypervisor *h = create(changed, ctx);
+    _cleanup_free_ char *uri = *settings->uri ? cunik_strdup(settings->uri) : NULL;
+    int r = 0;
+
+    virSetErrorFunc(NULL, say_nothing);
+    h->embedded = !uri;
+    if (h->embedded)
+        r = cunik_hypervisor_embed(h, settings, &uri, err);
+    if (r == 0 && h->embedded)
+        r = cunik_reaper_create(cunik_hypervisor_reaped, h, &h->reaper, err);
+    if (r == 0)
+        r = open_connection(h, uri, settings->root, err);
+    if (r == 0 && !h->embedded)
+        r = decide_remote(h, settings->accel, err);
+    if (r < 0) {
+        cunik_hypervisor_close(h);
+        return r;
+    }
+    *ret = h;
+    return 0;
+}
+
+void cunik_hypervisor_close(struct hypervisor *h)
+{
+    if (!h)
+        return;
+    cunik_hypervisor_deafen(h);
+    if (h->connection)
+        virConnectClose(h->connection);
+    cunik_hypervisor_loop_stop(h);
+    cunik_reaper_destroy(h->reaper);
+    cunik_hypervisor_seen_done(h);
+    cunik_accel_done(&h->accel);
+    pthread_cond_destroy(&h->moved);
+    pthread_mutex_destroy(&h->lock);
+    free(h->folder);
+    free(h);
+}
+
+const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_reason)
+{
+    if (ret_reason)
+        *ret_reason = h->accel.reason;
+    return h->accel.kvm ? "kvm" : "tcg";
+}
+
+bool cunik_hypervisor_has_quota(const struct hypervisor *h)
+{
+    return !h->embedded;
+}
+
+/* *ret is NULL when there is no such domain, which is no error here. */
+static int find(struct hypervisor *h, const char *name, virDomainPtr *ret, struct error **err)
+{
+    *ret = virDomainLookupByName(h->connection, name);
+    if (*ret || last_error_is(VIR_ERR_NO_DOMAIN))
+        return 0;
+    return cunik_hypervisor_error(err, "looking for domain '%s'", name);
+}
+
+static int find_required(struct hypervisor *h, const char *name, virDomainPtr *ret,
+                         struct error **err)
+{
+    int r = find(h, name, ret, err);
+
+    if (r == 0 && !*ret)
+        return cunik_error_set(err, ERROR_NOT_FOUND, "there is no domain '%s'", name);
+    return r;
+}
+
+static enum cunik_end end_by_reason(int reason)
+{
+    switch ((virDomainShutoffReason)reason) {
+    case VIR_DOMAIN_SHUTOFF_SHUTDOWN:
+        return END_POWEROFF;
+    case VIR_DOMAIN_SHUTOFF_DESTROYED:
+    case VIR_DOMAIN_SHUTOFF_MIGRATED:
+    case VIR_DOMAIN_SHUTOFF_SAVED:
+    case VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT:
+        return END_DESTROYED;
+    case VIR_DOMAIN_SHUTOFF_CRASHED:
+    case VIR_DOMAIN_SHUTOFF_DAEMON:
+        return END_KILLED;
+    default: /* unknown, or it never got to run */
+        return END_NONE;
+    }
+}
+
+/* What was seen knows most; then libvirt, while the process lives that saw the end; then what an
+ * earlier one of us kept in the domain. libvirt's state may be there before its event. */
+static enum cunik_end end_of(struct hypervisor *h, virDomainPtr domain, int reason)
+{
+    enum cunik_end end = end_by_reason(reason);
+
+    pthread_mutex_lock(&h->lock);
+    const struct seen *s = cunik_hypervisor_seen(h, virDomainGetName(domain));
+    if (end == END_POWEROFF && s->reset)
+        end = END_RESET;
+    if (end == END_KILLED && s->panicked)
+        end = END_PANICKED;
+    if (s->end != END_NONE)
+        end = s->end;
+    pthread_mutex_unlock(&h->lock);
+    return end != END_NONE ? end : cunik_hypervisor_kept_end(domain);
+}
+
+static int read_state(struct hypervisor *h, virDomainPtr domain, struct hypervisor_domain *ret)
+{
+    int state, reason;
+
+    if (virDomainGetState(domain, &state, &reason, 0) < 0)
+        return -ENOENT;
+    switch ((virDomainState)state) {
+    case VIR_DOMAIN_SHUTOFF:
+    case VIR_DOMAIN_CRASHED:
+        ret->end = end_of(h, domain, reason);
+        ret->state = ret->end == END_NONE ? CUNIK_CREATED : CUNIK_EXITED;
+        break;
+    case VIR_DOMAIN_PAUSED:
+    case VIR_DOMAIN_PMSUSPENDED:
+        ret->state = CUNIK_PAUSED;
+        break;
+    default:
+        ret->state = CUNIK_RUNNING;
+    }
+    return 0;
+}
+
+/* Keeps the pid for the reaper, too. */
+static int64_t learn_pid(struct hypervisor *h, const char *name)
+{
+    pid_t pid = cunik_hypervisor_read_pid(h, name);
+
+    pthread_mutex_lock(&h->lock);
+    cunik_hypervisor_seen(h, name)->pid = pid;
+    pthread_mutex_unlock(&h->lock);
+    return pid;
+}
+
+/* Adds a domain when it is ours. One that vanishes meanwhile is not there. */
+static int add_domain(struct hypervisor *h, virDomainPtr domain, struct hypervisor_domains *to,
+                      struct error **err)
+{
+    const char *name = virDomainGetName(domain);
+    _cleanup_free_ char *element =
+        virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_NAMESPACE, 0);
+    struct hypervisor_domain found = {0};
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    if (!element && (last_error_is(VIR_ERR_NO_DOMAIN_METADATA) || last_error_is(VIR_ERR_NO_DOMAIN)))
+        return 0;
+    if (!element)
+        return cunik_hypervisor_error(err, "reading the label of domain '%s'", name);
+    if (virDomainGetUUIDString(domain, uuid) < 0 || read_state(h, domain, &found) < 0)
+        return 0;
+    found.name = cunik_strdup(name);
+    found.uuid = cunik_strdup(uuid);
+    found.label = cunik_domain_label(element);
+    if (!found.label) /* not as we write it; whoever reads the label says so */
+        found.label = cunik_strdup("");
+    if (found.state == CUNIK_RUNNING || found.state == CUNIK_PAUSED)
+        found.pid = learn_pid(h, name);
+    *ARRAY_APPEND(to->items, to->n) = found;
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct hypervisor_domain *)a)->name,
+                  ((const struct hypervisor_domain *)b)->name);
+}
+
+int cunik_hypervisor_list(struct hypervisor *h, struct hypervisor_domains *ret, struct error **err)
+{
+    struct hypervisor_domains found = {0};
+    virDomainPtr *domains = NULL;
+    int r = 0, n = virConnectListAllDomains(h->connection, &domains, 0);
+
+    if (n < 0)
+        return cunik_hypervisor_error(err, "listing domains");
+    for (int i = 0; i < n; i++) {
+        if (r == 0)
+            r = add_domain(h, domains[i], &found, err);
+        virDomainFree(domains[i]);
+    }
+    free(domains);
+    if (r < 0) {
+        cunik_hypervisor_domains_done(&found);
+        return r;
+    }
+    if (found.n)
+        qsort(found.items, found.n, sizeof(*found.items), by_name);
+    *ret = found;
+    return 0;
+}
+
+void cunik_hypervisor_domains_done(struct hypervisor_domains *d)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        free(d->items[i].name);
+        free(d->items[i].uuid);
+        free(d->items[i].label);
+    }
+    free(d->items);
+    *d = (struct hypervisor_domains){0};
+}
+
+int cunik_hypervisor_define(struct hypervisor *h, const char *xml, struct error **err)
+{
+    _cleanup_domain_ virDomainPtr domain = virDomainDefineXML(h->connection, xml);
+
+    if (!domain)
+        return cunik_hypervisor_error(err, "defining the domain");
+    pthread_mutex_lock(&h->lock);
+    struct seen *s = cunik_hypervisor_seen(h, virDomainGetName(domain));
+    s->end = END_NONE;
+    s->exit_status = -1;
+    pthread_mutex_unlock(&h->lock);
+    return 0;
+}
+
+static bool is_in_state(virDomainPtr domain, int wanted)
+{
+    int state;
+
+    return virDomainGetState(domain, &state, NULL, 0) == 0 && state == wanted;
+}
+
+int cunik_hypervisor_start(struct hypervisor *h, const char *name, struct error **err)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = find_required(h, name, &domain, err);
+
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&h->lock);
+    struct seen *s = cunik_hypervisor_seen(h, name);
+    s->exit_status = -1;
+    pthread_mutex_unlock(&h->lock);
+    if (virDomainCreate(domain) == 0) {
+        learn_pid(h, name);
+        return 0;
+    }
+    if (!last_error_is(VIR_ERR_OPERATION_INVALID) || virDomainIsActive(domain) != 1)
+        return cunik_hypervisor_error(err, "starting domain '%s'", name);
+    /* It runs already, or stands still. */
+    if (is_in_state(domain, VIR_DOMAIN_PAUSED) && virDomainResume(domain) < 0)
+        return cunik_hypervisor_error(err, "resuming domain '%s'", name);
+    return 0;
+}
+
+int cunik_hypervisor_relabel(struct hypervisor *h, const char *name, const char *label,
+                             struct error **err)
+{
+    _cleanup_free_ char *element = cunik_domain_metadata(label);
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = find_required(h, name, &domain, err);
+
+    if (r < 0)
+        return r;
+    unsigned flags = VIR_DOMAIN_AFFECT_CONFIG;
+    if (virDomainIsActive(domain) == 1)
+        flags |= VIR_DOMAIN_AFFECT_LIVE;
+    if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, element, DOMAIN_PREFIX,
+                             DOMAIN_NAMESPACE, flags) == 0)
+        return 0;
+    /* It may have ended between the question and the answer. */
+    if (flags & VIR_DOMAIN_AFFECT_LIVE && virDomainIsActive(domain) == 0 &&
+        virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, element, DOMAIN_PREFIX,
+                             DOMAIN_NAMESPACE, VIR_DOMAIN_AFFECT_CONFIG) == 0)
+        return 0;
+    return cunik_hypervisor_error(err, "labelling domain '%s'", name);
+}
+
+/* Waits until a domain changed since `changes`; -ETIME at the deadline. */
+static int wait_for_change(struct hypervisor *h, uint64_t changes, int64_t deadline_ns)
+{
+    const struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
+                                      .tv_nsec = deadline_ns % 1000000000};
+    int r = 0;
+
+    pthread_mutex_lock(&h->lock);
+    while (r == 0 && h->changes == changes)
+        r = pthread_cond_timedwait(&h->moved, &h->lock, &deadline);
+    pthread_mutex_unlock(&h->lock);
+    return r == ETIMEDOUT ? -ETIME : -r;
+}
+
+static uint64_t changes_until_now(struct hypervisor *h)
+{
+    pthread_mutex_lock(&h->lock);
+    uint64_t changes = h->changes;
+    pthread_mutex_unlock(&h->lock);
+    return changes;
+}
+
+int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t deadline_ns,
+                              struct error **err)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    uint64_t changes = changes_until_now(h);
+    int r = find(h, name, &domain, err);
+
+    if (r < 0 || !domain || virDomainIsActive(domain) == 0)
+        return r;
+    if (virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 &&
+        virDomainIsActive(domain) == 1)
+        return cunik_hypervisor_error(err, "asking domain '%s' to power off", name);
+    while (virDomainIsActive(domain) == 1) {
+        if (wait_for_change(h, changes, deadline_ns) < 0) {
+            cunik_error_set(err, ERROR_TIMEOUT, "domain '%s' has not powered off in time", name);
+            return -ETIME;
+        }
+        changes = changes_until_now(h);
+    }
+    return 0;
+}
+
+int cunik_hypervisor_destroy(struct hypervisor *h, const char *name, struct error **err)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = find(h, name, &domain, err);
+
+    if (r < 0 || !domain || virDomainIsActive(domain) == 0)
+        return r;
+    if (virDomainDestroy(domain) == 0 || last_error_is(VIR_ERR_NO_DOMAIN) ||
+        virDomainIsActive(domain) == 0)
+        return 0;
+    return cunik_hypervisor_error(err, "ending domain '%s'", name);
+}
+
+int cunik_hypervisor_undefine(struct hypervisor *h, const char *name, struct error **err)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = find(h, name, &domain, err);
+
+    if (r < 0 || !domain)
+        return r;
+    if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+                                           VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                                           VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
+                                           VIR_DOMAIN_UNDEFINE_NVRAM) == 0 ||
+        last_error_is(VIR_ERR_NO_DOMAIN))
+        return 0;
+    return cunik_hypervisor_error(err, "undefining domain '%s'", name);
+}
+
+int cunik_hypervisor_exit_status(struct hypervisor *h, const char *name)
+{
+    pthread_mutex_lock(&h->lock);
+    const struct seen *s = cunik_map_get(&h->seen, name);
+    int status = s ? s->exit_status : -1;
+    pthread_mutex_unlock(&h->lock);
+    return status;
+}

@@ -1,0 +1,82 @@
+/* What the files of the hypervisor share; not for others. */
+#pragma once
+
+#include <libvirt/libvirt.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/map.h"
+#include "engine/accel.h"
+#include "engine/hypervisor.h"
+#include "engine/reaper.h"
+
+/* What this process has seen of a domain. */
+struct seen {
+    char *name;
+    pid_t pid; /* of its QEMU, as read last; 0 = none */
+    enum cunik_end end;
+    int exit_status;      /* -1 = none seen */
+    bool reset, panicked; /* said by QEMU while it ran, for the end to come */
+};
+
+/* One thing for the thread that tells others. */
+struct news {
+    char *name;
+    bool ended; /* its end is to be kept in the domain */
+};
+
+struct hypervisor {
+    virConnectPtr connection;
+    bool embedded;
+    char *folder; /* the embedded driver's root; NULL otherwise */
+    struct accel accel;
+    struct reaper *reaper;
+
+    cunik_hypervisor_changed *changed;
+    void *ctx;
+
+    /* All that follows belongs to the lock. `moved` is signalled whenever a domain changed. */
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    struct map seen; /* name → struct seen */
+    uint64_t changes;
+    struct news *news; /* told from the front */
+    size_t n_news;
+    bool closing;
+
+    pthread_t loop, teller;
+    bool loop_runs, teller_runs;
+    int timer;              /* libvirt's, to end its loop; -1 = none */
+    int lifecycle, monitor; /* callback ids; -1 = none */
+};
+
+/* hypervisor.c */
+
+/* *err from libvirt's last error of this thread: "DOING: MESSAGE". */
+int cunik_hypervisor_error(struct error **err, const char *format, ...) _printf_(2, 3);
+/* The pid in the file that libvirt keeps while a domain runs; 0 = none. */
+pid_t cunik_hypervisor_read_pid(const struct hypervisor *h, const char *name);
+
+/* hypervisor_embed.c */
+
+/* Makes the embedded driver's root with its configuration, decides on KVM, and prepares this
+ * process and the driver's cache; *ret_uri is what to open. No other thread may exist. */
+int cunik_hypervisor_embed(struct hypervisor *h, const struct hypervisor_settings *s,
+                           char **ret_uri, struct error **err);
+
+/* hypervisor_events.c */
+
+/* Before the connection is opened: libvirt's event loop in a thread. */
+int cunik_hypervisor_loop_start(struct hypervisor *h, struct error **err);
+void cunik_hypervisor_loop_stop(struct hypervisor *h);
+/* After: the callbacks, and the thread that tells of changes. */
+int cunik_hypervisor_listen(struct hypervisor *h, struct error **err);
+void cunik_hypervisor_deafen(struct hypervisor *h);
+
+/* What was seen of a domain; made when there is nothing yet. With the lock held. */
+struct seen *cunik_hypervisor_seen(struct hypervisor *h, const char *name);
+void cunik_hypervisor_seen_done(struct hypervisor *h);
+/* For the reaper. */
+cunik_reaper_ended cunik_hypervisor_reaped;
+/* The end kept in a domain's own metadata by an earlier process; END_NONE when there is none. */
+enum cunik_end cunik_hypervisor_kept_end(virDomainPtr domain);
