@@ -118,7 +118,7 @@ static int load_entry(struct load_context *c, const struct node *entry, const st
         }
     }
     if (merged)
-        cunik_normalise_environment(c->l->tree, merged, &both);
+        cunik_normalise_included(c->l->tree, merged, folder, &both);
     *ret = merged;
     return 0;
 }

@@ -63,16 +63,6 @@ static void take_over(const struct normaliser *c, struct node *pairs)
     }
 }
 
-void cunik_normalise_environment(struct tree *t, struct node *root,
-                                 const struct lookup *environment)
-{
-    struct normaliser c = {.tree = t, .environment = environment};
-    const struct node *services = cunik_node_get(root, "services");
-
-    for (size_t i = 0; services && i < services->n; i++)
-        take_over(&c, cunik_node_get(services->items[i], "environment"));
-}
-
 /* A label without a value has an empty one. */
 static bool fill_labels(void *context _unused_, const struct field *field, struct node *n,
                         const struct field_path *path _unused_)
@@ -152,6 +142,18 @@ static void normalise_build(const struct normaliser *c, struct node *service)
     if (!cunik_node_get(build, "dockerfile_inline"))
         default_string(c->tree, build, "dockerfile", "Dockerfile");
     take_over(c, cunik_node_get(build, "args"));
+}
+
+void cunik_normalise_included(struct tree *t, struct node *root, const char *folder,
+                              const struct lookup *environment)
+{
+    struct normaliser c = {.tree = t, .environment = environment, .working_dir = folder};
+    const struct node *services = cunik_node_get(root, "services");
+
+    for (size_t i = 0; services && i < services->n; i++) {
+        take_over(&c, cunik_node_get(services->items[i], "environment"));
+        normalise_build(&c, services->items[i]);
+    }
 }
 
 static void normalise_lists(const struct normaliser *c, struct node *service)

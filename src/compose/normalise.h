@@ -10,9 +10,10 @@
 #include "compose/tree.h"
 #include "compose/variables.h"
 
-/* Variables of services that have no value get that of the environment, where it has one. */
-void cunik_normalise_environment(struct tree *t, struct node *root,
-                                 const struct lookup *environment);
+/* What an included file's services take from its own variables (those without a value) and its own
+ * folder (the context of a build that names none). */
+void cunik_normalise_included(struct tree *t, struct node *root, const char *folder,
+                              const struct lookup *environment);
 
 /* name and working_dir are the stack's; environment is what interpolation saw. */
 void cunik_normalise(struct tree *t, struct node *root, const char *name, const char *working_dir,

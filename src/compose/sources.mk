@@ -17,6 +17,7 @@ compose_SOURCES = \
 	src/compose/emit_scalar.c \
 	src/compose/fields.c \
 	src/compose/fields_deploy.c \
+	src/compose/fields_manual.c \
 	src/compose/fields_network.c \
 	src/compose/fields_service.c \
 	src/compose/fields_unikernel.c \
