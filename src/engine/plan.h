@@ -72,16 +72,28 @@ struct plan_options {
     bool start;   /* start also what has ended by itself with 0 */
     bool restart; /* restart what runs (of `services`), start what does not */
     bool repair;  /* only what has drifted (links, bridges, names, rules), nothing else */
-    bool kill;    /* what has to stop is destroyed at once */
+    /* The desired world is made from what is there, with other states: nothing is compared, and
+     * only the named services are looked at. */
+    bool existing;
+    bool kill; /* what has to stop is destroyed at once */
 };
 
-/* ERROR_INVALID for a desired world that contradicts itself (an unknown network, a dependency
- * cycle, printed whole: "dependency cycle detected: a -> b -> a"). */
+/* A cunik that is wanted running, ended by itself with 0 and is not to be started again by its
+ * restart policy is done: it is left alone (unless `start` or `restart`), so that carrying out a
+ * plan with a one-shot in it and planning again gives nothing.
+ *
+ * ERROR_INVALID for a desired world that contradicts itself (an unknown network, a dependency
+ * cycle, printed whole: "dependency cycle detected: a -> b -> a"), ERROR_NOT_FOUND for a service of
+ * `services` that is not there, ERROR_CONFLICT for a cunik or network of another stack that is in
+ * the way. The result's order does not depend on anything but its arguments. */
 int cunik_plan_make(const struct world *actual, const struct world *desired,
                     const struct plan_options *options, struct plan *ret, struct error **err);
 
 void cunik_plan_done(struct plan *p);
 #define _cleanup_plan_ _cleanup_(cunik_plan_done)
+
+/* Whether a cunik as seen has ended by itself, well, and for good. */
+bool cunik_plan_completed(const struct world_cunik *c);
 
 /* One line for each step, `~ recreate web-1: environment.PORT "80" → "8080"`, and a last one with
  * the counts; "Nothing to do.\n" for an empty one. */

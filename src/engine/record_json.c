@@ -87,7 +87,7 @@ static void field_to_json(const struct field *f, const void *data, json_t *objec
         break;
     case FIELD_INT:
     case FIELD_BYTES:
-        if (!plain(f, *(const int64_t *)p))
+        if (!plain(f, *(const int64_t *)p) || (f->flags & FIELD_REQUIRED))
             cunik_json_set_int(object, f->key, *(const int64_t *)p);
         break;
     case FIELD_DURATION:

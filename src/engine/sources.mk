@@ -1,8 +1,4 @@
 engine_SOURCES = \
-	src/engine/reaper.c \
-	src/engine/hypervisor_events.c \
-	src/engine/hypervisor_embed.c \
-	src/engine/hypervisor.c \
 	src/engine/accel.c \
 	src/engine/assign.c \
 	src/engine/assign_addresses.c \
@@ -12,11 +8,20 @@ engine_SOURCES = \
 	src/engine/domain_xml.c \
 	src/engine/event.c \
 	src/engine/health.c \
+	src/engine/hypervisor.c \
+	src/engine/hypervisor_embed.c \
+	src/engine/hypervisor_events.c \
+	src/engine/plan.c \
+	src/engine/plan_decide.c \
+	src/engine/plan_edges.c \
+	src/engine/plan_graph.c \
+	src/engine/plan_text.c \
 	src/engine/probe.c \
 	src/engine/probe_command.c \
 	src/engine/probe_log.c \
 	src/engine/probe_net.c \
 	src/engine/probe_test.c \
+	src/engine/reaper.c \
 	src/engine/record.c \
 	src/engine/record_diff.c \
 	src/engine/record_json.c \
@@ -29,5 +34,6 @@ engine_TESTS = \
 	tests/unit/test_console.c \
 	tests/unit/test_domain_xml.c \
 	tests/unit/test_health.c \
+	tests/unit/test_plan.c \
 	tests/unit/test_request.c \
 	tests/unit/test_world.c

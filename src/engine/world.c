@@ -21,6 +21,8 @@ ENUM_NAMES(conditions,
 ENUM_NAMES(restarts, RESTART_MAX_, [RESTART_NO] = "no", [RESTART_ALWAYS] = "always",
            [RESTART_ON_FAILURE] = "on-failure", [RESTART_UNLESS_STOPPED] = "unless-stopped");
 
+const struct enumeration cunik_world_conditions = {conditions_names, DEPEND_MAX_};
+
 /* "default" for the network "demo_default" of the stack "demo": as the stack file says it. */
 static char *interface_label(const void *element, const void *context)
 {
