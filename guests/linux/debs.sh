@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by guests/linux/kernel and guests/linux/pack: Debian packages as plain archives, never installed.
 # To be sourced by bash. Needs apt with package lists (it gets them if it must) and dpkg-deb.
 
@@ -6,6 +7,13 @@
 die() {
     echo "${0##*/}: $*" >&2
     exit 1
+}
+
+# Gets apt's package lists unless they know all of PACKAGE... already.
+debs_know() {
+    apt-get download --print-uris "$@" >/dev/null 2>&1 && return
+    apt-get -qq update || die "cannot update apt's package lists (that takes root and a network)"
+    apt-get download --print-uris "$@" >/dev/null || die "apt cannot get $*"
 }
 
 # Prints what PACKAGE... depend on directly, one name a line; of alternatives the first.
@@ -54,7 +62,7 @@ debs_try_fetch() {
     awk -v cache="$GUEST_CACHE" '{ print cache "/" $2 }' <<<"$uris"
 }
 
-# The same, with newer package lists if the ones that are there are missing or too old.
+# The same, with newer package lists if those that are there name files that are gone.
 debs_fetch() {
     debs_try_fetch "$@" 2>/dev/null && return
     apt-get -qq update || die "cannot update apt's package lists (that takes root and a network)"
@@ -82,13 +90,13 @@ module_depends() {
 
 # Prints MODULE... and what they need from the folder DIR of NAME.ko files, in the order to load them.
 module_order() {
-    local dir=$1 name
-    local -A done=()
+    local dir=$1 module
+    local -A visited=()
 
     module_visit() {
         local name=${1//-/_} dependency
-        [[ -z ${done[$name]:-} ]] || return 0
-        done[$name]=1
+        [[ -z ${visited[$name]:-} ]] || return 0
+        visited[$name]=1
         [[ -e $dir/$name.ko ]] || die "there is no kernel module '$name' in $dir"
         for dependency in $(module_depends "$dir/$name.ko"); do
             module_visit "$dependency"
@@ -96,7 +104,7 @@ module_order() {
         echo "$name"
     }
     shift
-    for name; do
-        module_visit "$name"
+    for module; do
+        module_visit "$module"
     done
 }

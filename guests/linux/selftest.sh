@@ -66,7 +66,7 @@ seconds_since() {
 
 # Every byte that is not unreserved (RFC 3986) as %XX.
 encode() {
-    local LC_ALL=C text=$1 out= i byte
+    local LC_ALL=C text=$1 out='' i byte
 
     for ((i = 0; i < ${#text}; i++)); do
         case ${text:i:1} in
@@ -87,13 +87,15 @@ hex() {
 
 # Starts a guest with one network card; its console goes to $tmp/NAME.log.
 boot() { # boot NAME TAP CMDLINE [QEMU ARGUMENT...]
-    local name=$1 tap=$2 cmdline=$3 initrd=build/guests/$1.cpio
+    local name=$1 tap=$2 cmdline=$3 initrd=build/guests/$1.cpio fd
 
     shift 3
     [[ -e $initrd ]] || initrd=$tmp/probe.cpio
     mkfifo "$tmp/$name.in" "$tmp/$name.out"
     # Both ends open, so that QEMU does not wait for us, nor we for it.
-    exec {button["$name"]}<>"$tmp/$name.in" {started["$name"]}<>"$tmp/$name.out"
+    exec {fd}<>"$tmp/$name.in"
+    button[$name]=$fd
+    exec {fd}<>"$tmp/$name.out"
     started[$name]=${EPOCHREALTIME/./}
     qemu-system-x86_64 -accel tcg -machine q35 -cpu max -m 128 -nodefaults -no-reboot -display none \
         -kernel "$kernel" -initrd "$initrd" -serial "file:$tmp/$name.log" \
