@@ -8,6 +8,15 @@ engine_SOURCES = \
 	src/engine/domain_xml.c \
 	src/engine/event.c \
 	src/engine/health.c \
+	src/engine/host_boot.c \
+	src/engine/host_facts.c \
+	src/engine/host_images.c \
+	src/engine/host_label.c \
+	src/engine/host_network.c \
+	src/engine/host_observe.c \
+	src/engine/host_prerequisites.c \
+	src/engine/host_real.c \
+	src/engine/host_rules.c \
 	src/engine/hypervisor.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \

@@ -54,7 +54,7 @@ struct tap_settings {
     struct link_label label;
     uint32_t group;
     const char *bridge;
-    uid_t uid; /* may open it besides root; (uid_t)-1 = nobody */
+    uid_t uid; /* may open it besides root; with -1 in both anyone may */
     gid_t gid;
 };
 

@@ -6,7 +6,7 @@
 #include "base/error.h"
 
 /* Makes a new tap that lives as long as *ret_fd is open. A link of that name is an error (-EBUSY or
- * -EINVAL, by its kind). uid and gid may open it besides root; -1 = nobody. */
+ * -EINVAL, by its kind). uid and gid may open it besides root; with -1 in both anyone may. */
 int cunik_tap_open(const char *name, uid_t uid, gid_t gid, int *ret_fd, struct error **err);
 /* From now on it outlives its descriptor. */
 int cunik_tap_keep(int fd, struct error **err);

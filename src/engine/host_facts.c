@@ -1,0 +1,109 @@
+/* What the host has that is not ours. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/host_real_internal.h"
+#include "network/link.h"
+#include "network/sockets.h"
+
+enum { FIRST_PORT = 49152, LAST_PORT = 65535 }; /* RFC 6335: for anyone */
+
+static bool is_ours(const struct host_real *h, const struct link *l)
+{
+    return l->labelled && strcmp(l->label.engine, h->engine) == 0;
+}
+
+static void add(struct strv *routes, const struct cidr *c)
+{
+    struct cidr subnet = cunik_cidr_subnet(c);
+    _cleanup_free_ char *text = cunik_cidr_text(&subnet);
+
+    if (!cunik_strv_has(routes, text))
+        cunik_strv_take(routes, TAKE_PTR(text));
+}
+
+static void add_addresses(const struct host_real *h, const struct links *links, struct strv *ret)
+{
+    for (size_t i = 0; i < links->n; i++)
+        for (size_t k = 0; !is_ours(h, &links->items[i]) && k < links->items[i].n_addresses; k++)
+            add(ret, &links->items[i].addresses[k]);
+}
+
+static void add_routes(const struct host_real *h, const struct links *links,
+                       const struct routes *routes, struct strv *ret)
+{
+    for (size_t i = 0; i < routes->n; i++) {
+        const struct route *r = &routes->items[i];
+        bool ours = false;
+        for (size_t k = 0; !ours && r->link && k < links->n; k++)
+            ours = links->items[k].index == r->link && is_ours(h, &links->items[k]);
+        if (!ours)
+            add(ret, &r->destination);
+    }
+}
+
+/* Our own name servers listen at the gateways of our networks. */
+static bool is_own_socket(const struct host_real *h, const struct links *links, const char *socket)
+{
+    for (size_t i = 0; i < links->n; i++)
+        for (size_t k = 0; is_ours(h, &links->items[i]) && k < links->items[i].n_addresses; k++) {
+            _cleanup_free_ char *address = cunik_address_text(links->items[i].addresses[k].address);
+            _cleanup_free_ char *own = cunik_asprintf(" %s 53", address);
+            if (strcmp(socket + strcspn(socket, " "), own) == 0)
+                return true;
+        }
+    return false;
+}
+
+static int collect(const struct host_real *h, struct host_facts *f, struct error **err)
+{
+    _cleanup_links_ struct links links = {0};
+    _cleanup_routes_ struct routes routes = {0};
+    _cleanup_strv_ struct strv sockets = {0};
+    int r;
+
+    if ((r = cunik_link_list(&links, err)) < 0 || (r = cunik_link_routes(&routes, err)) < 0 ||
+        (r = cunik_sockets_list(&sockets, err)) < 0)
+        return r;
+    add_addresses(h, &links, &f->routes);
+    add_routes(h, &links, &routes, &f->routes);
+    for (size_t i = 0; i < sockets.n; i++)
+        if (!is_own_socket(h, &links, sockets.items[i]))
+            cunik_strv_add(&f->taken_ports, sockets.items[i]);
+    cunik_strv_copy(&f->pools, &h->pools);
+    f->engine = h->engine;
+    f->first_port = FIRST_PORT;
+    f->last_port = LAST_PORT;
+    return 0;
+}
+
+void cunik_host_facts_free(void *facts)
+{
+    struct host_facts *f = facts;
+
+    cunik_strv_done(&f->routes);
+    cunik_strv_done(&f->taken_ports);
+    cunik_strv_done(&f->pools);
+    free(f);
+}
+
+/* The strings live until the same thread asks again, or ends. */
+int cunik_host_facts(void *ctx, struct host_facts *ret, struct error **err)
+{
+    struct host_real *h = ctx;
+    struct host_facts *f = cunik_calloc(1, sizeof(*f));
+    int r = collect(h, f, err);
+
+    if (r < 0) {
+        cunik_host_facts_free(f);
+        return r;
+    }
+    struct host_facts *old = pthread_getspecific(h->facts);
+    if (pthread_setspecific(h->facts, f) != 0)
+        abort();
+    if (old)
+        cunik_host_facts_free(old);
+    *ret = *f;
+    return 0;
+}

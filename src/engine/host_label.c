@@ -1,0 +1,31 @@
+/* The labels of domains. */
+#include <string.h>
+
+#include "base/json.h"
+#include "engine/host_real_internal.h"
+
+char *cunik_host_label(const struct host_real *h, const struct world_cunik *c, bool deaf)
+{
+    _cleanup_json_ json_t *label = json_object();
+
+    cunik_json_set_string(label, "engine", h->engine);
+    cunik_json_set(label, "cunik", cunik_world_cunik_to_json(c));
+    cunik_json_set_bool(label, "hears_poweroff", !deaf);
+    return cunik_json_text(label, JSON_COMPACT);
+}
+
+bool cunik_host_label_parse(const struct host_real *h, const char *label, struct world_cunik *ret,
+                            bool *ret_deaf)
+{
+    _cleanup_json_ json_t *json = NULL;
+
+    if (cunik_json_parse(label, strlen(label), "label", &json, NULL) < 0)
+        return false;
+    const char *engine = json_string_value(json_object_get(json, "engine"));
+    if (!engine || strcmp(engine, h->engine) != 0)
+        return false;
+    if (cunik_world_cunik_from_json(json_object_get(json, "cunik"), ret, NULL) < 0)
+        return false;
+    *ret_deaf = json_is_false(json_object_get(json, "hears_poweroff"));
+    return true;
+}

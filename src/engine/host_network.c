@@ -1,0 +1,288 @@
+/* Networks, names, links and rules of the real host. */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/host_real_internal.h"
+#include "network/dnsmasq.h"
+#include "network/link.h"
+#include "network/names.h"
+
+char *cunik_host_network_file(const struct host_real *h, const char *network)
+{
+    return cunik_asprintf("%s/networks/%s.json", h->run, network);
+}
+
+char *cunik_host_names_folder(const struct host_real *h, const char *network)
+{
+    return cunik_asprintf("%s/names/%s", h->run, network);
+}
+
+static int read_addresses(const struct world_network *n, struct cidr *ret_subnet,
+                          uint32_t *ret_gateway, struct error **err)
+{
+    int r = cunik_cidr_parse_subnet(n->subnet, ret_subnet, err);
+
+    if (r == 0 && *n->gateway)
+        r = cunik_address_parse(n->gateway, ret_gateway, err);
+    else if (r == 0)
+        cunik_cidr_nth(ret_subnet, 1, ret_gateway);
+    return cunik_error_prefix(err, r, "network '%s'", n->name);
+}
+
+static int write_file(const struct host_real *h, const struct world_network *n, struct error **err)
+{
+    _cleanup_free_ char *file = cunik_host_network_file(h, n->name);
+    _cleanup_json_ json_t *json = cunik_world_network_to_json(n);
+    _cleanup_free_ char *text = cunik_json_text(json, JSON_COMPACT);
+
+    return cunik_file_write(file, text, strlen(text), 0644, false, err);
+}
+
+/* The file comes first: a bridge without one would not be known for what it is. */
+int cunik_host_network_create(void *ctx, const struct world_network *n, struct error **err)
+{
+    const struct host_real *h = ctx;
+    struct bridge_settings b = {
+        .name = n->link,
+        .label = {h->engine, n->stack, (char *)"network", n->name},
+        .group = cunik_network_group(h->engine, n->stack),
+    };
+    struct cidr subnet;
+    int r;
+
+    if (n->external)
+        return 0;
+    if ((r = read_addresses(n, &subnet, &b.address.address, err)) < 0 ||
+        (r = write_file(h, n, err)) < 0)
+        return r;
+    b.address.length = subnet.length;
+    return cunik_link_create_bridge(&b, err);
+}
+
+/* Of a network's bridge, its names and its file, the file goes with the last of the others. */
+static int forget(const struct host_real *h, const char *network, struct error **err)
+{
+    _cleanup_free_ char *file = cunik_host_network_file(h, network);
+
+    if (unlink(file) < 0 && errno != ENOENT)
+        return cunik_error_errno(err, errno, "removing '%s'", file);
+    return 0;
+}
+
+int cunik_host_network_remove(void *ctx, const struct world_network *n, struct error **err)
+{
+    const struct host_real *h = ctx;
+    _cleanup_free_ char *folder = cunik_host_names_folder(h, n->name);
+    int r = 0;
+
+    if (n->external)
+        return 0;
+    if (*n->link)
+        r = cunik_link_remove(n->link, h->engine, cunik_network_group(h->engine, n->stack), err);
+    return r < 0 || cunik_file_exists(folder) ? r : forget(h, n->name, err);
+}
+
+int cunik_host_names_start(void *ctx, const struct world_network *n, struct error **err)
+{
+    const struct host_real *h = ctx;
+    _cleanup_free_ char *folder = cunik_host_names_folder(h, n->name);
+    struct dnsmasq_settings s = {.folder = folder, .domain = n->name, .internal = n->internal};
+    struct cidr subnet;
+    int r;
+
+    if (n->external)
+        return 0;
+    if ((r = read_addresses(n, &subnet, &s.address, err)) < 0)
+        return r;
+    return cunik_dnsmasq_start(&s, err);
+}
+
+int cunik_host_names_stop(void *ctx, const struct world_network *n, struct error **err)
+{
+    const struct host_real *h = ctx;
+    _cleanup_free_ char *folder = cunik_host_names_folder(h, n->name);
+    _cleanup_links_ struct links links = {0};
+    int r;
+
+    if (n->external)
+        return 0;
+    if ((r = cunik_dnsmasq_stop(folder, err)) < 0 || (r = cunik_link_list(&links, err)) < 0)
+        return r;
+    return *n->link && cunik_links_find(&links, n->link) ? 0 : forget(h, n->name, err);
+}
+
+/* What a cunik is called, its own name first: that is what its address is resolved to. */
+static void collect_names(const struct world_cunik *c, const struct world_interface *i,
+                          struct strv *ret)
+{
+    _cleanup_free_ char *copy = cunik_asprintf("%s-%lld", c->service, (long long)c->index);
+    const char *const names[] = {c->name, c->service, copy, c->hostname};
+
+    for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+        if (*names[k] && !cunik_strv_has(ret, names[k]))
+            cunik_strv_add(ret, names[k]);
+    for (size_t k = 0; k < i->aliases.n; k++)
+        if (!cunik_strv_has(ret, i->aliases.items[k]))
+            cunik_strv_add(ret, i->aliases.items[k]);
+}
+
+int cunik_host_names_add(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    const struct host_real *h = ctx;
+
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        const struct world_interface *n = &c->interfaces[i];
+        _cleanup_free_ char *file = cunik_host_network_file(h, n->network);
+        _cleanup_free_ char *folder = cunik_host_names_folder(h, n->network);
+        _cleanup_strv_ struct strv names = {0};
+        uint32_t address;
+        int r;
+
+        /* A network that someone else made has its own way of naming, or none. */
+        if (!*n->address || !cunik_file_exists(file))
+            continue;
+        collect_names(c, n, &names);
+        if ((r = cunik_address_parse(n->address, &address, err)) < 0 ||
+            (r = cunik_dnsmasq_add(folder, c->name, address, &names, err)) < 0)
+            return cunik_error_prefix(err, r, "naming '%s'", c->name);
+    }
+    return 0;
+}
+
+int cunik_host_names_remove(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    const struct host_real *h = ctx;
+
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        _cleanup_free_ char *folder = cunik_host_names_folder(h, c->interfaces[i].network);
+        int r = cunik_dnsmasq_remove(folder, c->name, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int cunik_host_links_create(void *ctx, const struct world_cunik *c, const struct world *w,
+                            struct error **err)
+{
+    const struct host_real *h = ctx;
+
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        const struct world_interface *n = &c->interfaces[i];
+        const struct world_network *network = cunik_world_network(w, n->network);
+        struct tap_settings t = {
+            .name = n->link,
+            .label = {h->engine, c->stack, (char *)"cunik", c->name},
+            .group = cunik_network_group(h->engine, c->stack),
+            .uid = geteuid(), /* libvirt opens it, as whoever we are */
+            .gid = (gid_t)-1,
+        };
+        if (!network || !*network->link)
+            return cunik_error_set(err, ERROR_NOT_FOUND,
+                                   "'%s' is to be on network '%s', which is "
+                                   "not there",
+                                   c->name, n->network);
+        t.bridge = network->link;
+        int r = cunik_link_create_tap(&t, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int cunik_host_links_remove(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    const struct host_real *h = ctx;
+
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        int r = *c->interfaces[i].link ? cunik_link_remove(c->interfaces[i].link, h->engine, 0, err)
+                                       : 0;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Files of networks of this stack whose names are not served any more. */
+static int forget_stack(const struct host_real *h, const char *stack, struct error **err)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/networks", h->run);
+    DIR *d = opendir(path);
+    const struct dirent *entry;
+    int r = 0;
+
+    if (!d)
+        return errno == ENOENT ? 0 : cunik_error_errno(err, errno, "reading '%s'", path);
+    while (r == 0 && (entry = readdir(d))) {
+        if (!cunik_text_ends(entry->d_name, ".json"))
+            continue;
+        _cleanup_free_ char *name =
+            cunik_strndup(entry->d_name, strlen(entry->d_name) - strlen(".json"));
+        _cleanup_free_ char *folder = cunik_host_names_folder(h, name);
+        struct world_network n = {0};
+        if (!cunik_file_exists(folder) && cunik_host_network_read(h, name, &n) &&
+            strcmp(n.stack, stack) == 0)
+            r = forget(h, name, err);
+        cunik_world_network_done(&n);
+    }
+    closedir(d);
+    return r;
+}
+
+int cunik_host_links_remove_stack(void *ctx, const char *stack, struct error **err)
+{
+    const struct host_real *h = ctx;
+    int r = cunik_link_remove_stack(h->engine, stack, cunik_network_group(h->engine, stack), err);
+
+    return r < 0 ? r : forget_stack(h, stack, err);
+}
+
+bool cunik_host_network_read(const struct host_real *h, const char *name, struct world_network *ret)
+{
+    enum { LIMIT = 4 << 20 };
+    _cleanup_free_ char *file = cunik_host_network_file(h, name), *text = NULL;
+    _cleanup_json_ json_t *json = NULL;
+    size_t size;
+
+    return cunik_file_read(file, LIMIT, &text, &size, NULL) == 0 &&
+           cunik_json_parse(text, size, file, &json, NULL) == 0 &&
+           cunik_world_network_from_json(json, ret, NULL) == 0;
+}
+
+/* Packets from outside are forwarded to guests, and theirs back, only where the link they come in
+ * through forwards: that of each link with addresses is turned on, not the host's as a whole. */
+static int open_ways(struct error **err)
+{
+    _cleanup_links_ struct links links = {0};
+    int r = cunik_link_list(&links, err);
+
+    for (size_t i = 0; r >= 0 && i < links.n; i++) {
+        const struct link *l = &links.items[i];
+        if (l->up && l->n_addresses && !l->labelled && strcmp(l->name, "lo") != 0)
+            r = cunik_link_forward(l->name, err);
+    }
+    return r < 0 ? r : 0;
+}
+
+int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **err)
+{
+    _cleanup_free_ char *text = NULL;
+    struct rules rules = {0};
+    int r = cunik_host_rules(ctx, w, false, &rules, err);
+
+    if (r == 0)
+        r = cunik_rules_make(&rules, &text, NULL, err);
+    if (r == 0 && rules.n_networks)
+        r = open_ways(err);
+    if (r == 0)
+        r = cunik_rules_replace(text, err);
+    free(rules.networks);
+    free(rules.ports);
+    return r;
+}

@@ -1,0 +1,295 @@
+/* Looking at the host: domains by their labels, links by their aliases, names by their processes,
+ * rules by their chains. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/host_real_internal.h"
+#include "network/dnsmasq.h"
+#include "network/link.h"
+
+enum { EXIT_SIGNALLED = 128, EXIT_KILLED = 128 + 9, EXIT_CRASHED = 128 + 6 };
+
+static int64_t milliseconds(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+static int64_t changed_ms(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) < 0 ? 0 : st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1000000;
+}
+
+/* When a process started: field 22 of /proc/PID/stat (proc(5)), in ticks since the boot. The second
+ * field, in parentheses, may hold anything. */
+static int64_t process_start_ms(int64_t pid)
+{
+    _cleanup_free_ char *path = cunik_asprintf("/proc/%" PRId64 "/stat", pid), *text = NULL;
+    unsigned long long ticks;
+
+    if (pid <= 0 || cunik_file_read(path, 1 << 16, &text, NULL, NULL) < 0)
+        return 0;
+    const char *rest = strrchr(text, ')');
+    if (!rest || sscanf(rest + 1,
+                        " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+                        "%*d %*d %llu",
+                        &ticks) != 1)
+        return 0;
+    return milliseconds(CLOCK_REALTIME) - milliseconds(CLOCK_BOOTTIME) +
+           (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
+}
+
+/* A guest says its code through QEMU's isa-debug-exit device, which makes QEMU's status of it:
+ * 2 * code + 1. */
+static int64_t exit_code_of(const struct host_real *h, const char *name, enum cunik_end end)
+{
+    int status;
+
+    switch (end) {
+    case END_NONE:
+    case END_POWEROFF:
+        return 0;
+    case END_RESET:
+    case END_PANICKED:
+        return EXIT_CRASHED;
+    case END_DESTROYED:
+        return EXIT_KILLED;
+    case END_KILLED:
+    case END_MAX_:
+        break;
+    }
+    status = cunik_hypervisor_exit_status(h->hypervisor, name);
+    if (status < 0)
+        return EXIT_KILLED;
+    if (status >= EXIT_SIGNALLED)
+        return status;
+    return status % 2 ? status / 2 : status;
+}
+
+static bool runs(enum cunik_state s)
+{
+    return s == CUNIK_RUNNING || s == CUNIK_PAUSED;
+}
+
+/* libvirt does not keep when a domain ended. This process sees it; one that was not there takes the
+ * last sign of life on the console. */
+static int64_t end_time(struct host_real *h, const struct world_cunik *c)
+{
+    pthread_mutex_lock(&h->lock);
+    struct seen_cunik *s = cunik_host_seen(h, c->name);
+    if (runs(c->status.state)) {
+        s->ran = true;
+        s->ended_ms = 0;
+    } else if (c->status.state == CUNIK_EXITED && !s->ended_ms) {
+        _cleanup_free_ char *console = cunik_console_path(h->consoles, c->name);
+        s->ended_ms = s->ran ? milliseconds(CLOCK_REALTIME) : changed_ms(console);
+        s->ran = false;
+    }
+    int64_t ended = c->status.state == CUNIK_EXITED ? s->ended_ms : 0;
+    pthread_mutex_unlock(&h->lock);
+    return ended;
+}
+
+static void see_status(struct host_real *h, const struct hypervisor_domain *d,
+                       struct world_cunik *c)
+{
+    _cleanup_free_ char *images = cunik_asprintf("%s/images/%s", h->root, c->name);
+
+    free(c->status.reason);
+    c->status = (struct world_status){
+        .state = d->state,
+        .end = d->end,
+        .pid = d->pid,
+        .created_ms = changed_ms(images),
+        .started_ms = process_start_ms(d->pid),
+        .exit_code = exit_code_of(h, d->name, d->end),
+        .reason = cunik_strdup(""),
+    };
+    c->status.ended_ms = end_time(h, c);
+}
+
+static int observe_cuniks(struct host_real *h, struct world *w, struct error **err)
+{
+    struct hypervisor_domains domains = {0};
+    int r = cunik_hypervisor_list(h->hypervisor, &domains, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < domains.n; i++) {
+        const struct hypervisor_domain *d = &domains.items[i];
+        struct world_cunik c = {0};
+        bool deaf = false;
+        if (cunik_host_label_parse(h, d->label, &c, &deaf) && strcmp(c.name, d->name) == 0) {
+            pthread_mutex_lock(&h->lock);
+            cunik_host_seen(h, c.name)->deaf = deaf;
+            pthread_mutex_unlock(&h->lock);
+            see_status(h, d, &c);
+            *ARRAY_APPEND(w->cuniks, w->n_cuniks) = c;
+        } else {
+            cunik_world_cunik_done(&c);
+        }
+    }
+    cunik_hypervisor_domains_done(&domains);
+    return 0;
+}
+
+static bool has_address(const struct link *l, const struct world_network *n)
+{
+    struct cidr subnet;
+    uint32_t gateway;
+
+    if (cunik_cidr_parse(n->subnet, &subnet, NULL) < 0)
+        return false;
+    if (*n->gateway ? cunik_address_parse(n->gateway, &gateway, NULL) < 0
+                    : !cunik_cidr_nth(&subnet, 1, &gateway))
+        return false;
+    for (size_t i = 0; i < l->n_addresses; i++)
+        if (l->addresses[i].address == gateway && l->addresses[i].length == subnet.length)
+            return true;
+    return false;
+}
+
+static bool is_network(const struct host_real *h, const struct link *l)
+{
+    return l->labelled && l->bridge && strcmp(l->label.engine, h->engine) == 0 &&
+           strcmp(l->label.kind, "network") == 0;
+}
+
+static void see_network(const struct host_real *h, const struct links *links,
+                        struct world_network *n)
+{
+    const struct link *l = cunik_links_find(links, n->link);
+    _cleanup_free_ char *folder = cunik_host_names_folder(h, n->name);
+
+    n->up =
+        l && is_network(h, l) && strcmp(l->label.name, n->name) == 0 && l->up && has_address(l, n);
+    n->names_served = cunik_dnsmasq_runs(folder);
+}
+
+/* A bridge of ours whose file is gone, as far as the bridge itself tells. */
+static void recall_network(const struct link *l, struct world *w)
+{
+    struct world_network *n = cunik_world_add_network(w);
+
+    cunik_replace(&n->name, l->label.name);
+    cunik_replace(&n->stack, l->label.stack);
+    cunik_replace(&n->link, l->name);
+    if (l->n_addresses) {
+        struct cidr subnet = cunik_cidr_subnet(&l->addresses[0]);
+        free(n->subnet);
+        n->subnet = cunik_cidr_text(&subnet);
+        free(n->gateway);
+        n->gateway = cunik_address_text(l->addresses[0].address);
+    }
+}
+
+static int observe_networks(const struct host_real *h, const struct links *links, struct world *w,
+                            struct error **err)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/networks", h->run);
+    DIR *d = opendir(path);
+    const struct dirent *entry;
+
+    if (!d)
+        return cunik_error_errno(err, errno, "reading '%s'", path);
+    while ((entry = readdir(d))) {
+        struct world_network n = {0};
+        if (!cunik_text_ends(entry->d_name, ".json"))
+            continue;
+        _cleanup_free_ char *name =
+            cunik_strndup(entry->d_name, strlen(entry->d_name) - strlen(".json"));
+        if (cunik_host_network_read(h, name, &n) && strcmp(n.name, name) == 0)
+            *ARRAY_APPEND(w->networks, w->n_networks) = n;
+        else
+            cunik_world_network_done(&n);
+    }
+    closedir(d);
+    for (size_t i = 0; i < links->n; i++)
+        if (is_network(h, &links->items[i]) && !cunik_world_network(w, links->items[i].label.name))
+            recall_network(&links->items[i], w);
+    for (size_t i = 0; i < w->n_networks; i++)
+        see_network(h, links, &w->networks[i]);
+    return 0;
+}
+
+/* A tap that is up and has no carrier is one that nobody has open: it was made anew after the
+ * guest's own was deleted. */
+static void see_links(const struct links *links, const struct world *w, struct world_cunik *c)
+{
+    bool running = runs(c->status.state);
+
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        const struct world_network *n = cunik_world_network(w, c->interfaces[i].network);
+        const struct link *tap = cunik_links_find(links, c->interfaces[i].link);
+        const struct link *bridge = n ? cunik_links_find(links, n->link) : NULL;
+
+        if (running && (!tap || (tap->up && !tap->carrier)))
+            c->status.links_lost = true;
+        else if (!tap || !tap->up || !tap->master || (bridge && tap->master != bridge->index))
+            c->status.links_missing = true;
+    }
+}
+
+static int observe_rules(const struct host_real *h, struct world *w, struct error **err)
+{
+    _cleanup_strv_ struct strv chains = {0};
+    struct rules rules = {0};
+    int r = cunik_host_rules(h, w, true, &rules, err);
+
+    if (r == 0)
+        r = cunik_rules_make(&rules, NULL, &chains, err);
+    if (r == 0)
+        r = cunik_rules_present(h->engine, &chains, &w->ports_published, err);
+    free(rules.networks);
+    free(rules.ports);
+    return r;
+}
+
+static int network_order(const void *a, const void *b)
+{
+    return strcmp(((const struct world_network *)a)->name, ((const struct world_network *)b)->name);
+}
+
+static int cunik_order(const void *a, const void *b)
+{
+    return strcmp(((const struct world_cunik *)a)->name, ((const struct world_cunik *)b)->name);
+}
+
+int cunik_host_observe(void *ctx, struct world *ret, struct error **err)
+{
+    struct host_real *h = ctx;
+    _cleanup_links_ struct links links = {0};
+    struct world w = {0};
+    int r;
+
+    if ((r = cunik_link_list(&links, err)) < 0)
+        return r;
+    if ((r = observe_cuniks(h, &w, err)) == 0)
+        r = observe_networks(h, &links, &w, err);
+    for (size_t i = 0; r == 0 && i < w.n_cuniks; i++)
+        see_links(&links, &w, &w.cuniks[i]);
+    if (r == 0)
+        r = observe_rules(h, &w, err);
+    if (r < 0) {
+        cunik_world_done(&w);
+        return r;
+    }
+    if (w.n_networks)
+        qsort(w.networks, w.n_networks, sizeof(*w.networks), network_order);
+    if (w.n_cuniks)
+        qsort(w.cuniks, w.n_cuniks, sizeof(*w.cuniks), cunik_order);
+    *ret = w;
+    return 0;
+}

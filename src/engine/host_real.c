@@ -1,0 +1,285 @@
+#include "engine/host_real.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "engine/domain_xml.h"
+#include "engine/host_real_internal.h"
+
+enum { ENGINE_DIGITS = 12, STATE_LIMIT = 256 << 20 };
+
+/* Networks get a /24 of these. Docker takes the first of 172.16.0.0/12, so these begin at its end.
+ */
+static const char *const usual_pools[] = {"172.30.0.0/16", "172.31.0.0/16", "10.180.0.0/14"};
+
+struct seen_cunik *cunik_host_seen(struct host_real *h, const char *name)
+{
+    struct seen_cunik *s = cunik_map_get(&h->seen, name);
+
+    if (!s) {
+        s = cunik_calloc(1, sizeof(*s));
+        cunik_map_set(&h->seen, name, s);
+    }
+    return s;
+}
+
+static bool is_deaf(struct host_real *h, const char *name)
+{
+    pthread_mutex_lock(&h->lock);
+    bool deaf = cunik_host_seen(h, name)->deaf;
+    pthread_mutex_unlock(&h->lock);
+    return deaf;
+}
+
+static int put_images(struct host_real *h, const struct world_cunik *c, struct error **err)
+{
+    _cleanup_free_ char *folder = cunik_asprintf("%s/images/%s", h->root, c->name);
+    int r = cunik_file_make_folders(folder, 0755, err);
+
+    if (r == 0 && *c->boot.kernel)
+        r = cunik_host_image_put(h, c->name, "kernel", c->boot.kernel, err);
+    if (r == 0 && *c->boot.initrd)
+        r = cunik_host_image_put(h, c->name, "initrd", c->boot.initrd, err);
+    return r;
+}
+
+static int domain_define(void *ctx, const struct world_cunik *c, const struct world *w,
+                         struct error **err)
+{
+    struct host_real *h = ctx;
+    struct boot boot = {0};
+    int r;
+
+    if ((r = put_images(h, c, err)) < 0 || (r = cunik_host_boot(h, c, w, &boot, err)) < 0)
+        return r;
+    _cleanup_free_ char *label = cunik_host_label(h, c, !boot.hears_poweroff);
+    _cleanup_free_ char *console = cunik_console_path(h->consoles, c->name);
+    const struct domain_settings settings = {
+        .accel = *c->boot.accel ? c->boot.accel : cunik_hypervisor_accel(h->hypervisor, NULL),
+        .emulator = "",
+        .console = console,
+        .label = label,
+        .quota = cunik_hypervisor_has_quota(h->hypervisor),
+    };
+    _cleanup_free_ char *xml = cunik_domain_xml(c, &boot, &settings);
+    pthread_mutex_lock(&h->lock);
+    *cunik_host_seen(h, c->name) = (struct seen_cunik){.deaf = !boot.hears_poweroff};
+    pthread_mutex_unlock(&h->lock);
+    cunik_boot_done(&boot);
+    return cunik_hypervisor_define(h->hypervisor, xml, err);
+}
+
+static int domain_start(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    struct host_real *h = ctx;
+    int r = cunik_hypervisor_start(h->hypervisor, c->name, err);
+
+    if (r < 0)
+        return r;
+    /* One that ends at once was seen to run all the same. */
+    pthread_mutex_lock(&h->lock);
+    struct seen_cunik *s = cunik_host_seen(h, c->name);
+    s->ran = true;
+    s->ended_ms = 0;
+    pthread_mutex_unlock(&h->lock);
+    return 0;
+}
+
+static int domain_relabel(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    struct host_real *h = ctx;
+    _cleanup_free_ char *label = cunik_host_label(h, c, is_deaf(h, c->name));
+
+    return cunik_hypervisor_relabel(h->hypervisor, c->name, label, err);
+}
+
+static int domain_shutdown(void *ctx, const struct world_cunik *c, int64_t deadline_ns,
+                           struct error **err)
+{
+    struct host_real *h = ctx;
+
+    /* Waiting for what cannot come would only make everybody wait. */
+    if (is_deaf(h, c->name)) {
+        cunik_error_set(err, ERROR_TIMEOUT, "the guest of '%s' does not hear requests to power off",
+                        c->name);
+        return -ETIME;
+    }
+    return cunik_hypervisor_shutdown(h->hypervisor, c->name, deadline_ns, err);
+}
+
+static int domain_destroy(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    struct host_real *h = ctx;
+
+    return cunik_hypervisor_destroy(h->hypervisor, c->name, err);
+}
+
+static int domain_undefine(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    struct host_real *h = ctx;
+    int r;
+
+    if ((r = cunik_hypervisor_undefine(h->hypervisor, c->name, err)) < 0 ||
+        (r = cunik_console_remove(h->consoles, c->name, err)) < 0 ||
+        (r = cunik_host_images_remove(h, c->name, err)) < 0)
+        return r;
+    pthread_mutex_lock(&h->lock);
+    *cunik_host_seen(h, c->name) = (struct seen_cunik){0};
+    pthread_mutex_unlock(&h->lock);
+    return 0;
+}
+
+static int console(void *ctx, const struct world_cunik *c, char **ret_path, uint64_t *ret_size,
+                   _unused_ struct error **err)
+{
+    struct host_real *h = ctx;
+
+    *ret_size = cunik_console_size(h->consoles, c->name);
+    *ret_path = cunik_console_path(h->consoles, c->name);
+    return 0;
+}
+
+static char *state_file(const struct host_real *h, const char *stack)
+{
+    return cunik_asprintf("%s/stacks/%s.json", h->root, stack);
+}
+
+static int state_write(void *ctx, const char *stack, const struct world *w, struct error **err)
+{
+    const struct host_real *h = ctx;
+    _cleanup_free_ char *file = state_file(h, stack);
+
+    if (!w) {
+        if (unlink(file) < 0 && errno != ENOENT)
+            return cunik_error_errno(err, errno, "removing '%s'", file);
+        return 0;
+    }
+    _cleanup_json_ json_t *json = cunik_world_to_json(w);
+    _cleanup_free_ char *text = cunik_json_text(json, JSON_COMPACT);
+    return cunik_file_write(file, text, strlen(text), 0600, true, err);
+}
+
+static int state_read(void *ctx, const char *stack, struct world *ret, struct error **err)
+{
+    const struct host_real *h = ctx;
+    _cleanup_free_ char *file = state_file(h, stack), *text = NULL;
+    _cleanup_json_ json_t *json = NULL;
+    size_t size;
+    int r;
+
+    if ((r = cunik_file_read(file, STATE_LIMIT, &text, &size, err)) < 0 ||
+        (r = cunik_json_parse(text, size, file, &json, err)) < 0)
+        return r;
+    return cunik_world_from_json(json, ret, err);
+}
+
+static const struct host_ops operations = {
+    .observe = cunik_host_observe,
+    .facts = cunik_host_facts,
+    .check = cunik_host_check,
+    .network_create = cunik_host_network_create,
+    .network_remove = cunik_host_network_remove,
+    .names_start = cunik_host_names_start,
+    .names_stop = cunik_host_names_stop,
+    .names_add = cunik_host_names_add,
+    .names_remove = cunik_host_names_remove,
+    .links_create = cunik_host_links_create,
+    .links_remove = cunik_host_links_remove,
+    .links_remove_stack = cunik_host_links_remove_stack,
+    .rules_replace = cunik_host_rules_replace,
+    .domain_define = domain_define,
+    .domain_start = domain_start,
+    .domain_relabel = domain_relabel,
+    .domain_shutdown = domain_shutdown,
+    .domain_destroy = domain_destroy,
+    .domain_undefine = domain_undefine,
+    .console = console,
+    .state_write = state_write,
+    .state_read = state_read,
+};
+
+static int make_folders(const struct host_real *h, struct error **err)
+{
+    const struct {
+        const char *base, *name;
+        mode_t mode;
+    } folders[] = {
+        {h->root, "stacks", 0700},
+        {h->root, "images", 0755},
+        {h->run, "networks", 0755},
+        {h->run, "names", 0755},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folders[i].base, folders[i].name);
+        int r = cunik_file_make_folders(folders[i].base, 0755, err);
+        if (r == 0)
+            r = cunik_file_make_folders(path, folders[i].mode, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int cunik_host_real_create(const struct host_real_settings *settings, struct host_real **ret,
+                           struct error **err)
+{
+    struct host_real *h = cunik_calloc(1, sizeof(*h));
+
+    h->table = (struct host){.ops = &operations, .ctx = h};
+    h->root = cunik_strdup(settings->root);
+    h->run = cunik_strdup(settings->run);
+    h->engine = cunik_digest_hex(h->root, strlen(h->root), ENGINE_DIGITS);
+    h->hypervisor = settings->hypervisor;
+    h->consoles = settings->consoles;
+    cunik_strv_copy(&h->pools, &settings->pools);
+    for (size_t i = 0; !settings->pools.n && i < ARRAY_SIZE(usual_pools); i++)
+        cunik_strv_add(&h->pools, usual_pools[i]);
+    if (pthread_key_create(&h->facts, cunik_host_facts_free) != 0)
+        abort();
+    pthread_mutex_init(&h->images_lock, NULL);
+    pthread_mutex_init(&h->lock, NULL);
+    int r = make_folders(h, err);
+    if (r < 0) {
+        cunik_host_real_destroy(h);
+        return r;
+    }
+    *ret = h;
+    return 0;
+}
+
+void cunik_host_real_destroy(struct host_real *h)
+{
+    if (!h)
+        return;
+    void *facts = pthread_getspecific(h->facts);
+    if (facts)
+        cunik_host_facts_free(facts);
+    pthread_key_delete(h->facts);
+    cunik_host_kernels_done(h);
+    for (size_t i = 0; i < h->seen.n; i++)
+        free(h->seen.entries[i].value);
+    cunik_map_done(&h->seen);
+    cunik_strv_done(&h->pools);
+    pthread_mutex_destroy(&h->images_lock);
+    pthread_mutex_destroy(&h->lock);
+    free(h->root);
+    free(h->run);
+    free(h->engine);
+    free(h);
+}
+
+const struct host *cunik_host_real_table(struct host_real *h)
+{
+    return &h->table;
+}
+
+const char *cunik_host_real_engine(const struct host_real *h)
+{
+    return h->engine;
+}

@@ -1,0 +1,41 @@
+/* The host as it is: the operations of host.h carried out with src/network, the hypervisor and the
+ * backends.
+ *
+ * Where what is kept:
+ *
+ *     ROOT/stacks/STACK.json       the last desired world of a stack
+ *     ROOT/images/CUNIK/kernel     what the guest boots (and initrd), as it was when the cunik was
+ *                                  made; the guest's user can read it, the user's own file is left
+ *                                  alone, and no space in its path confuses QEMU. Links to:
+ *     ROOT/images/.store/          one copy of each version of a file that is in use
+ *     RUN/networks/NETWORK.json    what a bridge was made from; its alias says whose it is
+ *     RUN/names/NETWORK/           see network/dnsmasq.h
+ *
+ * A domain's label is {"engine": ID, "cunik": the cunik, "hears_poweroff": BOOL}; another engine's
+ * are not ours.
+ */
+#pragma once
+
+#include "engine/console.h"
+#include "engine/host.h"
+#include "engine/hypervisor.h"
+
+struct host_real;
+
+struct host_real_settings {
+    const char *root; /* absolute */
+    const char *run;  /* absolute; may be root */
+    struct hypervisor *hypervisor;
+    struct consoles *consoles;
+    struct strv pools; /* of subnets; empty = the usual ones */
+};
+
+/* Makes the folders. The hypervisor and the consoles must outlive it. */
+int cunik_host_real_create(const struct host_real_settings *settings, struct host_real **ret,
+                           struct error **err);
+void cunik_host_real_destroy(struct host_real *h);
+
+/* The operations, for as long as h is there. */
+const struct host *cunik_host_real_table(struct host_real *h);
+/* The engine's id: 12 hexadecimal digits of the digest of its root's path. */
+const char *cunik_host_real_engine(const struct host_real *h);

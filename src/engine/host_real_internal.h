@@ -1,0 +1,91 @@
+/* What the files of the real host share; not for others. */
+#pragma once
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "backends/backend.h"
+#include "base/map.h"
+#include "engine/host_real.h"
+#include "network/rules.h"
+
+struct host_real {
+    struct host table;
+    char *root, *run, *engine;
+    struct hypervisor *hypervisor;
+    struct consoles *consoles;
+    struct strv pools;
+    pthread_key_t facts; /* struct facts of each thread that asked */
+
+    pthread_mutex_t images_lock; /* ROOT/images */
+
+    /* All that follows belongs to the lock. */
+    pthread_mutex_t lock;
+    struct map kernels;       /* path → struct known_kernel */
+    int64_t prerequisites_ns; /* when they were last found to be there; 0 = never */
+    struct map seen;          /* cunik's name → struct seen_cunik */
+};
+
+/* What is remembered of a cunik from one look to the next. */
+struct seen_cunik {
+    bool deaf;        /* does not hear a request to power off */
+    bool ran;         /* it ran when it was looked at last */
+    int64_t ended_ms; /* when it was first seen not to run any more; 0 = not seen */
+};
+
+/* The caller holds the lock; made when it is not there. */
+struct seen_cunik *cunik_host_seen(struct host_real *h, const char *name);
+
+/* host_images.c. Where a cunik's kernel ("kernel") or initrd ("initrd") is or would be; the caller
+ * frees it. */
+char *cunik_host_image_path(const struct host_real *h, const char *cunik, const char *kind);
+/* Puts a file there, as it is now. */
+int cunik_host_image_put(struct host_real *h, const char *cunik, const char *kind,
+                         const char *source, struct error **err);
+/* Removes a cunik's, and copies that nobody uses any more. */
+int cunik_host_images_remove(struct host_real *h, const char *cunik, struct error **err);
+
+/* host_boot.c */
+int cunik_host_check(void *ctx, const struct world_cunik *c, const struct world *w,
+                     struct strv *ret_warnings, struct error **err);
+/* How a cunik boots, with the paths of its images. */
+int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const struct world *w,
+                    struct boot *ret, struct error **err);
+void cunik_host_kernels_done(struct host_real *h);
+
+/* host_prerequisites.c. Rights, devices and programs; each missing one is an error naming it. */
+int cunik_host_prerequisites(struct host_real *h, struct error **err);
+
+/* host_label.c. The label of a domain; the caller frees it. */
+char *cunik_host_label(const struct host_real *h, const struct world_cunik *c, bool deaf);
+/* False for a label that is not this engine's or cannot be read. */
+bool cunik_host_label_parse(const struct host_real *h, const char *label, struct world_cunik *ret,
+                            bool *ret_deaf);
+
+/* host_network.c */
+char *cunik_host_network_file(const struct host_real *h, const char *network);
+/* What it was made from; false when there is no file, or none that can be read. */
+bool cunik_host_network_read(const struct host_real *h, const char *name,
+                             struct world_network *ret);
+char *cunik_host_names_folder(const struct host_real *h, const char *network);
+int cunik_host_network_create(void *ctx, const struct world_network *n, struct error **err);
+int cunik_host_network_remove(void *ctx, const struct world_network *n, struct error **err);
+int cunik_host_names_start(void *ctx, const struct world_network *n, struct error **err);
+int cunik_host_names_stop(void *ctx, const struct world_network *n, struct error **err);
+int cunik_host_names_add(void *ctx, const struct world_cunik *c, struct error **err);
+int cunik_host_names_remove(void *ctx, const struct world_cunik *c, struct error **err);
+int cunik_host_links_create(void *ctx, const struct world_cunik *c, const struct world *w,
+                            struct error **err);
+int cunik_host_links_remove(void *ctx, const struct world_cunik *c, struct error **err);
+int cunik_host_links_remove_stack(void *ctx, const char *stack, struct error **err);
+int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **err);
+
+/* host_rules.c. The rule set of a world's networks, and of the ports of its cuniks (of those that
+ * run, or of all). Borrows from w; the caller frees the two arrays. */
+int cunik_host_rules(const struct host_real *h, const struct world *w, bool running_only,
+                     struct rules *ret, struct error **err);
+
+/* host_observe.c, host_facts.c */
+int cunik_host_observe(void *ctx, struct world *ret, struct error **err);
+int cunik_host_facts(void *ctx, struct host_facts *ret, struct error **err);
+void cunik_host_facts_free(void *facts);

@@ -1,0 +1,91 @@
+/* From a world to the rule set of its networks and published ports. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/map.h"
+#include "engine/host_real_internal.h"
+
+/* The first network that is not internal, else the first. */
+static const struct world_interface *published_interface(const struct world_cunik *c,
+                                                         const struct map *networks)
+{
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        const struct world_network *n = cunik_map_get(networks, c->interfaces[i].network);
+        if (n && !n->internal && *c->interfaces[i].address)
+            return &c->interfaces[i];
+    }
+    return c->n_interfaces && *c->interfaces[0].address ? &c->interfaces[0] : NULL;
+}
+
+static int add_network(const struct world_network *n, struct rules *ret, struct error **err)
+{
+    struct rules_network out = {.bridge = n->link, .internal = n->internal};
+    int r = cunik_cidr_parse(n->subnet, &out.subnet, err);
+
+    if (r < 0)
+        return r;
+    if (*n->gateway)
+        r = cunik_address_parse(n->gateway, &out.gateway, err);
+    else
+        cunik_cidr_nth(&out.subnet, 1, &out.gateway);
+    if (r == 0)
+        *ARRAY_APPEND(ret->networks, ret->n_networks) = out;
+    return r;
+}
+
+static int add_ports(const struct world_cunik *c, const struct map *networks, struct rules *ret,
+                     struct error **err)
+{
+    const struct world_interface *at = published_interface(c, networks);
+    uint32_t address;
+    int r;
+
+    if (!c->n_ports || !at)
+        return 0;
+    if ((r = cunik_address_parse(at->address, &address, err)) < 0)
+        return r;
+    for (size_t i = 0; i < c->n_ports; i++)
+        *ARRAY_APPEND(ret->ports, ret->n_ports) = (struct rules_port){
+            .host_ip = c->ports[i].host_ip,
+            .host_port = c->ports[i].host_port,
+            .protocol = c->ports[i].protocol,
+            .address = address,
+            .port = c->ports[i].port,
+        };
+    return 0;
+}
+
+/* A bridge that someone else made has no rules of ours; one of another stack of ours has. */
+static bool is_ours(const struct host_real *h, const struct world_network *n)
+{
+    _cleanup_free_ char *file = cunik_host_network_file(h, n->name);
+
+    return *n->link && *n->subnet && (!n->external || cunik_file_exists(file));
+}
+
+int cunik_host_rules(const struct host_real *h, const struct world *w, bool running_only,
+                     struct rules *ret, struct error **err)
+{
+    _cleanup_map_ struct map networks = {0}, bridges = {0};
+    struct rules rules = {.engine = h->engine};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < w->n_networks; i++) {
+        struct world_network *n = &w->networks[i];
+        cunik_map_add(&networks, n->name, n);
+        if (is_ours(h, n) && cunik_map_add(&bridges, n->link, n))
+            r = add_network(n, &rules, err);
+    }
+    for (size_t i = 0; r == 0 && i < w->n_cuniks; i++) {
+        enum cunik_state s = w->cuniks[i].status.state;
+        if (!running_only || s == CUNIK_RUNNING || s == CUNIK_PAUSED)
+            r = add_ports(&w->cuniks[i], &networks, &rules, err);
+    }
+    if (r < 0) {
+        free(rules.networks);
+        free(rules.ports);
+        return r;
+    }
+    *ret = rules;
+    return 0;
+}
