@@ -1,0 +1,17 @@
+#!/bin/bash
+# Every command of the README is run, in its order: the lines of its ```sh blocks. `make check` is what runs this
+# test, and is left out.
+. "$(dirname "$0")/lib.sh"
+
+cd "$ROOT_DIR" || exit 1
+while read -r command; do
+    case $command in
+    'make check') continue ;;
+    esac
+    check "README: $command" expect 0 bash -c "$command"
+    case $command in
+    'make demo') check 'the demo shows the guestbook page' out_has '<h1>' ;;
+    esac
+done < <(awk '/^```sh$/ {inside = 1; next} /^```/ {inside = 0} inside' README.md)
+check 'nothing is left' nothing_left
+plan_tests_done

@@ -1,0 +1,50 @@
+#!/bin/bash
+# The same through libvirtd: --connect qemu:///system. libvirtd and virtlogd run in namespaces of this
+# test's own, over folders in memory, so that the host's are not touched.
+. "$(dirname "$0")/lib.sh"
+
+if ! command -v libvirtd >/dev/null || ! command -v virtlogd >/dev/null; then
+    echo "ok 1 - system # SKIP libvirtd is not installed"
+    exit 0
+fi
+if [ "${CUNIK_TEST_SYSTEM:-}" != 1 ]; then
+    # A pid namespace too: what libvirtd leaves ends with it.
+    CUNIK_TEST_SYSTEM=1 CUNIK_TEST_NAMESPACE=1 unshare --mount --pid --fork --mount-proc "$BASH" "$ROOT_DIR/tests/e2e/system.sh"
+    status=$?
+    trap - EXIT
+    rm -rf "$CUNIK_ROOT" "$WORK"
+    exit $status
+fi
+
+mount --make-rprivate /
+for folder in /run /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do
+    mount -t tmpfs tmpfs "$folder"
+done
+touch "$WORK/no-kvm" && chmod 600 "$WORK/no-kvm"
+[ ! -e /dev/kvm ] || mount --bind "$WORK/no-kvm" /dev/kvm
+virtlogd -d && libvirtd -d
+check 'libvirtd answers' wait_until 20 virsh -c qemu:///system version
+
+cd "$WORK" || exit 1
+cat >cunik-compose.yaml <<YAML
+name: s
+services:
+  web:
+    ports: ["127.0.0.1:8080:80"]
+    hostname: web
+    healthcheck: {test: ["HTTP", "http://:80/"], interval: 1s, start_period: 20s}
+    unikernel: {backend: unikraft, kernel: $PROBE}
+YAML
+export CUNIK_CONNECT=qemu:///system
+check 'up' expect 0 cunik-compose up -d --wait
+check 'the guest answers' answers http://127.0.0.1:8080/ 'hello from web'
+check 'libvirtd knows it' bash -c "virsh -c qemu:///system list --name | grep -qx s-web-1"
+check 'nothing to do then' expect 0 cunik-compose plan --detailed-exitcode
+CUNIK_CONNECT=qemu:///session expect 1 cunik-compose ps
+check 'another connection than the engine has is an error' err_has 'qemu:///system'
+check 'stop and start' bash -c 'cunik-compose stop && cunik-compose start && cunik-compose ps | grep -q "s-web-1.*Up"'
+check 'down' expect 0 cunik-compose down
+check 'libvirtd knows none' test -z "$(virsh -c qemu:///system list --all --name)"
+check 'nothing is left' nothing_left
+
+plan_tests_done
