@@ -26,8 +26,6 @@ enum {
     OUTPUT_LIMIT = 65536,
 };
 
-static const char device[] = "/dev/kvm";
-
 /* A flat multiboot kernel: the header with its load addresses, then the whole program. It is
  * reached through the firmware, so that much of real mode has run before it.
  *
@@ -171,8 +169,7 @@ static void try_kvm(const struct accel_settings *s, struct accel *ret)
     }
     if (!wait_for(pid, &status)) {
         set(ret, false,
-            cunik_asprintf("%s opens, but a guest under KVM did not get through within %d ms",
-                           device, LIMIT_MS));
+            cunik_asprintf("a guest under KVM did not get through within %d ms", LIMIT_MS));
         return;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STATUS) {
@@ -194,8 +191,8 @@ int cunik_accel_decide(const struct accel_settings *s, struct accel *ret, struct
                                s->forced);
     if (*s->forced)
         return set(ret, kvm, cunik_asprintf("%s was asked for", kvm ? "KVM" : "TCG"));
-    if (!cunik_file_exists(device))
-        return set(ret, false, cunik_asprintf("this host has no %s", device));
+    if (!cunik_file_exists(s->device))
+        return set(ret, false, cunik_asprintf("this host has no %s", s->device));
 
     _cleanup_free_ char *key = identity(s);
     if (recall(s, key, ret))

@@ -15,6 +15,7 @@
 
 struct accel_settings {
     const char *forced;   /* "kvm", "tcg", or "" = try */
+    const char *device;   /* "/dev/kvm" */
     const char *emulator; /* path of QEMU */
     const char *memory;   /* the file that remembers; "" = none */
     /* Who guests run as; uid -1 = whoever we are. The name is for messages. */

@@ -29,6 +29,7 @@ enum {
 };
 
 static const char emulator[] = "/usr/bin/qemu-system-x86_64";
+static const char kvm_device[] = "/dev/kvm";
 
 /* Who guests run as; uid -1 when we are not root and cannot choose. */
 struct guest_user {
@@ -128,11 +129,11 @@ static void hide_kvm(const struct hypervisor *h)
 {
     _cleanup_free_ char *path = cunik_asprintf("%s/etc/no-kvm", h->folder);
 
-    if (h->accel.kvm || geteuid() != 0 || !cunik_file_exists("/dev/kvm") ||
+    if (h->accel.kvm || geteuid() != 0 || !cunik_file_exists(kvm_device) ||
         cunik_file_write(path, "", 0, 0600, false, NULL) < 0 || unshare(CLONE_NEWNS) < 0)
         return;
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0)
-        mount(path, "/dev/kvm", NULL, MS_BIND, NULL);
+        mount(path, kvm_device, NULL, MS_BIND, NULL);
 }
 
 static glob_t find_capabilities(const struct hypervisor *h)
@@ -249,6 +250,7 @@ static int decide(struct hypervisor *h, const struct hypervisor_settings *s,
     _cleanup_free_ char *memory = cunik_asprintf("%s/accel.json", s->root);
     const struct accel_settings settings = {
         .forced = s->accel,
+        .device = kvm_device,
         .emulator = emulator,
         .memory = memory,
         .user = user->name,

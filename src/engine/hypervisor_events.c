@@ -210,7 +210,8 @@ static void *run_loop(void *data)
 
     pthread_setname_np(pthread_self(), "libvirt");
     do {
-        virEventRunDefaultImpl();
+        if (virEventRunDefaultImpl() < 0)
+            break; /* it would only fail again, at once */
         pthread_mutex_lock(&h->lock);
         closing = h->closing;
         pthread_mutex_unlock(&h->lock);

@@ -46,7 +46,6 @@ struct hypervisor {
 
     pthread_t loop, teller;
     bool loop_runs, teller_runs;
-    int timer;              /* libvirt's, to end its loop; -1 = none */
     int lifecycle, monitor; /* callback ids; -1 = none */
 };
 

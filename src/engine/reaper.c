@@ -52,12 +52,19 @@ static bool look_at(pid_t pid, struct process *ret)
     return sscanf(close + 1, " %c %*d %*d %d", &ret->state, &ret->session) == 2;
 }
 
+/* Programs that make themselves daemons: of their processes in between, the leader of the new
+ * session falls to us as well. */
+static bool is_daemon(const char *comm)
+{
+    return cunik_text_starts(comm, "qemu-system") || cunik_text_equal(comm, "dnsmasq");
+}
+
 static bool fell_to_us(pid_t pid)
 {
     struct process p;
 
     return look_at(pid, &p) && p.state == 'Z' && p.session != getsid(0) &&
-           (p.session != pid || cunik_text_starts(p.comm, "qemu-system"));
+           (p.session != pid || is_daemon(p.comm));
 }
 
 /* Whether it was reaped. Looking for a zombie comes first: it costs far less than /proc, and most

@@ -6,8 +6,9 @@
  * orphans fall to (PR_SET_CHILD_SUBREAPER), and a thread reaps them as they end. That also tells
  * their exit status, which nobody else gets to know.
  *
- * libvirt waits for its own direct children itself, so only what fell to us is reaped: processes of
- * another session than ours that do not lead it (made by a process in between), or that are a QEMU.
+ * libvirt waits for its own direct children itself, and so do others of us, so only what fell to us
+ * is reaped: processes of another session than ours that do not lead it (made by a process in
+ * between), or that are of a program known to make itself a daemon.
  */
 #pragma once
 

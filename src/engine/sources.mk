@@ -39,10 +39,12 @@ engine_SOURCES = \
 	src/engine/world.c
 
 engine_TESTS = \
+	tests/unit/test_accel.c \
 	tests/unit/test_assign.c \
 	tests/unit/test_console.c \
 	tests/unit/test_domain_xml.c \
 	tests/unit/test_health.c \
 	tests/unit/test_plan.c \
+	tests/unit/test_reaper.c \
 	tests/unit/test_request.c \
 	tests/unit/test_world.c

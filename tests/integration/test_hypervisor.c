@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -543,6 +544,22 @@ static void test_nothing_left(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+/* Whatever a failed test left: libvirt's files say which QEMUs are of this root. */
+static void end_guests(void)
+{
+    _cleanup_free_ char *pattern = cunik_asprintf("%s/libvirt/run/qemu/*.pid", root);
+    glob_t found = {0};
+
+    glob(pattern, 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        _cleanup_free_ char *text = test_read(found.gl_pathv[i]);
+        long pid = strtol(text, NULL, 10);
+        if (!cunik_text_ends(found.gl_pathv[i], "/driver.pid") && pid > 1)
+            kill((pid_t)pid, SIGKILL);
+    }
+    globfree(&found);
+}
+
 static int set_up(void **state)
 {
     _cleanup_error_ struct error *err = NULL;
@@ -554,10 +571,17 @@ static int set_up(void **state)
     assert_int_equal(chmod(root, 0755), 0);
     write_kernels();
     t = now_ns();
-    assert_int_equal(run_owner("first"), 0);
+    if (run_owner("first") != 0) {
+        end_guests();
+        return -1;
+    }
     print_message("# first owner, with libvirt's first look at QEMU: %.0f ms\n", ms_since(t));
     t = now_ns();
-    test_ok(open_root(on_change, &hypervisor, &err), err);
+    if (open_root(on_change, &hypervisor, &err) < 0) {
+        print_error("%s\n", err->message);
+        end_guests();
+        return -1;
+    }
     print_message("# open %.0f ms\n", ms_since(t));
     const char *accel = cunik_hypervisor_accel(hypervisor, &reason);
     print_message("# %s: %s\n", accel, reason);
@@ -567,6 +591,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    end_guests();
     cunik_hypervisor_close(hypervisor);
     cunik_strv_done(&changed);
     cunik_file_remove_tree(root, NULL);
