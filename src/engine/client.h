@@ -54,3 +54,7 @@ int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put
                       struct error **err);
 /* Every event until cancelled. */
 int cunik_client_events(struct client *c, const struct event_sink *sink, struct error **err);
+
+/* Whether the engine runs in another network namespace than this process: published ports are then
+ * not reached from here by the addresses that they name. */
+bool cunik_client_foreign_netns(const struct client *c);
