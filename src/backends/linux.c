@@ -7,7 +7,8 @@
  *
  *   ip=ADDR:SERVER:GW:MASK:HOST:DEV:off:DNS0:DNS1   one for each interface, eth0, eth1, … (the form
  *                                                   of the kernel's nfsroot.rst; not encoded)
- *   mtu=DEV:N   hostname=NAME   env=NAME=VALUE   arg=VALUE   mount=DEV:PATH:FSTYPE:ro|rw
+ *   mtu=DEV:N   hostname=NAME   search=DOMAIN   env=NAME=VALUE   arg=VALUE
+ *   mount=DEV:PATH:FSTYPE:ro|rw
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -20,9 +21,10 @@
 /* COMMAND_LINE_SIZE of x86 is 2048 with the NUL; the kernel cuts what is longer in silence. */
 enum { CMDLINE_MOST = 2047 };
 
-/* What a guest without a display and without a user wants: the console that is logged, and on a
- * panic a reset at once, which ends the guest. */
-static const char kernel_parameters[] = "console=ttyS0 quiet panic=-1";
+/* What a guest without a display and without a user wants: the console that is logged, on a panic a
+ * reset at once, which ends the guest, and no self-tests of the kernel's cryptography (0.3 s of a
+ * boot of 2.3 s under TCG). */
+static const char kernel_parameters[] = "console=ttyS0 quiet panic=-1 cryptomgr.notests=1";
 
 static const char *const machines[] = {"pc", "q35", "microvm", NULL};
 static const char *const params[] = {"fstype", NULL};
@@ -30,11 +32,11 @@ static const char *const params[] = {"fstype", NULL};
 static const struct dialect dialect = {
     .name = "Linux",
     .machines = machines,
-    .cpu = "host-passthrough",
+    .cpu = "max", /* RDRAND: without it the kernel gathers entropy for half a second */
     .nic_model = "virtio",
     .disk_bus = "virtio",
-    .memory = INT64_C(96) << 20,
-    .memory_least = INT64_C(96) << 20,
+    .memory = INT64_C(128) << 20,
+    .memory_least = INT64_C(80) << 20,
     .hears_poweroff = true,
     .params = params,
 };
@@ -158,6 +160,8 @@ static int make(const struct boot_settings *s, _unused_ const struct kernel *k, 
         add_interface(&line, s, i);
     if (*s->hostname)
         add_encoded(&line, "hostname", s->hostname);
+    if (*s->domain)
+        add_encoded(&line, "search", s->domain);
     for (size_t i = 0; i < s->n_disks; i++)
         if ((r = add_disk(&line, s, i, err)) < 0)
             return r;
