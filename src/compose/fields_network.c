@@ -98,7 +98,12 @@ static const struct field volume_rows[] = {
     {.name = "labels", .type = FIELD_PAIRS, .merge = MERGE_PAIRS, .help = "labels of the volume"},
     {.name = "name", .type = FIELD_STRING, .help = "its name on this host"},
 };
-const struct fields cunik_fields_volume = FIELDS(volume_rows, true);
+const struct fields cunik_fields_volume = {
+    .rows = volume_rows,
+    .n = ARRAY_SIZE(volume_rows),
+    .extensions = true,
+    .order = "name",
+};
 
 static const struct field secret_rows[] = {
     {.name = "driver", .type = FIELD_STRING, .help = "what keeps the secret"},
@@ -113,7 +118,12 @@ static const struct field secret_rows[] = {
     {.name = "name", .type = FIELD_STRING, .help = "its name on this host"},
     {.name = "template_driver", .type = FIELD_STRING, .help = "what fills in its content"},
 };
-const struct fields cunik_fields_secret = FIELDS(secret_rows, true);
+const struct fields cunik_fields_secret = {
+    .rows = secret_rows,
+    .n = ARRAY_SIZE(secret_rows),
+    .extensions = true,
+    .order = "name",
+};
 
 static const struct field config_rows[] = {
     {.name = "content", .type = FIELD_STRING, .help = "its content"},
@@ -127,7 +137,12 @@ static const struct field config_rows[] = {
     {.name = "name", .type = FIELD_STRING, .help = "its name on this host"},
     {.name = "template_driver", .type = FIELD_STRING, .help = "what fills in its content"},
 };
-const struct fields cunik_fields_config = FIELDS(config_rows, true);
+const struct fields cunik_fields_config = {
+    .rows = config_rows,
+    .n = ARRAY_SIZE(config_rows),
+    .extensions = true,
+    .order = "name",
+};
 
 static const struct field model_rows[] = {
     {.name = "context_size", .type = FIELD_INT, .help = "tokens of its context"},

@@ -122,11 +122,16 @@ static bool resolve(const struct extending *e, struct node *services, const char
     struct node *extends = cunik_node_get(service, "extends");
     struct link at = {before, file, name};
 
-    if (!extends || extends->kind != NODE_MAP)
+    if (!extends)
         return true;
+    if (extends->kind != NODE_MAP)
+        return false;
     const struct node *other = cunik_node_get(extends, "file");
     const struct node *base_name = cunik_node_get(extends, "service");
-    cunik_node_remove(service, "extends");
+    /* What stays when it fails says that the service is not whole, and is not tried again. */
+    struct node *tried = cunik_node_null(e->c->l->tree, &extends->place);
+    tried->key_place = extends->key_place;
+    cunik_node_set(e->c->l->tree, service, "extends", tried);
     if (!base_name) {
         mistake(e, extends, name, "'service' is missing");
         return false;
@@ -147,9 +152,10 @@ static bool resolve(const struct extending *e, struct node *services, const char
         return false;
     base = cunik_node_copy(e->c->l->tree, cunik_node_get(from, base_name->text));
     if (base->kind != NODE_MAP)
-        return true;
+        return false;
     base->place = service->place;
     cunik_merge_clean(base);
+    cunik_node_remove(service, "extends");
     struct node *merged = cunik_merge_service(e->c->l->tree, name, base, service, e->c->d);
     merged->key_place = service->key_place;
     cunik_node_set(e->c->l->tree, services, name, merged);

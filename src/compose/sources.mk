@@ -1,6 +1,7 @@
 compose_SOURCES = \
 	src/compose/canonical.c \
 	src/compose/cast.c \
+	src/compose/command.c \
 	src/compose/command_config.c \
 	src/compose/command_down.c \
 	src/compose/command_lifecycle.c \
@@ -62,6 +63,7 @@ compose_TESTS = \
 	tests/unit/test_graph.c \
 	tests/unit/test_interpolate.c \
 	tests/unit/test_listing.c \
+	tests/unit/test_load.c \
 	tests/unit/test_lower.c \
 	tests/unit/test_progress.c \
 	tests/unit/test_tree.c \

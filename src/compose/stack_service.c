@@ -176,8 +176,7 @@ static bool has_mistake(const struct diagnostics *d, const char *service)
         const char *other = d->items[i].path;
         if (d->items[i].is_error && other && strncmp(other, path, length) == 0 &&
             (!other[length] || cunik_text_starts(other + length, ".unikernel") ||
-             cunik_text_starts(other + length, ".x-unikernel") ||
-             cunik_text_starts(other + length, ".extends") || strstr(d->items[i].message, "key")))
+             cunik_text_starts(other + length, ".x-unikernel")))
             return true;
     }
     return false;
@@ -205,7 +204,7 @@ static void read_unikernel(struct stack_maker *m, const struct node *n, struct s
     u->machine_place = cunik_stack_key_place(m, whole, "machine");
     u->firmware_place = cunik_stack_key_place(m, whole, "firmware");
     read_disks(m, unikernel, s);
-    if (!*u->kernel && !has_mistake(m->d, s->name))
+    if (!*u->kernel && !cunik_node_get(n, "extends") && !has_mistake(m->d, s->name))
         cunik_stack_mistake(m, &n->key_place, s->name, NULL,
                             "images are not supported yet: name a kernel by unikernel.kernel");
 }
@@ -247,7 +246,8 @@ static void read_names(struct stack_maker *m, const struct node *n, struct stack
     replace_text(&s->container_name, n, "container_name");
     s->hostname_place = cunik_stack_key_place(m, n, "hostname");
     s->container_name_place = cunik_stack_key_place(m, n, "container_name");
-    if (*s->hostname && !is_host_name(s->hostname))
+    /* A dollar is left where interpolation failed, and that has been said. */
+    if (*s->hostname && !is_host_name(s->hostname) && !strchr(s->hostname, '$'))
         cunik_stack_mistake(m, &cunik_node_get(n, "hostname")->place, s->name, "hostname",
                             "'%s' is no host name", s->hostname);
     if (*s->container_name && !is_container_name(s->container_name))

@@ -1,0 +1,415 @@
+/* Loading: golden folders of whole stack files, and what needs a world of its own.
+ *
+ * tests/golden/compose/CASE holds a stack file (and others), `options` (a line for each: -f NAME,
+ * -p NAME, --profile NAME, --env-file NAME, --project-directory NAME, --strict, SERVICE) and `env`
+ * (NAME=VALUE). What is expected stands in config.yaml or error.txt, and warnings.txt when there
+ * are any; "@" is the folder. Every configuration is loaded again and must give the same.
+ */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "compose/canonical.h"
+
+static const char golden[] = "tests/golden/compose";
+
+/* The options of a case, and what owns their texts. */
+struct given {
+    struct load_options o;
+    struct strv files, env_files, profiles, services, lines, environment;
+    char *folder;
+    char **environ;
+    bool strict;
+};
+
+static void read_lines(const char *folder, const char *name, struct strv *ret)
+{
+    _cleanup_free_ char *path = cunik_path_join(folder, name);
+
+    if (cunik_file_exists(path)) {
+        _cleanup_free_ char *text = test_read(path);
+        cunik_strv_split(ret, text, "\n");
+    }
+}
+
+static void take_option(struct given *g, char *line)
+{
+    char *value = strchr(line, ' ');
+
+    if (value)
+        *value++ = '\0';
+    if (strcmp(line, "-f") == 0)
+        cunik_strv_add(&g->files, value);
+    else if (strcmp(line, "-p") == 0)
+        g->o.project_name = value;
+    else if (strcmp(line, "--profile") == 0)
+        cunik_strv_add(&g->profiles, value);
+    else if (strcmp(line, "--env-file") == 0)
+        cunik_strv_add(&g->env_files, value);
+    else if (strcmp(line, "--project-directory") == 0)
+        g->o.project_directory = value;
+    else if (strcmp(line, "--strict") == 0)
+        g->strict = true;
+    else
+        cunik_strv_add(&g->services, line);
+}
+
+static void given_init(struct given *g, const char *name)
+{
+    _cleanup_free_ char *here = get_current_dir_name();
+
+    *g = (struct given){.folder = cunik_asprintf("%s/%s/%s", here, golden, name)};
+    read_lines(g->folder, "options", &g->lines);
+    read_lines(g->folder, "env", &g->environment);
+    for (size_t i = 0; i < g->lines.n; i++)
+        take_option(g, g->lines.items[i]);
+    g->environ = cunik_strv_argv(&g->environment);
+    g->o.working_dir = g->folder;
+    g->o.environment = g->environ;
+    g->o.files = &g->files;
+    g->o.env_files = &g->env_files;
+    g->o.profiles = &g->profiles;
+    g->o.services = &g->services;
+}
+
+static void given_done(struct given *g)
+{
+    cunik_strv_done(&g->files);
+    cunik_strv_done(&g->env_files);
+    cunik_strv_done(&g->profiles);
+    cunik_strv_done(&g->services);
+    cunik_strv_done(&g->lines);
+    cunik_strv_done(&g->environment);
+    free(g->environ);
+    free(g->folder);
+}
+
+/* Text with the folder's path as "@"; the caller frees it. */
+static char *without_folder(const char *text, const char *folder)
+{
+    struct buffer b = {0};
+    size_t length = strlen(folder);
+
+    for (; *text; text++) {
+        if (strncmp(text, folder, length) == 0) {
+            cunik_buffer_char(&b, '@');
+            text += length - 1;
+        } else {
+            cunik_buffer_char(&b, *text);
+        }
+    }
+    cunik_buffer_text_append(&b, "");
+    return cunik_buffer_take(&b);
+}
+
+static void compare(const struct given *g, const char *name, const char *text)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/%s", g->folder, name);
+    _cleanup_free_ char *portable = without_folder(text, g->folder);
+
+    test_golden(path, portable);
+}
+
+static void compare_warnings(const struct given *g, const struct diagnostics *d)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+    _cleanup_free_ char *path = cunik_asprintf("%s/warnings.txt", g->folder);
+
+    for (size_t i = 0; i < d->n; i++) {
+        _cleanup_free_ char *text = cunik_diagnostic_text(&d->items[i]);
+        if (!d->items[i].is_error)
+            cunik_buffer_printf(&b, "%s\n", text);
+    }
+    if (b.size || cunik_file_exists(path))
+        compare(g, "warnings.txt", cunik_buffer_text(&b));
+}
+
+/* The text of a configuration, loaded by itself, gives the same text. */
+static void check_again(const struct given *g, const char *text)
+{
+    _cleanup_free_ char *folder = test_temporary_folder();
+    _cleanup_free_ char *path = cunik_path_join(folder, "again.yaml");
+    _cleanup_strv_ struct strv files = {0};
+    _cleanup_loaded_ struct loaded l = {0};
+    _cleanup_stack_ struct stack s = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+    struct load_options o = {.working_dir = folder, .files = &files, .profiles = &g->profiles};
+
+    cunik_strv_add(&files, path);
+    test_ok(cunik_file_write(path, text, strlen(text), 0644, false, &err), err);
+    struct load_options with_profiles = o;
+    _cleanup_strv_ struct strv all = {0};
+    cunik_strv_add(&all, "*");
+    with_profiles.profiles = &all;
+    test_ok(cunik_load_stack(&with_profiles, &l, &s, &d, &err), err);
+    _cleanup_free_ char *again = cunik_canonical_yaml(&l);
+    assert_string_equal(again, text);
+    test_ok(cunik_file_remove_tree(folder, &err), err);
+}
+
+static void golden_case(void **state)
+{
+    struct given g;
+    _cleanup_loaded_ struct loaded l = {0};
+    _cleanup_stack_ struct stack s = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    given_init(&g, *state);
+    struct diagnostics d = {.strict = g.strict};
+    if (cunik_load_stack(&g.o, &l, &s, &d, &err) < 0) {
+        _cleanup_free_ char *text = cunik_asprintf("%s\n", err->message);
+        assert_int_equal(cunik_error_exit_status(err->code), 2);
+        compare(&g, "error.txt", text);
+    } else {
+        _cleanup_free_ char *text = cunik_canonical_yaml(&l);
+        compare(&g, "config.yaml", text);
+        check_again(&g, text);
+    }
+    compare_warnings(&g, &d);
+    cunik_diagnostics_done(&d);
+    given_done(&g);
+}
+
+/* A folder of this test's own with one stack file. */
+struct scratch {
+    char *folder;
+    struct strv files;
+    struct load_options o;
+};
+
+static void scratch_init(struct scratch *s, const char *text, size_t size)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    *s = (struct scratch){.folder = test_temporary_folder()};
+    _cleanup_free_ char *path = cunik_path_join(s->folder, "compose.yaml");
+    if (text)
+        test_ok(cunik_file_write(path, text, size, 0644, false, &err), err);
+    s->o = (struct load_options){.working_dir = s->folder, .files = &s->files};
+}
+
+static void scratch_done(struct scratch *s)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_file_remove_tree(s->folder, &err), err);
+    cunik_strv_done(&s->files);
+    free(s->folder);
+}
+
+static void expect_error(const struct scratch *s, const char *part)
+{
+    _cleanup_loaded_ struct loaded l = {0};
+    _cleanup_stack_ struct stack stack = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    assert_true(cunik_load_stack(&s->o, &l, &stack, &d, &err) < 0);
+    assert_int_equal(cunik_error_exit_status(err->code), 2);
+    if (!strstr(err->message, part))
+        fail_msg("'%s' is not in '%s'", part, err->message);
+}
+
+static void missing_file(void **state _unused_)
+{
+    struct scratch s;
+
+    scratch_init(&s, NULL, 0);
+    expect_error(&s, "no stack file found: there is no cunik-compose.yaml");
+    cunik_strv_add(&s.files, "absent.yaml");
+    expect_error(&s, "absent.yaml': No such file or directory");
+    scratch_done(&s);
+}
+
+static void folder_as_file(void **state _unused_)
+{
+    struct scratch s;
+
+    scratch_init(&s, NULL, 0);
+    cunik_strv_add(&s.files, ".");
+    expect_error(&s, "is a directory");
+    scratch_done(&s);
+}
+
+/* 100 MB without being written out: a sparse file is as long as any. */
+static void huge_file(void **state _unused_)
+{
+    struct scratch s;
+    struct timespec begin, end;
+
+    scratch_init(&s, "services: {}\n", 13);
+    _cleanup_free_ char *path = cunik_path_join(s.folder, "compose.yaml");
+    assert_int_equal(truncate(path, 100 << 20), 0);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    expect_error(&s, "is larger than");
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_true(end.tv_sec - begin.tv_sec < 2);
+    scratch_done(&s);
+}
+
+static void binary_file(void **state _unused_)
+{
+    struct scratch s;
+
+    scratch_init(&s,
+                 "\x7f"
+                 "ELF\x02\x01\x01\0\0\0",
+                 10);
+    expect_error(&s, "compose.yaml");
+    scratch_done(&s);
+}
+
+/* The search goes upwards, and the override beside the file found is taken along. */
+static void search_upwards(void **state _unused_)
+{
+    static const char main_text[] = "services: {web: {image: a, unikernel: {kernel: k}}}\n";
+    static const char over_text[] = "services: {web: {image: b}}\n";
+    struct scratch s;
+    _cleanup_loaded_ struct loaded l = {0};
+    _cleanup_stack_ struct stack stack = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    scratch_init(&s, main_text, strlen(main_text));
+    _cleanup_free_ char *over = cunik_path_join(s.folder, "compose.override.yaml");
+    _cleanup_free_ char *below = cunik_path_join(s.folder, "a/b");
+    _cleanup_free_ char *kernel = cunik_path_join(s.folder, "k");
+    test_ok(cunik_file_write(over, over_text, strlen(over_text), 0644, false, &err), err);
+    test_ok(cunik_file_make_folders(below, 0755, &err), err);
+    s.o.working_dir = below;
+    test_ok(cunik_load_stack(&s.o, &l, &stack, &d, &err), err);
+    assert_string_equal(stack.services[0].image, "b");
+    assert_string_equal(stack.services[0].unikernel.kernel, kernel);
+    assert_string_equal(stack.working_dir, s.folder);
+    assert_int_equal(l.files.n, 2);
+    scratch_done(&s);
+}
+
+static void standard_input(void **state _unused_)
+{
+    static const char text[] = "name: piped\nservices: {web: {unikernel: {kernel: /k}}}\n";
+    struct scratch s;
+    _cleanup_stack_ struct stack stack = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+    int pipes[2], saved = dup(STDIN_FILENO);
+
+    scratch_init(&s, NULL, 0);
+    cunik_strv_add(&s.files, "-");
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(cunik_write_all(pipes[1], text, strlen(text)), 0);
+    close(pipes[1]);
+    dup2(pipes[0], STDIN_FILENO);
+    int r = cunik_load_stack(&s.o, NULL, &stack, &d, &err);
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+    close(pipes[0]);
+    test_ok(r, err);
+    assert_string_equal(stack.name, "piped");
+    scratch_done(&s);
+}
+
+static void project_names(void **state _unused_)
+{
+    static char with_name[] = "COMPOSE_PROJECT_NAME=from-env", bad[] = "COMPOSE_PROJECT_NAME=Bad";
+    char *named[] = {with_name, NULL}, *wrong[] = {bad, NULL};
+    struct load_options o = {.working_dir = "/"};
+    _cleanup_free_ char *name = NULL;
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_load_project_name(&o, &name, &err), err);
+    assert_null(name);
+    o.environment = named;
+    test_ok(cunik_load_project_name(&o, &name, &err), err);
+    assert_string_equal(name, "from-env");
+    cunik_freep(&name);
+    name = NULL;
+    o.project_name = "given";
+    test_ok(cunik_load_project_name(&o, &name, &err), err);
+    assert_string_equal(name, "given");
+    o.project_name = NULL;
+    o.environment = wrong;
+    char *none = NULL;
+    assert_true(cunik_load_project_name(&o, &none, &err) < 0);
+    assert_non_null(strstr(err->message, "invalid project name \"Bad\""));
+
+    _cleanup_free_ char *normal = cunik_load_normalise_name("__My Stack-1.x");
+    assert_string_equal(normal, "mystack-1x");
+}
+
+static void append_services(struct buffer *b, size_t n)
+{
+    cunik_buffer_text_append(b, "name: big\nservices:\n");
+    for (size_t i = 0; i < n; i++) {
+        cunik_buffer_printf(b,
+                            "  s%zu:\n    image: i%zu\n    command: [serve, \"%zu\"]\n"
+                            "    environment: {ID: \"%zu\"}\n    unikernel: {kernel: k.elf}\n",
+                            i, i % 7, i, i);
+        if (i)
+            cunik_buffer_printf(b, "    depends_on: [s%zu]\n", i / 2);
+    }
+}
+
+static double load_time(size_t n)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+    struct scratch s;
+    _cleanup_stack_ struct stack stack = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+    struct timespec begin, end;
+
+    append_services(&b, n);
+    scratch_init(&s, b.data, b.size);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+    test_ok(cunik_load_stack(&s.o, NULL, &stack, &d, &err), err);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+    assert_int_equal(stack.n_services, n);
+    scratch_done(&s);
+    return (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+}
+
+/* Ten times as much takes about ten times as long, not a hundred times. */
+static void large_stack(void **state _unused_)
+{
+    double small = load_time(1000), large = load_time(10000);
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    print_message("# 1000 services %.3f s, 10000 services %.3f s, %ld KiB\n", small, large,
+                  usage.ru_maxrss);
+    assert_true(large < small * 40 + 0.1);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest own[] = {
+        cmocka_unit_test(missing_file),   cmocka_unit_test(folder_as_file),
+        cmocka_unit_test(huge_file),      cmocka_unit_test(binary_file),
+        cmocka_unit_test(search_upwards), cmocka_unit_test(standard_input),
+        cmocka_unit_test(project_names),  cmocka_unit_test(large_stack),
+    };
+    _cleanup_strv_ struct strv folders = {0};
+
+    if (cunik_file_exists(golden))
+        test_folders(golden, &folders);
+    size_t n = ARRAY_SIZE(own) + folders.n;
+    _cleanup_free_ struct CMUnitTest *tests = cunik_calloc(n, sizeof(*tests));
+    memcpy(tests, own, sizeof(own));
+    for (size_t i = 0; i < folders.n; i++)
+        tests[ARRAY_SIZE(own) + i] = (struct CMUnitTest){
+            .name = folders.items[i],
+            .test_func = golden_case,
+            .initial_state = folders.items[i],
+        };
+    return _cmocka_run_group_tests("load", tests, n, NULL, NULL);
+}
