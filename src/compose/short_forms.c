@@ -121,7 +121,7 @@ int cunik_short_port(struct tree *t, const struct place *place, const char *text
             set_string(t, map, "host_ip", p.address);
         set_string(t, map, "mode", "ingress");
         cunik_node_set(t, map, "target", cunik_node_int(t, place, (int64_t)(target.first + i)));
-        if (has_published && target.first == target.last) {
+        if (has_published && target.first == target.last && published.first != published.last) {
             set_string(t, map, "published", p.published);
         } else if (has_published) {
             _cleanup_free_ char *port =

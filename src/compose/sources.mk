@@ -60,13 +60,18 @@ compose_SOURCES = \
 compose_TESTS = \
 	tests/unit/test_dotenv.c \
 	tests/unit/test_emit.c \
+	tests/unit/test_fields.c \
 	tests/unit/test_graph.c \
 	tests/unit/test_interpolate.c \
 	tests/unit/test_listing.c \
 	tests/unit/test_load.c \
 	tests/unit/test_lower.c \
+	tests/unit/test_merge.c \
+	tests/unit/test_normalise.c \
 	tests/unit/test_progress.c \
+	tests/unit/test_stack.c \
 	tests/unit/test_tree.c \
+	tests/unit/test_validate.c \
 	tests/unit/test_yaml.c \
 	tests/vectors/test_vectors.c
 

@@ -1,0 +1,140 @@
+/* The table of fields keeps its own rules, and finds what it is asked for. */
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "compose/fields.h"
+#include "compose/tree.h"
+
+enum { DEPTH = 16 };
+
+static size_t rows_seen;
+
+/* Sorted names, a sub-table where the type needs one, a short key that exists, help for all. */
+static void check_table(const struct fields *table, const char *path, unsigned depth)
+{
+    assert_true(depth < DEPTH);
+    for (size_t i = 0; i < table->n; i++) {
+        const struct field *f = &table->rows[i];
+        const struct field_shape *shape = cunik_field_shape(f->type);
+        bool maps = (shape->members | shape->items) & SHAPE_MAP || shape->keys == KEYS_FIELDS;
+        _cleanup_free_ char *inner = cunik_asprintf("%s.%s", path, f->name);
+        rows_seen++;
+        if (i && strcmp(table->rows[i - 1].name, f->name) >= 0)
+            fail_msg("%s stands behind %s", inner, table->rows[i - 1].name);
+        if (cunik_text_blank(f->help))
+            fail_msg("%s has no help", inner);
+        if (f->type != FIELD_ANY && maps != (f->sub != NULL))
+            fail_msg("%s: sub-table and type do not go together", inner);
+        bool needs_short =
+            f->type == FIELD_SHORT || f->type == FIELD_SHORT_LIST || f->type == FIELD_SHORT_LISTS;
+        if (needs_short && (!f->short_key || !cunik_field_find(f->sub, f->short_key)))
+            fail_msg("%s: its short form is for no key of it", inner);
+        if (f->merge == MERGE_PAIRS)
+            assert_int_equal(f->type, FIELD_PAIRS);
+        if (f->sub)
+            check_table(f->sub, inner, depth + 1);
+    }
+    _cleanup_strv_ struct strv order = {0};
+    if (table->order)
+        cunik_strv_split(&order, table->order, "|");
+    for (size_t i = 0; i < order.n; i++)
+        if (!cunik_field_find(table, order.items[i]))
+            fail_msg("%s has no key %s", path, order.items[i]);
+}
+
+static void table_is_whole(void **state _unused_)
+{
+    rows_seen = 0;
+    check_table(&cunik_fields, "", 0);
+    assert_true(rows_seen > 300);
+}
+
+static void lookups(void **state _unused_)
+{
+    for (size_t i = 0; i < cunik_fields_service.n; i++)
+        assert_ptr_equal(cunik_field_find(&cunik_fields_service, cunik_fields_service.rows[i].name),
+                         &cunik_fields_service.rows[i]);
+    assert_null(cunik_field_find(&cunik_fields_service, ""));
+    assert_null(cunik_field_find(&cunik_fields_service, "zzz"));
+    assert_string_equal(cunik_field_nearest(&cunik_fields_service, "imgae"), "image");
+    assert_string_equal(cunik_field_nearest(&cunik_fields, "serivces"), "services");
+    assert_null(cunik_field_nearest(&cunik_fields, "completely-else"));
+    assert_true(cunik_field_is_extension(&cunik_fields, "x-mine"));
+    assert_false(cunik_field_is_extension(&cunik_fields, "mine"));
+}
+
+static void paths(void **state _unused_)
+{
+    struct field_path services = {.key = "services"}, web = {.parent = &services, .key = "web"},
+                      ports = {.parent = &web, .key = "ports"},
+                      item = {.parent = &ports, .index = 2}, key = {.parent = &item, .key = "x"};
+    _cleanup_free_ char *text = cunik_field_path_text(&key), *none = cunik_field_path_text(NULL);
+
+    assert_string_equal(text, "services.web.ports[2].x");
+    assert_string_equal(none, "");
+}
+
+struct seen {
+    struct buffer values;
+    size_t objects;
+};
+
+static void count_object(void *context, const struct fields *table _unused_,
+                         struct node *map _unused_, const struct field_path *path _unused_)
+{
+    ((struct seen *)context)->objects++;
+}
+
+static bool note_value(void *context, const struct field *field, struct node *value _unused_,
+                       const struct field_path *path)
+{
+    _cleanup_free_ char *text = cunik_field_path_text(path);
+
+    cunik_buffer_printf(&((struct seen *)context)->values, "%s\n", text);
+    return strcmp(field->name, "ipam") != 0;
+}
+
+static void walking(void **state _unused_)
+{
+    _cleanup_(cunik_tree_destroyp) struct tree *t = cunik_tree_create();
+    struct node *root = cunik_node_map(t, NULL), *networks = cunik_node_map(t, NULL),
+                *a = cunik_node_map(t, NULL);
+    struct seen seen = {0};
+
+    cunik_node_set(t, root, "networks", networks);
+    cunik_node_set(t, root, "x-own", cunik_node_map(t, NULL));
+    cunik_node_set(t, networks, "a", a);
+    cunik_node_set(t, networks, "b", cunik_node_null(t, NULL));
+    cunik_node_set(t, a, "ipam", cunik_node_map(t, NULL));
+    cunik_node_set(t, a, "internal", cunik_node_bool(t, NULL, true));
+    cunik_fields_walk(&cunik_fields, root, NULL,
+                      &(struct field_visitor){count_object, note_value, &seen});
+    assert_string_equal(cunik_buffer_text(&seen.values),
+                        "networks\nnetworks.a.ipam\nnetworks.a.internal\n");
+    assert_int_equal(seen.objects, 2);
+    cunik_buffer_done(&seen.values);
+}
+
+static void manual(void **state _unused_)
+{
+    _cleanup_free_ char *text = cunik_fields_manual();
+
+    assert_non_null(strstr(text, "*services.\\*.unikernel.kernel*"));
+    assert_non_null(strstr(text, "*networks.\\*.ipam.config[].subnet*"));
+    assert_non_null(strstr(text, "- services.\\*.cap_add: "));
+    assert_null(strstr(text, "*services.\\*.cap_add*"));
+    assert_null(strstr(text, "services.\\*.build.context"));
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_is_whole), cmocka_unit_test(lookups), cmocka_unit_test(paths),
+        cmocka_unit_test(walking),        cmocka_unit_test(manual),
+    };
+    return cmocka_run_group_tests_name("fields", tests, NULL, NULL);
+}
