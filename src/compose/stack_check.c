@@ -138,6 +138,7 @@ static void check_addresses(struct stack_maker *m)
 struct published {
     const struct stack_service *service;
     const struct stack_port *port;
+    size_t position; /* in the file */
 };
 
 static int compare_published(const void *a, const void *b)
@@ -149,7 +150,7 @@ static int compare_published(const void *a, const void *b)
     int order = strcmp(x->port->protocol, y->port->protocol);
     if (order)
         return order;
-    return x->port < y->port ? -1 : x->port > y->port;
+    return x->position < y->position ? -1 : 1;
 }
 
 static bool same_address(const char *a, const char *b)
@@ -172,8 +173,10 @@ static void check_published(struct stack_maker *m)
         const struct stack_service *s = &m->stack->services[i];
         for (size_t k = 0; k < s->n_ports; k++)
             if (s->scale && s->ports[k].host_first &&
-                s->ports[k].host_first == s->ports[k].host_last)
-                all[n++] = (struct published){s, &s->ports[k]};
+                s->ports[k].host_first == s->ports[k].host_last) {
+                all[n] = (struct published){s, &s->ports[k], n};
+                n++;
+            }
     }
     if (n)
         qsort(all, n, sizeof(*all), compare_published);
