@@ -20,6 +20,7 @@ compose_SOURCES = \
 	src/compose/fields_deploy.c \
 	src/compose/fields_manual.c \
 	src/compose/fields_network.c \
+	src/compose/fields_parts.c \
 	src/compose/fields_service.c \
 	src/compose/fields_unikernel.c \
 	src/compose/fields_walk.c \
