@@ -157,7 +157,7 @@ static const struct field model_rows[] = {
     {.name = "endpoint_var", .type = FIELD_STRING, .help = "the variable with its address"},
     {.name = "model_var", .type = FIELD_STRING, .help = "the variable with its name"},
 };
-const struct fields cunik_fields_model = FIELDS(model_rows, true);
+const struct fields cunik_fields_service_model = FIELDS(model_rows, true);
 
 static const struct field attachment_rows[] = {
     {.name = "aliases",

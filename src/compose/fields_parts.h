@@ -12,7 +12,7 @@ extern const struct fields cunik_fields_extends;
 extern const struct fields cunik_fields_provider;
 extern const struct fields cunik_fields_healthcheck;
 extern const struct fields cunik_fields_logging;
-extern const struct fields cunik_fields_model;
+extern const struct fields cunik_fields_service_model;
 extern const struct fields cunik_fields_attachment;
 extern const struct fields cunik_fields_port;
 extern const struct fields cunik_fields_mount;
