@@ -3,10 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/strv.h"
-#include "base/text.h"
 #include "compose/fields.h"
 #include "compose/short_forms.h"
 
@@ -379,57 +377,4 @@ static void lengthen_object(const struct lengthening *l, const struct fields *ta
 void cunik_long_form(struct tree *t, struct node *root, struct diagnostics *d)
 {
     lengthen_object(&(struct lengthening){t, d}, &cunik_fields, root, NULL);
-}
-
-char *cunik_long_form_path(const char *path, const char *base, const char *home)
-{
-    if (home && path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
-        return cunik_path_join(home, path[1] ? path + 2 : ".");
-    return cunik_path_join(base, path);
-}
-
-struct paths {
-    struct tree *tree;
-    const char *project_dir, *file_dir, *home;
-};
-
-static void resolve(const struct paths *p, struct node *n, const char *base)
-{
-    if (n->kind != NODE_STRING || !*n->text || strstr(n->text, "://") ||
-        (isalpha((unsigned char)n->text[0]) && n->text[1] == ':') || /* a drive of Windows */
-        cunik_text_starts(n->text, "git@") || cunik_text_starts(n->text, "github.com/"))
-        return;
-    _cleanup_free_ char *path = cunik_long_form_path(n->text, base, p->home);
-    n->text = cunik_tree_text(p->tree, path, strlen(path));
-}
-
-static bool resolve_value(void *context, const struct field *field, struct node *n,
-                          const struct field_path *path _unused_)
-{
-    const struct paths *p = context;
-    const char *base = field->base == BASE_FILE ? p->file_dir : p->project_dir;
-
-    if (field->base != BASE_NONE && n->kind == NODE_LIST)
-        for (size_t i = 0; i < n->n; i++)
-            resolve(p, n->items[i], base);
-    else if (field->base != BASE_NONE)
-        resolve(p, n, base);
-    /* Only the source of a bind is a path. */
-    if (field->type == FIELD_VOLUMES && n->kind == NODE_LIST)
-        for (size_t i = 0; i < n->n; i++) {
-            const struct node *type = cunik_node_get(n->items[i], "type");
-            struct node *source = cunik_node_get(n->items[i], "source");
-            if (source && type && type->kind == NODE_STRING && strcmp(type->text, "bind") == 0)
-                resolve(p, source, base);
-        }
-    return true;
-}
-
-void cunik_long_form_paths(struct tree *t, struct node *root, const char *project_dir,
-                           const char *file_dir, const char *home)
-{
-    struct paths p = {t, project_dir, file_dir, home};
-
-    cunik_fields_walk(&cunik_fields, root, NULL,
-                      &(struct field_visitor){.value = resolve_value, .context = &p});
 }

@@ -36,6 +36,7 @@ compose_SOURCES = \
 	src/compose/load_include.c \
 	src/compose/log_printer.c \
 	src/compose/long_form.c \
+	src/compose/long_form_paths.c \
 	src/compose/lower.c \
 	src/compose/merge.c \
 	src/compose/normalise.c \
