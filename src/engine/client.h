@@ -21,10 +21,18 @@ struct client_settings {
 char *cunik_paths_state(void);  /* …/ of what has to survive */
 char *cunik_paths_socket(void); /* the engine's socket */
 
+/* Reaches the engine, or starts it and waits until it answers: `cunikd` beside the running program,
+ * else in PATH; it goes on in a session of its own and logs to ROOT/cunikd.log, whose last line is
+ * in the error when it does not come up. The settings' strings are copied. A client may be used by
+ * several threads at once. */
 int cunik_client_create(const struct client_settings *settings, struct client **ret,
                         struct error **err);
 void cunik_client_destroy(struct client *c);
 DEFINE_CLEANUP(struct client *, cunik_client_destroy)
+
+/* Whether the engine runs in another network namespace than this process: then guests' addresses
+ * and published ports are not reached from here. */
+bool cunik_client_foreign_netns(const struct client *c);
 
 /* The engine's version object: version, api, libvirt, connect, accel, accel_reason, pid, netns. */
 int cunik_client_version(struct client *c, json_t **ret, struct error **err);
@@ -32,7 +40,9 @@ int cunik_client_version(struct client *c, json_t **ret, struct error **err);
 int cunik_client_world(struct client *c, const char *stack, struct world *ret, struct error **err);
 int cunik_client_plan(struct client *c, const struct request *r, struct plan *ret,
                       struct error **err);
-/* Events go to the sink as they come. Returns the request's own result. */
+/* Events go to the sink as they come, "done" and "error" too. Returns the request's own result.
+ * When the client has a cancel_fd and it becomes readable, the engine finishes the steps under way
+ * and begins no others; it does the same when this process ends before the request. */
 int cunik_client_apply(struct client *c, const struct request *r, const struct event_sink *sink,
                        struct error **err);
 
@@ -52,9 +62,5 @@ struct log_line {
 typedef void cunik_log_put(void *ctx, const struct log_line *line);
 int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put *put, void *ctx,
                       struct error **err);
-/* Every event until cancelled. */
+/* Every event until cancelled (ERROR_CANCELLED) or the engine ends (ERROR_UNAVAILABLE). */
 int cunik_client_events(struct client *c, const struct event_sink *sink, struct error **err);
-
-/* Whether the engine runs in another network namespace than this process: published ports are then
- * not reached from here by the addresses that they name. */
-bool cunik_client_foreign_netns(const struct client *c);

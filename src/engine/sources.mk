@@ -4,8 +4,12 @@ engine_SOURCES = \
 	src/engine/assign_addresses.c \
 	src/engine/assign_ports.c \
 	src/engine/assign_subnets.c \
+	src/engine/client.c \
+	src/engine/client_http.c \
+	src/engine/client_start.c \
 	src/engine/console.c \
 	src/engine/domain_xml.c \
+	src/engine/engine_lock.c \
 	src/engine/event.c \
 	src/engine/health.c \
 	src/engine/host_boot.c \
@@ -20,6 +24,7 @@ engine_SOURCES = \
 	src/engine/hypervisor.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \
+	src/engine/paths.c \
 	src/engine/plan.c \
 	src/engine/plan_decide.c \
 	src/engine/plan_edges.c \
@@ -36,10 +41,15 @@ engine_SOURCES = \
 	src/engine/record_json.c \
 	src/engine/record_text.c \
 	src/engine/request.c \
+	src/engine/server.c \
+	src/engine/server_apply.c \
+	src/engine/server_logs.c \
+	src/engine/server_stream.c \
 	src/engine/world.c
 
 engine_TESTS = \
 	tests/unit/test_accel.c \
+	tests/unit/test_api.c \
 	tests/unit/test_assign.c \
 	tests/unit/test_console.c \
 	tests/unit/test_domain_xml.c \

@@ -1,0 +1,51 @@
+/* What the parts of the client share: client.c (what is said), client_http.c (how it is carried),
+ * client_start.c (an engine to say it to). */
+#pragma once
+
+#include <curl/curl.h>
+#include <pthread.h>
+
+#include "base/buffer.h"
+#include "engine/client.h"
+
+/* What carries calls, one after the other: the connection is kept by the multi handle. */
+struct channel {
+    CURLM *multi;
+    CURL *easy;
+};
+
+struct client {
+    char *state, *socket, *connect, *accel;
+    int cancel_fd;
+    bool foreign_netns;
+    pthread_mutex_t lock; /* of all below */
+    struct channel *idle; /* for the next calls */
+    size_t n_idle;
+};
+
+/* A request. */
+struct call {
+    const char *method;
+    const char *path; /* with its query, escaped */
+    const char *body; /* NULL = none */
+    size_t body_size;
+    bool once; /* not to be sent again when nobody knows whether it was heard */
+    /* An answer that comes line by line: called for each, without its newline; a negative return
+     * ends the call and is its result. NULL: the answer is kept whole in `answer`. */
+    int (*line)(void *ctx, const char *text, size_t size, struct error **err);
+    void *ctx;
+    struct buffer answer; /* the caller releases it */
+};
+
+void cunik_client_close_channel(struct channel *ch);
+
+/* Carries a call out; starts the engine when there is none. An answer that is an error becomes one.
+ */
+int cunik_client_call(struct client *c, struct call *call, struct error **err);
+
+/* Starts an engine for the client's root and returns when one (this or another that was quicker)
+ * answers at the socket. */
+int cunik_client_start(const struct client *c, struct error **err);
+/* The part of a log that says why: its last line, without time and level; the caller frees it. NULL
+ * when nothing stands behind `offset`. */
+char *cunik_client_last_words(const char *log, uint64_t offset);

@@ -1,0 +1,24 @@
+/* Where an engine keeps its things: one state folder (ROOT) and one socket.
+ *
+ *     CUNIK_ROOT=DIR   DIR, DIR/cunikd.sock          (all in one place)
+ *     otherwise        /var/lib/cunik, /run/cunik/cunikd.sock
+ *
+ *     ROOT/cunikd.log        what the engine logs when a command has started it
+ *     ROOT/lock              held by the engine for as long as it lives
+ *     ROOT/lock.start        held while one starts or ends, see engine_lock.h
+ *
+ * The folders of the state and the socket are declared in client.h: cunik_paths_state() and
+ * cunik_paths_socket().
+ */
+#pragma once
+
+#include "base/error.h"
+
+/* The longest path of a UNIX socket, without its NUL (unix(7)). */
+enum { SOCKET_PATH_MAX = 107 };
+
+/* The folder of what need not survive, for a state folder: /run/cunik for the default one, the
+ * state folder itself otherwise. The caller frees it. */
+char *cunik_paths_run(const char *state);
+/* ERROR_INVALID for a path that is too long for a socket. */
+int cunik_paths_check_socket(const char *path, struct error **err);

@@ -1,0 +1,48 @@
+/* The engine's API: HTTP and JSON over a UNIX socket, through libmicrohttpd.
+ *
+ *     GET  /v1/version                     the version object (client.h)
+ *     GET  /v1/world[?stack=S]             a world; without a stack all of them
+ *     POST /v1/plan                        body: a request (request.h); answer: a plan
+ *     POST /v1/apply[?cancel=1]            body: a request; answer: events, a line each, the last
+ * of them "done" or "error" GET  /v1/logs?stack=S[&service=X]…[&follow=1][&tail=N] lines
+ * {"cunik","service","text","time"} GET  /v1/events[?stack=S]            every event from now on
+ *
+ * Streams are chunked application/x-ndjson, each line sent as it comes. What fails before the first
+ * line is answered with the status of base/error.h's table and {"error":{"code","message"}}.
+ *
+ * A client that closes its connection in the middle of an apply only stops listening: what it asked
+ * for is a level to be reached, and the engine goes on. With cancel=1 closing means stop: steps
+ * under way are finished and no others begin.
+ *
+ * A thread for each connection (CONNECTIONS_MAX at most) and one that accepts; nothing is polled,
+ * so that an idle server uses no CPU.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "engine/console.h"
+#include "engine/engine.h"
+
+struct server;
+
+struct server_settings {
+    struct engine *engine;
+    struct consoles *consoles; /* NULL = no logs */
+    const json_t *version;     /* what /v1/version answers */
+    int listen_fd;             /* a listening stream socket; taken over, also on failure */
+};
+
+/* A listening socket at `path`, whoever left one there before: the caller holds the engine's lock.
+ * Mode 0660, owned by root and the group "cunik" where there is one. */
+int cunik_server_listen(const char *path, int *ret_fd, struct error **err);
+
+int cunik_server_create(const struct server_settings *settings, struct server **ret,
+                        struct error **err);
+/* Closes all connections, cancels what is being applied and waits for it. */
+void cunik_server_destroy(struct server *s);
+DEFINE_CLEANUP(struct server *, cunik_server_destroy)
+
+/* Whether a connection is open or a request still carried out; else *ret_since is when the last one
+ * ended (CLOCK_MONOTONIC, ns; at first when the server began). */
+bool cunik_server_busy(struct server *s, int64_t *ret_since);

@@ -1,0 +1,270 @@
+/* POST /v1/apply and GET /v1/events: events of the engine, as they come. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "engine/server_internal.h"
+
+enum {
+    APPLIES_MAX = 64, /* at once */
+    LAST_WORDS_S = 1, /* for clients to read how their request ended, when the server ends */
+};
+
+/* A request that is carried out by a thread of its own: who asked may leave before it has ended. */
+struct apply {
+    struct server *server;
+    struct stream stream;
+    struct request request;
+    bool cancel_on_close;
+    _Atomic bool cancel;
+    bool spoke;        /* an event has been sent (worker only, until the stream has ended) */
+    bool told_end;     /* the engine has said "done" or "error" itself */
+    struct error *err; /* of a request that failed before it had anything to say */
+    _Atomic int users; /* the worker, and the stream */
+};
+
+static void unref(struct apply *a)
+{
+    if (atomic_fetch_sub(&a->users, 1) > 1)
+        return;
+    cunik_stream_done(&a->stream);
+    cunik_request_done(&a->request);
+    cunik_error_destroy(a->err);
+    free(a);
+}
+
+static void put_event(void *ctx, const struct event *e)
+{
+    struct apply *a = ctx;
+
+    a->spoke = true;
+    a->told_end = a->told_end || e->type == EVENT_DONE || e->type == EVENT_ERROR;
+    cunik_stream_put_json(&a->stream, cunik_event_to_json(e));
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+static void put_end(struct apply *a, int r, const struct error *err)
+{
+    struct event e = {.time_ms = now_ms(), .stack = a->request.stack, .exit_code = -1};
+    _cleanup_free_ char *text = NULL;
+
+    e.type = r < 0 ? EVENT_ERROR : EVENT_DONE;
+    if (r < 0) {
+        text = err ? cunik_error_text(err) : cunik_strdup(strerror(-r));
+        e.message = text;
+        e.code = cunik_error_name(err ? err->code : ERROR_FAILED);
+    }
+    put_event(a, &e);
+}
+
+static void leave(struct apply *a)
+{
+    struct server *s = a->server;
+
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->n_applies; i++)
+        if (s->applies[i] == a) {
+            s->applies[i] = s->applies[--s->n_applies];
+            break;
+        }
+    s->since = cunik_server_now();
+    pthread_cond_broadcast(&s->fewer);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *work(void *arg)
+{
+    struct apply *a = arg;
+    const struct event_sink sink = {put_event, a};
+    struct error *err = NULL;
+
+    int r = cunik_engine_apply(a->server->engine, &a->request, &sink, &a->cancel, &err);
+    if (r < 0 && !a->spoke) {
+        if (!err)
+            cunik_error_errno(&err, r, "carrying out the request");
+        a->err = TAKE_PTR(err);
+    } else if (!a->told_end) {
+        put_end(a, r, err);
+    }
+    cunik_error_destroy(err);
+    cunik_stream_end(&a->stream);
+    leave(a);
+    unref(a);
+    return NULL;
+}
+
+static void cancel(struct apply *a)
+{
+    a->cancel = true;
+    cunik_engine_interrupt(a->server->engine);
+}
+
+static void close_apply(struct stream *s, void *ctx)
+{
+    struct apply *a = ctx;
+
+    pthread_mutex_lock(&s->lock);
+    bool ended = s->ended;
+    pthread_mutex_unlock(&s->lock);
+    if (a->cancel_on_close && !ended)
+        cancel(a);
+    pthread_mutex_lock(&a->server->lock);
+    a->server->n_apply_streams--;
+    pthread_cond_broadcast(&a->server->fewer);
+    pthread_mutex_unlock(&a->server->lock);
+    unref(a);
+}
+
+/* Puts it among those under way and starts its thread. */
+static int start(struct apply *a, struct error **err)
+{
+    struct server *s = a->server;
+    pthread_attr_t detached;
+    pthread_t thread;
+    int r = 0;
+
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    pthread_mutex_lock(&s->lock);
+    if (s->stopping)
+        r = cunik_error_set(err, ERROR_UNAVAILABLE, "the engine is ending");
+    else if (s->n_applies >= APPLIES_MAX)
+        r = cunik_error_set(err, ERROR_UNAVAILABLE, "%zu requests are being carried out already",
+                            s->n_applies);
+    if (r == 0) {
+        atomic_fetch_add(&a->users, 1);
+        r = -pthread_create(&thread, &detached, work, a);
+        if (r < 0) {
+            atomic_fetch_sub(&a->users, 1);
+            cunik_error_errno(err, r, "starting a thread");
+        } else {
+            *ARRAY_APPEND(s->applies, s->n_applies) = a;
+            s->n_apply_streams++;
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    pthread_attr_destroy(&detached);
+    return r;
+}
+
+void cunik_server_cancel_all(struct server *s)
+{
+    struct timespec end;
+
+    pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    for (size_t i = 0; i < s->n_applies; i++)
+        s->applies[i]->cancel = true;
+    if (s->n_applies)
+        cunik_engine_interrupt(s->engine);
+    while (s->n_applies)
+        pthread_cond_wait(&s->fewer, &s->lock);
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += LAST_WORDS_S;
+    for (int r = 0; s->n_apply_streams && r == 0;)
+        r = pthread_cond_timedwait(&s->fewer, &s->lock, &end);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int read_request(const struct buffer *body, struct request *ret, struct error **err)
+{
+    _cleanup_json_ json_t *json = NULL;
+    int r = cunik_json_parse(cunik_buffer_text(body), body->size, "the request", &json, err);
+
+    return r < 0 ? r : cunik_request_from_json(json, ret, err);
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection, const struct error *err)
+{
+    return cunik_server_refuse(connection, cunik_error_http_status(err->code), err);
+}
+
+enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *connection,
+                                   const struct buffer *body)
+{
+    _cleanup_error_ struct error *err = NULL;
+    struct apply *a = cunik_calloc(1, sizeof(*a));
+    int r;
+
+    r = cunik_stream_init(&a->stream, connection);
+    if (r < 0) {
+        free(a);
+        cunik_error_errno(&err, r, "beginning a stream");
+        return refuse(connection, err);
+    }
+    a->server = s;
+    a->users = 1;
+    a->stream.close = close_apply;
+    a->stream.ctx = a;
+    a->cancel_on_close = cunik_server_query_flag(connection, "cancel");
+    r = read_request(body, &a->request, &err);
+    if (r == 0)
+        r = start(a, &err);
+    if (r < 0) {
+        unref(a);
+        return refuse(connection, err);
+    }
+    /* What goes wrong before anything is done is an answer of its own, not a stream. */
+    if (cunik_stream_wait(&a->stream) && a->err) {
+        enum MHD_Result result = refuse(connection, a->err);
+        close_apply(&a->stream, a);
+        return result;
+    }
+    return cunik_stream_answer(&a->stream, connection);
+}
+
+/* Events of all, until the client goes. */
+struct listener {
+    struct server *server;
+    struct stream stream;
+    char *stack; /* "" = all */
+    size_t id;
+};
+
+static void put_listened(void *ctx, const struct event *e)
+{
+    struct listener *l = ctx;
+
+    if (!*l->stack || (e->stack && strcmp(l->stack, e->stack) == 0))
+        cunik_stream_put_json(&l->stream, cunik_event_to_json(e));
+}
+
+static void close_listener(struct stream *s, void *ctx)
+{
+    struct listener *l = ctx;
+
+    cunik_engine_unsubscribe(l->server->engine, l->id);
+    cunik_stream_done(s);
+    free(l->stack);
+    free(l);
+}
+
+enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection)
+{
+    const char *stack = cunik_server_query(connection, "stack");
+    struct listener *l = cunik_calloc(1, sizeof(*l));
+    int r = cunik_stream_init(&l->stream, connection);
+
+    if (r < 0) {
+        _cleanup_error_ struct error *err = NULL;
+        free(l);
+        cunik_error_errno(&err, r, "beginning a stream");
+        return refuse(connection, err);
+    }
+    l->server = s;
+    l->stack = cunik_strdup(stack ? stack : "");
+    l->stream.close = close_listener;
+    l->stream.ctx = l;
+    l->id = cunik_engine_subscribe(s->engine, &(struct event_sink){put_listened, l});
+    return cunik_stream_answer(&l->stream, connection);
+}

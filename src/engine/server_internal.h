@@ -1,0 +1,81 @@
+/* What the parts of the API server share: server.c (connections and routes), server_stream.c
+ * (answers that come line by line), server_apply.c and server_logs.c. */
+#pragma once
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "engine/server.h"
+
+struct server {
+    struct engine *engine;
+    struct consoles *consoles;
+    char *version;
+    struct MHD_Daemon *daemon;
+    _Atomic size_t body_bytes; /* of all requests that are being received */
+
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t fewer; /* when one of the applies or their streams ends */
+    size_t connections;
+    int64_t since; /* see cunik_server_busy() */
+    bool stopping;
+    struct apply **applies; /* under way, whether or not somebody listens */
+    size_t n_applies;
+    size_t n_apply_streams; /* that somebody still reads */
+};
+
+int64_t cunik_server_now(void);
+
+/* Answers. */
+enum MHD_Result cunik_server_answer(struct MHD_Connection *connection, unsigned status,
+                                    const char *allow, char *text);
+enum MHD_Result cunik_server_refuse(struct MHD_Connection *connection, unsigned status,
+                                    const struct error *err);
+/* A member of the query, NULL when absent. */
+const char *cunik_server_query(struct MHD_Connection *connection, const char *key);
+bool cunik_server_query_flag(struct MHD_Connection *connection, const char *key);
+
+/* A stream: whoever has something to say appends lines, the connection's thread sends them and
+ * sleeps in between until there are more or the client has gone. */
+struct stream {
+    int client; /* its socket: only looked at for whether the other side is still there */
+    int wake;   /* eventfd */
+    int also;   /* another descriptor that wakes; -1 = none */
+    /* When woken and nothing is to be sent: makes more lines, or ends the stream. */
+    void (*fill)(struct stream *s, void *ctx);
+    /* The last call: sent whole, or the client has gone. Frees ctx and what it has of the stream.
+     */
+    void (*close)(struct stream *s, void *ctx);
+    void *ctx;
+
+    pthread_mutex_t lock; /* of all below */
+    struct buffer data;
+    bool ended;
+    bool closed; /* nobody listens any more: what is put is dropped */
+};
+
+/* 0 or negative errno. */
+int cunik_stream_init(struct stream *s, struct MHD_Connection *connection);
+void cunik_stream_done(struct stream *s);
+void cunik_stream_put(struct stream *s, const char *text, size_t size);
+/* One line; takes the reference. */
+void cunik_stream_put_json(struct stream *s, json_t *value);
+void cunik_stream_end(struct stream *s);
+void cunik_stream_wake(struct stream *s);
+/* How much waits to be sent. */
+size_t cunik_stream_pending(struct stream *s);
+/* Sleeps until there is something to send or the stream has ended; false when the client has gone.
+ */
+bool cunik_stream_wait(struct stream *s);
+/* Answers with it. On failure close has been called as well. */
+enum MHD_Result cunik_stream_answer(struct stream *s, struct MHD_Connection *connection);
+
+/* The routes that take more than a few lines. */
+enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *connection,
+                                   const struct buffer *body);
+/* Waits for them, and a moment for their last words to be read. */
+void cunik_server_cancel_all(struct server *s);
+enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection);
+enum MHD_Result cunik_server_logs(struct server *s, struct MHD_Connection *connection);

@@ -1,0 +1,1128 @@
+/* The API's two sides against each other, over a socket: the real server and the real client, with
+ * an engine that does as the name of the stack says. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/client.h"
+#include "engine/client_internal.h"
+#include "engine/engine_lock.h"
+#include "engine/paths.h"
+#include "engine/server.h"
+#include "tests/support/test.h"
+
+enum { DEADLINE_MS = 20000, FLOOD = 5000 };
+
+/* An engine for the server. */
+
+struct subscriber {
+    size_t id;
+    struct event_sink sink;
+};
+
+struct engine {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct world world;
+    int applying;  /* calls of apply under way */
+    int cancelled; /* those that ended because they were asked to */
+    int finished;  /* those that ended in any way */
+    bool go_on;    /* lets the stack "waits" end */
+    int64_t parallel;
+    struct subscriber *subscribers;
+    size_t n_subscribers;
+    size_t next_id;
+};
+
+int cunik_engine_world(struct engine *e, const char *stack, struct world *ret, struct error **err)
+{
+    if (stack && strcmp(stack, "broken") == 0)
+        return cunik_error_set(err, ERROR_UNAVAILABLE, "libvirt is away");
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = 0; i < e->world.n_cuniks; i++) {
+        const struct world_cunik *from = &e->world.cuniks[i];
+        if (stack && *stack && strcmp(stack, from->stack) != 0)
+            continue;
+        struct world_cunik *c = cunik_world_add_cunik(ret);
+        cunik_replace(&c->name, from->name);
+        cunik_replace(&c->stack, from->stack);
+        cunik_replace(&c->service, from->service);
+        c->index = from->index;
+        c->status.state = from->status.state;
+    }
+    pthread_mutex_unlock(&e->lock);
+    return 0;
+}
+
+int cunik_engine_plan(struct engine *e _unused_, const struct request *r, struct plan *ret,
+                      struct error **err)
+{
+    if (strcmp(r->stack, "cyclic") == 0)
+        return cunik_error_set(err, ERROR_INVALID, "dependency cycle detected: a -> b -> a");
+    ret->unchanged = 3;
+    cunik_strv_add(&ret->warnings, "an orphan");
+    return 0;
+}
+
+static void say(const struct event_sink *sink, enum event_type type, const char *name)
+{
+    sink->put(sink->ctx, &(struct event){.type = type,
+                                         .time_ms = 1,
+                                         .stack = "demo",
+                                         .kind = "cunik",
+                                         .name = name,
+                                         .verb = "create",
+                                         .phase = PHASE_BEGIN,
+                                         .exit_code = -1});
+}
+
+static int wait_for_end(struct engine *e, const _Atomic bool *cancel, struct error **err)
+{
+    pthread_mutex_lock(&e->lock);
+    while (!e->go_on && !*cancel)
+        pthread_cond_wait(&e->changed, &e->lock);
+    bool cancelled = *cancel && !e->go_on;
+    e->cancelled += cancelled;
+    pthread_mutex_unlock(&e->lock);
+    return cancelled ? cunik_error_set(err, ERROR_CANCELLED, "cancelled") : 0;
+}
+
+static int play(struct engine *e, const struct request *r, const struct event_sink *sink,
+                const _Atomic bool *cancel, struct error **err)
+{
+    if (strcmp(r->stack, "fails-early") == 0)
+        return cunik_error_set(err, ERROR_CONFLICT, "port 80 is taken");
+    if (strcmp(r->stack, "waits-silently") == 0)
+        return wait_for_end(e, cancel, err);
+    say(sink, EVENT_STEP, "demo-web-1");
+    if (strcmp(r->stack, "fails-late") == 0)
+        return cunik_error_set(err, ERROR_TIMEOUT,
+                               "starting service 'web': it does not \"come\" up");
+    if (strcmp(r->stack, "waits") == 0)
+        return wait_for_end(e, cancel, err);
+    if (strcmp(r->stack, "says-done") == 0)
+        say(sink, EVENT_DONE, NULL);
+    for (int i = 0; i < FLOOD && strcmp(r->stack, "floods") == 0; i++)
+        say(sink, EVENT_STEP, "demo-web-2");
+    return 0;
+}
+
+int cunik_engine_apply(struct engine *e, const struct request *r, const struct event_sink *sink,
+                       const _Atomic bool *cancel, struct error **err)
+{
+    pthread_mutex_lock(&e->lock);
+    e->applying++;
+    e->parallel = r->parallel;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+    int result = play(e, r, sink, cancel, err);
+    pthread_mutex_lock(&e->lock);
+    e->applying--;
+    e->finished++;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+    return result;
+}
+
+void cunik_engine_interrupt(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+size_t cunik_engine_subscribe(struct engine *e, const struct event_sink *sink)
+{
+    pthread_mutex_lock(&e->lock);
+    struct subscriber *s = ARRAY_APPEND(e->subscribers, e->n_subscribers);
+    *s = (struct subscriber){++e->next_id, *sink};
+    size_t id = s->id;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+    return id;
+}
+
+void cunik_engine_unsubscribe(struct engine *e, size_t id)
+{
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = 0; i < e->n_subscribers; i++)
+        if (e->subscribers[i].id == id) {
+            e->subscribers[i] = e->subscribers[--e->n_subscribers];
+            break;
+        }
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* Tells all subscribers of a change of one cunik. */
+static void publish(struct engine *e, const char *name, enum cunik_state state)
+{
+    pthread_mutex_lock(&e->lock);
+    cunik_world_cunik(&e->world, name)->status.state = state;
+    for (size_t i = 0; i < e->n_subscribers; i++) {
+        const struct event_sink *s = &e->subscribers[i].sink;
+        s->put(s->ctx, &(struct event){.type = EVENT_STATE,
+                                       .time_ms = 1,
+                                       .stack = "demo",
+                                       .kind = "cunik",
+                                       .name = name,
+                                       .state = cunik_state_name(state),
+                                       .exit_code = -1});
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+static bool timed_wait(struct engine *e)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += DEADLINE_MS / 1000;
+    return pthread_cond_timedwait(&e->changed, &e->lock, &end) == 0;
+}
+
+#define WAIT_UNTIL(e, condition)                                                                   \
+    do {                                                                                           \
+        pthread_mutex_lock(&(e)->lock);                                                            \
+        bool in_time_ = true;                                                                      \
+        while (!(condition) && in_time_)                                                           \
+            in_time_ = timed_wait(e);                                                              \
+        bool reached_ = (condition);                                                               \
+        pthread_mutex_unlock(&(e)->lock);                                                          \
+        assert_true(reached_);                                                                     \
+    } while (0)
+
+/* The fixture: an engine behind its server at ROOT/cunikd.sock, ROOT being CUNIK_ROOT. */
+
+struct fixture {
+    struct engine engine;
+    char *root, *socket;
+    struct consoles *consoles;
+    json_t *version;
+    struct server *server;
+    struct client *client;
+    int cancel;
+    struct strv events; /* "TYPE NAME" or "TYPE NAME: MESSAGE", of apply and events */
+    struct strv lines;  /* "CUNIK SERVICE TEXT", of logs */
+};
+
+static void start_server(struct fixture *f)
+{
+    _cleanup_error_ struct error *err = NULL;
+    struct server_settings settings = {
+        .engine = &f->engine, .consoles = f->consoles, .version = f->version};
+
+    test_ok(cunik_server_listen(f->socket, &settings.listen_fd, &err), err);
+    test_ok(cunik_server_create(&settings, &f->server, &err), err);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = cunik_calloc(1, sizeof(*f));
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *netns = cunik_calloc(1, 64);
+
+    pthread_mutex_init(&f->engine.lock, NULL);
+    pthread_cond_init(&f->engine.changed, NULL);
+    f->root = test_temporary_folder();
+    setenv("CUNIK_ROOT", f->root, 1);
+    f->socket = cunik_paths_socket();
+    _cleanup_free_ char *consoles = cunik_path_join(f->root, "consoles");
+    test_ok(cunik_consoles_create(consoles, &f->consoles, &err), err);
+    assert_true(readlink("/proc/self/ns/net", netns, 63) > 0);
+    f->version = json_pack("{s:s, s:i, s:s, s:s}", "version", "0", "api", 1, "connect",
+                           "test:///default", "netns", netns);
+    start_server(f);
+    f->cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    const struct client_settings settings = {.connect = "", .accel = "", .cancel_fd = f->cancel};
+    test_ok(cunik_client_create(&settings, &f->client, &err), err);
+    for (int i = 1; i <= 3; i++) {
+        struct world_cunik *c = cunik_world_add_cunik(&f->engine.world);
+        free(c->name);
+        c->name = cunik_asprintf("demo-web-%d", i);
+        cunik_replace(&c->stack, i < 3 ? "demo" : "other");
+        cunik_replace(&c->service, "web");
+        c->index = i;
+        c->status.state = CUNIK_RUNNING;
+    }
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    cunik_client_destroy(f->client);
+    cunik_server_destroy(f->server);
+    assert_int_equal(f->engine.n_subscribers, 0);
+    assert_int_equal(f->engine.applying, 0);
+    cunik_consoles_destroy(f->consoles);
+    test_ok(cunik_file_remove_tree(f->root, NULL), NULL);
+    json_decref(f->version);
+    cunik_world_done(&f->engine.world);
+    free(f->engine.subscribers);
+    cunik_strv_done(&f->events);
+    cunik_strv_done(&f->lines);
+    close(f->cancel);
+    free(f->root);
+    free(f->socket);
+    pthread_mutex_destroy(&f->engine.lock);
+    pthread_cond_destroy(&f->engine.changed);
+    free(f);
+    return 0;
+}
+
+static void take_event(void *ctx, const struct event *e)
+{
+    struct fixture *f = ctx;
+
+    pthread_mutex_lock(&f->engine.lock);
+    cunik_strv_addf(&f->events, "%s %s%s%s", cunik_event_type_name(e->type),
+                    e->name ? e->name : "-", e->message ? ": " : "", e->message ? e->message : "");
+    pthread_cond_broadcast(&f->engine.changed);
+    pthread_mutex_unlock(&f->engine.lock);
+}
+
+static void take_line(void *ctx, const struct log_line *line)
+{
+    struct fixture *f = ctx;
+
+    pthread_mutex_lock(&f->engine.lock);
+    cunik_strv_addf(&f->lines, "%s %s %s", line->cunik, line->service, line->text);
+    pthread_cond_broadcast(&f->engine.changed);
+    pthread_mutex_unlock(&f->engine.lock);
+}
+
+static int apply(struct fixture *f, const char *stack, struct error **err)
+{
+    const struct event_sink sink = {take_event, f};
+    _cleanup_request_ struct request r;
+
+    cunik_request_init(&r);
+    r.action = ACTION_STOP;
+    r.parallel = 7;
+    cunik_replace(&r.stack, stack);
+    return cunik_client_apply(f->client, &r, &sink, err);
+}
+
+static void expect_error(int r, struct error *err, enum error_code code, const char *message)
+{
+    _cleanup_error_ struct error *owned = err;
+
+    assert_true(r < 0);
+    assert_non_null(owned);
+    if (strcmp(owned->message, message) != 0)
+        fail_msg("the error is '%s', not '%s'", owned->message, message);
+    assert_int_equal(owned->code, code);
+}
+
+/* Says TEXT at a new connection and gives what comes back until it is closed. */
+static int raw_connect(const struct fixture *f)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    strcpy(a.sun_path, f->socket);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+static char *raw_read(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    struct buffer b = {0};
+    char chunk[4096];
+    ssize_t got;
+
+    do {
+        assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+        got = recv(fd, chunk, sizeof(chunk), 0);
+        if (got > 0)
+            cunik_buffer_append(&b, chunk, (size_t)got);
+    } while (got > 0);
+    return b.data ? cunik_buffer_take(&b) : cunik_strdup("");
+}
+
+static char *raw(const struct fixture *f, const char *text)
+{
+    _cleanup_close_ int fd = raw_connect(f);
+
+    (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+    return raw_read(fd);
+}
+
+static void expect_raw(const struct fixture *f, const char *text, const char *status,
+                       const char *body)
+{
+    _cleanup_free_ char *answer = raw(f, text);
+    const char *got = strstr(answer, "\r\n\r\n");
+
+    if (!cunik_text_starts(answer, status))
+        fail_msg("'%.60s' is answered with '%.60s', not '%s'", text, answer, status);
+    if (body && (!got || !strstr(got, body)))
+        fail_msg("'%.60s' is answered with '%s', without '%s'", text, answer, body);
+}
+
+static void test_version(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_json_ json_t *version = NULL;
+
+    test_ok(cunik_client_version(f->client, &version, NULL), NULL);
+    assert_true(json_equal(version, f->version));
+    assert_false(cunik_client_foreign_netns(f->client));
+}
+
+static void test_version_mismatch(void **state)
+{
+    struct fixture *f = *state;
+    struct client_settings settings = {.connect = "qemu:///system", .cancel_fd = -1};
+    struct error *err = NULL;
+    struct client *c = NULL;
+    int r = cunik_client_create(&settings, &c, &err);
+
+    expect_error(r, err, ERROR_CONFLICT,
+                 "the engine that runs is connected to 'test:///default', not to "
+                 "'qemu:///system'; end it, or use another CUNIK_ROOT");
+    settings.connect = "test:///default";
+    test_ok(cunik_client_create(&settings, &c, NULL), NULL);
+    cunik_client_destroy(c);
+
+    cunik_server_destroy(f->server);
+    json_object_set_new(f->version, "netns", json_string("net:[1]"));
+    start_server(f);
+    test_ok(cunik_client_create(&settings, &c, NULL), NULL);
+    assert_true(cunik_client_foreign_netns(c));
+    cunik_client_destroy(c);
+
+    cunik_server_destroy(f->server);
+    json_object_set_new(f->version, "api", json_integer(2));
+    start_server(f);
+    err = NULL;
+    r = cunik_client_create(&settings, &c, &err);
+    expect_error(r, err, ERROR_CONFLICT,
+                 "the engine speaks version 2 of the API, this program 1: end the one that runs");
+}
+
+static void test_world(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_world_ struct world all = {0}, one = {0}, none = {0};
+    struct error *err = NULL;
+
+    test_ok(cunik_client_world(f->client, "", &all, NULL), NULL);
+    assert_int_equal(all.n_cuniks, 3);
+    test_ok(cunik_client_world(f->client, "other", &one, NULL), NULL);
+    assert_int_equal(one.n_cuniks, 1);
+    assert_string_equal(one.cuniks[0].name, "demo-web-3");
+    assert_int_equal(one.cuniks[0].status.state, CUNIK_RUNNING);
+    test_ok(cunik_client_world(f->client, "a&stack=other b", &none, NULL), NULL);
+    assert_int_equal(none.n_cuniks, 0);
+    int r = cunik_client_world(f->client, "broken", &none, &err);
+    expect_error(r, err, ERROR_UNAVAILABLE, "libvirt is away");
+}
+
+static void test_plan(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_request_ struct request request;
+    _cleanup_plan_ struct plan plan = {0};
+    struct error *err = NULL;
+
+    cunik_request_init(&request);
+    cunik_replace(&request.stack, "demo");
+    test_ok(cunik_client_plan(f->client, &request, &plan, NULL), NULL);
+    assert_int_equal(plan.unchanged, 3);
+    assert_string_equal(plan.warnings.items[0], "an orphan");
+    cunik_replace(&request.stack, "cyclic");
+    int r = cunik_client_plan(f->client, &request, &plan, &err);
+    expect_error(r, err, ERROR_INVALID, "dependency cycle detected: a -> b -> a");
+    cunik_replace(&request.stack, "No Stack");
+    err = NULL;
+    r = cunik_client_plan(f->client, &request, &plan, &err);
+    assert_true(r < 0 && strstr(err->message, "stack"));
+    assert_int_equal(err->code, ERROR_INVALID);
+    cunik_error_destroy(err);
+}
+
+static void expect_events(struct fixture *f, const char *expected)
+{
+    _cleanup_free_ char *got = cunik_strv_join(&f->events, "|");
+
+    assert_string_equal(got, expected);
+    cunik_strv_done(&f->events);
+}
+
+static void test_apply(void **state)
+{
+    struct fixture *f = *state;
+    struct error *err = NULL;
+    int r;
+
+    test_ok(apply(f, "demo", NULL), NULL);
+    expect_events(f, "step demo-web-1|done -");
+    assert_int_equal(f->engine.parallel, 7);
+    test_ok(apply(f, "says-done", NULL), NULL);
+    expect_events(f, "step demo-web-1|done -");
+    r = apply(f, "fails-late", &err);
+    expect_error(r, err, ERROR_TIMEOUT, "starting service 'web': it does not \"come\" up");
+    expect_events(f, "step demo-web-1|error -: starting service 'web': it does not \"come\" up");
+    err = NULL;
+    r = apply(f, "fails-early", &err);
+    expect_error(r, err, ERROR_CONFLICT, "port 80 is taken");
+    expect_events(f, "");
+    test_ok(apply(f, "floods", NULL), NULL);
+    assert_int_equal(f->events.n, FLOOD + 2);
+}
+
+/* An event reaches the client as it happens, not when the answer is whole. */
+static void *apply_in_thread(void *arg)
+{
+    struct fixture *f = arg;
+    struct error *err = NULL;
+    int r = apply(f, "waits", &err);
+    char *text = r < 0 ? cunik_error_text(err) : cunik_strdup("it succeeded");
+
+    cunik_error_destroy(err);
+    return text;
+}
+
+static void test_events_come_at_once(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    void *text;
+
+    pthread_create(&thread, NULL, apply_in_thread, f);
+    WAIT_UNTIL(&f->engine, f->events.n == 1);
+    pthread_mutex_lock(&f->engine.lock);
+    f->engine.go_on = true;
+    pthread_cond_broadcast(&f->engine.changed);
+    pthread_mutex_unlock(&f->engine.lock);
+    pthread_join(thread, &text);
+    assert_string_equal(text, "it succeeded");
+    free(text);
+}
+
+static void test_cancel(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t one = 1;
+    pthread_t thread;
+    void *text;
+
+    pthread_create(&thread, NULL, apply_in_thread, f);
+    WAIT_UNTIL(&f->engine, f->events.n == 1);
+    assert_int_equal(write(f->cancel, &one, sizeof(one)), sizeof(one));
+    pthread_join(thread, &text);
+    assert_string_equal(text, "cancelled");
+    free(text);
+    WAIT_UNTIL(&f->engine, f->engine.cancelled == 1);
+}
+
+static int raw_apply(struct fixture *f, const char *query, const char *stack)
+{
+    _cleanup_free_ char *body = cunik_asprintf("{\"action\":\"stop\",\"stack\":\"%s\"}", stack);
+    _cleanup_free_ char *text =
+        cunik_asprintf("POST /v1/apply%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
+                       query, strlen(body), body);
+    int fd = raw_connect(f);
+
+    test_ok(cunik_write_all(fd, text, strlen(text)), NULL);
+    return fd;
+}
+
+/* Who leaves without a word lets the engine go on; who asked for it stops it by leaving. */
+static void test_client_goes_away(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const stacks[] = {"waits", "waits-silently"};
+
+    for (int i = 0; i < 2; i++) {
+        int fd = raw_apply(f, "?cancel=1", stacks[i]);
+        WAIT_UNTIL(&f->engine, f->engine.applying == 1);
+        close(fd);
+        WAIT_UNTIL(&f->engine, f->engine.cancelled == i + 1 && f->engine.applying == 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        f->engine.go_on = false;
+        int fd = raw_apply(f, "", stacks[i]);
+        WAIT_UNTIL(&f->engine, f->engine.applying == 1);
+        close(fd);
+        int64_t since;
+        for (int64_t end = now_ms() + 200; now_ms() < end; poll(NULL, 0, 10))
+            assert_true(cunik_server_busy(f->server, &since));
+        pthread_mutex_lock(&f->engine.lock);
+        assert_int_equal(f->engine.applying, 1);
+        f->engine.go_on = true;
+        pthread_cond_broadcast(&f->engine.changed);
+        pthread_mutex_unlock(&f->engine.lock);
+        WAIT_UNTIL(&f->engine, f->engine.applying == 0);
+        assert_int_equal(f->engine.cancelled, 2);
+    }
+}
+
+/* A client that has closed only its sending half still gets its answer. */
+static void test_half_closed(void **state)
+{
+    struct fixture *f = *state;
+    int fd = raw_apply(f, "?cancel=1", "waits");
+
+    WAIT_UNTIL(&f->engine, f->engine.applying == 1);
+    shutdown(fd, SHUT_WR);
+    poll(NULL, 0, 50);
+    pthread_mutex_lock(&f->engine.lock);
+    f->engine.go_on = true;
+    pthread_cond_broadcast(&f->engine.changed);
+    pthread_mutex_unlock(&f->engine.lock);
+    _cleanup_free_ char *answer = raw_read(fd);
+    assert_non_null(strstr(answer, "application/x-ndjson"));
+    assert_non_null(strstr(answer, "\"type\":\"done\""));
+    assert_int_equal(f->engine.cancelled, 0);
+    close(fd);
+}
+
+/* The end of the server is the end of what it carries out. */
+static void test_server_ends(void **state)
+{
+    struct fixture *f = *state;
+    int fd = raw_apply(f, "", "waits");
+
+    WAIT_UNTIL(&f->engine, f->engine.applying == 1);
+    cunik_server_destroy(TAKE_PTR(f->server));
+    assert_int_equal(f->engine.cancelled, 1);
+    _cleanup_free_ char *answer = raw_read(fd);
+    assert_non_null(strstr(answer, "\"code\":\"cancelled\""));
+    close(fd);
+}
+
+static void test_malformed(void **state)
+{
+    struct fixture *f = *state;
+
+    expect_raw(f, "GET /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 404",
+               "{\"error\":{\"code\":\"not-found\",\"message\":\"there is no '/v1/nothing'\"}}");
+    expect_raw(f, "DELETE /v1/world HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 405", "'/v1/world' takes GET, not DELETE");
+    expect_raw(f, "GET /v1/apply HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 405",
+               "takes POST, not GET");
+    expect_raw(f,
+               "POST /v1/plan HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9\r\n\r\n"
+               "{\"stack\":",
+               "HTTP/1.1 400",
+               "{\"error\":{\"code\":\"invalid\",\"message\":\"the request: line 1");
+    expect_raw(f,
+               "POST /v1/apply HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: "
+               "2\r\n\r\n[]",
+               "HTTP/1.1 400", "\"code\":\"invalid\"");
+    expect_raw(f,
+               "POST /v1/apply HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: "
+               "37\r\n\r\n{\"action\":\"explode\",\"stack\":\"demo\"}  ",
+               "HTTP/1.1 400", "action");
+    expect_raw(f, "POST /v1/apply HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 400",
+               "\"code\":\"invalid\"");
+    expect_raw(f, "GET /v1/logs?tail=many HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 400", "'tail' must be a number");
+    expect_raw(f, "GET /v1/world?stack=broken HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 503", "libvirt is away");
+    expect_raw(f, "\x16\x03\x01\x02 nonsense\r\n\r\n", "", NULL);
+    /* And it still serves. */
+    test_version(state);
+}
+
+static void test_oversize(void **state)
+{
+    struct fixture *f = *state;
+
+    expect_raw(f, "POST /v1/plan HTTP/1.1\r\nHost: x\r\nContent-Length: 67108865\r\n\r\n",
+               "HTTP/1.1 413", "the request is larger than 67108864 bytes");
+    expect_raw(
+        f, "POST /v1/plan HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        "HTTP/1.1 4", NULL);
+
+    /* One that does not say how long it is: the connection is closed at the bound. */
+    _cleanup_close_ int fd = raw_connect(f);
+    enum { CHUNK = 1 << 20 };
+    _cleanup_free_ char *chunk = cunik_malloc(CHUNK + 10);
+    const char head[] = "POST /v1/plan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    size_t sent = 0;
+
+    memset(chunk, ' ', CHUNK + 10);
+    memcpy(chunk, "100000\r\n", 8);
+    memcpy(chunk + 8 + CHUNK, "\r\n", 2);
+    test_ok(cunik_write_all(fd, head, strlen(head)), NULL);
+    while (sent < 80 && send(fd, chunk, CHUNK + 10, MSG_NOSIGNAL) == CHUNK + 10)
+        sent++;
+    assert_in_range(sent, 60, 66);
+    test_version(state);
+}
+
+static void write_console(struct fixture *f, const char *name, const char *text)
+{
+    _cleanup_free_ char *path = cunik_console_path(f->consoles, name);
+    FILE *file = fopen(path, "a");
+
+    fputs(text, file);
+    fclose(file);
+}
+
+static void expect_lines(struct fixture *f, const struct log_query *q, const char *expected)
+{
+    test_ok(cunik_client_logs(f->client, q, take_line, f, NULL), NULL);
+    _cleanup_free_ char *got = cunik_strv_join(&f->lines, "|");
+    assert_string_equal(got, expected);
+    cunik_strv_done(&f->lines);
+}
+
+static void test_logs(void **state)
+{
+    struct fixture *f = *state;
+    struct log_query q = {.stack = "demo", .tail = -1};
+
+    expect_lines(f, &q, "");
+    write_console(f, "demo-web-1", "one\r\ntwo \xff\npart");
+    write_console(f, "demo-web-2", "other\n");
+    write_console(f, "demo-web-3", "another stack's\n");
+    expect_lines(f, &q,
+                 "demo-web-1 web one|demo-web-1 web two \xef\xbf\xbd|demo-web-1 web part|"
+                 "demo-web-2 web other");
+    q.tail = 1;
+    expect_lines(f, &q, "demo-web-1 web part|demo-web-2 web other");
+    q.tail = 0;
+    expect_lines(f, &q, "");
+    q.tail = -1;
+    q.stack = "";
+    cunik_strv_add(&q.services, "demo-web-3");
+    expect_lines(f, &q, "demo-web-3 web another stack's");
+    cunik_replace(&q.services.items[0], "web");
+    cunik_strv_add(&q.services, "none");
+    q.tail = 1;
+    expect_lines(f, &q, "demo-web-1 web part|demo-web-2 web other|demo-web-3 web another stack's");
+    cunik_strv_done(&q.services);
+}
+
+/* More than is sent at once. */
+static void test_long_logs(void **state)
+{
+    struct fixture *f = *state;
+    const struct log_query q = {.stack = "other", .tail = -1};
+    _cleanup_buffer_ struct buffer b = {0};
+
+    for (int i = 0; i < 100000; i++)
+        cunik_buffer_printf(&b, "line %d of many\n", i);
+    write_console(f, "demo-web-3", cunik_buffer_text(&b));
+    test_ok(cunik_client_logs(f->client, &q, take_line, f, NULL), NULL);
+    assert_int_equal(f->lines.n, 100000);
+    assert_string_equal(f->lines.items[99999], "demo-web-3 web line 99999 of many");
+}
+
+static void *follow_in_thread(void *arg)
+{
+    struct fixture *f = arg;
+    const struct log_query q = {.stack = "demo", .follow = true, .tail = 0};
+    struct error *err = NULL;
+    int r = cunik_client_logs(f->client, &q, take_line, f, &err);
+    char *text = r < 0 ? cunik_error_text(err) : cunik_strdup("it ended");
+
+    cunik_error_destroy(err);
+    return text;
+}
+
+static void test_follow(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    void *text;
+
+    write_console(f, "demo-web-1", "old\n");
+    pthread_create(&thread, NULL, follow_in_thread, f);
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 1);
+    poll(NULL, 0, 50); /* its first look at where the consoles end */
+    write_console(f, "demo-web-1", "new\n");
+    WAIT_UNTIL(&f->engine, f->lines.n == 1);
+    assert_string_equal(f->lines.items[0], "demo-web-1 web new");
+
+    /* One that comes while following is read from its beginning. */
+    pthread_mutex_lock(&f->engine.lock);
+    struct world_cunik *c = cunik_world_add_cunik(&f->engine.world);
+    cunik_replace(&c->name, "demo-late-1");
+    cunik_replace(&c->stack, "demo");
+    cunik_replace(&c->service, "late");
+    pthread_mutex_unlock(&f->engine.lock);
+    write_console(f, "demo-late-1", "hello\nunfinished");
+    publish(&f->engine, "demo-late-1", CUNIK_RUNNING);
+    WAIT_UNTIL(&f->engine, f->lines.n == 2);
+    assert_string_equal(f->lines.items[1], "demo-late-1 late hello");
+    /* What ends says its last words, and when all have ended so does this. */
+    publish(&f->engine, "demo-late-1", CUNIK_EXITED);
+    WAIT_UNTIL(&f->engine, f->lines.n == 3);
+    assert_string_equal(f->lines.items[2], "demo-late-1 late unfinished");
+    publish(&f->engine, "demo-web-1", CUNIK_EXITED);
+    publish(&f->engine, "demo-web-2", CUNIK_EXITED);
+    pthread_join(thread, &text);
+    assert_string_equal(text, "it ended");
+    free(text);
+}
+
+static void test_follow_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t one = 1;
+    pthread_t thread;
+    void *text;
+
+    pthread_create(&thread, NULL, follow_in_thread, f);
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 1);
+    assert_int_equal(write(f->cancel, &one, sizeof(one)), sizeof(one));
+    pthread_join(thread, &text);
+    assert_string_equal(text, "cancelled");
+    free(text);
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 0);
+}
+
+static void *listen_in_thread(void *arg)
+{
+    struct fixture *f = arg;
+    struct error *err = NULL;
+
+    cunik_client_events(f->client, &(struct event_sink){take_event, f}, &err);
+    char *text = cunik_error_text(err);
+    cunik_error_destroy(err);
+    return text;
+}
+
+static void test_events(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    void *text;
+
+    pthread_create(&thread, NULL, listen_in_thread, f);
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 1);
+    publish(&f->engine, "demo-web-1", CUNIK_EXITED);
+    publish(&f->engine, "demo-web-2", CUNIK_RUNNING);
+    WAIT_UNTIL(&f->engine, f->events.n == 2);
+    assert_string_equal(f->events.items[0], "state demo-web-1");
+    cunik_server_destroy(TAKE_PTR(f->server));
+    pthread_join(thread, &text);
+    assert_true(strstr(text, "ended") != NULL);
+    free(text);
+}
+
+static void *ask_often(void *arg)
+{
+    struct fixture *f = arg;
+    intptr_t failed = 0;
+
+    for (int i = 0; i < 50; i++) {
+        _cleanup_world_ struct world w = {0};
+        failed += cunik_client_world(f->client, "demo", &w, NULL) < 0 || w.n_cuniks != 2;
+    }
+    return (void *)failed;
+}
+
+static void test_parallel(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t threads[32];
+    void *failed;
+
+    for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_often, f), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+}
+
+/* More connections than are served at once: those that say nothing do not keep others out for
+ * ever, and what is more than the bound waits its turn. */
+static void test_many_connections(void **state)
+{
+    struct fixture *f = *state;
+    int fds[140];
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        fds[i] = raw_connect(f);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        const char text[] = "GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        (void)send(fds[i], text, strlen(text), MSG_NOSIGNAL);
+        _cleanup_free_ char *answer = raw_read(fds[i]);
+        assert_true(cunik_text_starts(answer, "HTTP/1.1 200"));
+        close(fds[i]);
+    }
+}
+
+/* Open connections and streams with nothing to say use no CPU. */
+static void test_idle(void **state)
+{
+    struct fixture *f = *state;
+    struct rusage before, after;
+    const char text[] = "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n";
+    int silent = raw_connect(f), stream = raw_connect(f);
+    int64_t since;
+
+    test_ok(cunik_write_all(stream, text, strlen(text)), NULL);
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 1);
+    poll(NULL, 0, 100);
+    getrusage(RUSAGE_SELF, &before);
+    poll(NULL, 0, 500);
+    getrusage(RUSAGE_SELF, &after);
+    assert_true(after.ru_nvcsw - before.ru_nvcsw < 10);
+    assert_true(cunik_server_busy(f->server, &since));
+    close(silent);
+    close(stream);
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 0);
+    cunik_client_destroy(TAKE_PTR(f->client));
+    for (int64_t end = now_ms() + DEADLINE_MS;
+         cunik_server_busy(f->server, &since) && now_ms() < end;)
+        poll(NULL, 0, 10);
+    assert_false(cunik_server_busy(f->server, &since));
+    assert_true(now_ms() * 1000000 - since < DEADLINE_MS * INT64_C(1000000));
+}
+
+static void test_round_trip(void **state)
+{
+    enum { ROUNDS = 200 };
+    struct fixture *f = *state;
+    int64_t begin = now_ms();
+
+    for (int i = 0; i < ROUNDS; i++) {
+        _cleanup_json_ json_t *version = NULL;
+        test_ok(cunik_client_version(f->client, &version, NULL), NULL);
+    }
+    double each = (double)(now_ms() - begin) / ROUNDS;
+    print_message("# a round trip takes %.3f ms\n", each);
+    assert_true(each < 20);
+}
+
+static void test_socket(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+
+    assert_int_equal(stat(f->socket, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0660);
+    /* One that was left behind is replaced. */
+    cunik_server_destroy(TAKE_PTR(f->server));
+    assert_int_equal(stat(f->socket, &st), 0);
+    start_server(f);
+    test_version(state);
+
+    _cleanup_free_ char *folder = cunik_calloc(1, 200);
+    memset(folder, 'x', 199);
+    _cleanup_free_ char *root = cunik_asprintf("/tmp/%s", folder);
+    _cleanup_free_ char *message = cunik_asprintf(
+        "the path of the engine's socket, '%s/cunikd.sock', is longer than the 107 bytes that the "
+        "system allows: choose a shorter CUNIK_ROOT",
+        root);
+    struct error *err = NULL;
+    struct client *c = NULL;
+    setenv("CUNIK_ROOT", root, 1);
+    int r = cunik_client_create(&(struct client_settings){.cancel_fd = -1}, &c, &err);
+    expect_error(r, err, ERROR_INVALID, message);
+}
+
+/* Starting an engine, played by a script in PATH. */
+
+static void write_engine(struct fixture *f, const char *script)
+{
+    _cleanup_free_ char *path = cunik_path_join(f->root, "cunikd");
+
+    test_ok(cunik_file_write(path, script, strlen(script), 0755, false, NULL), NULL);
+}
+
+static int create_client(struct fixture *f, struct error **err)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s:/usr/bin:/bin", f->root);
+    _cleanup_free_ char *old = cunik_strdup(getenv("PATH"));
+    struct client *c = NULL;
+
+    setenv("PATH", path, 1);
+    int r = cunik_client_create(&(struct client_settings){.connect = "test:///default",
+                                                          .accel = "tcg",
+                                                          .cancel_fd = f->cancel},
+                                &c, err);
+    setenv("PATH", old, 1);
+    cunik_client_destroy(c);
+    return r;
+}
+
+static void test_start_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct error *err = NULL;
+
+    cunik_server_destroy(TAKE_PTR(f->server));
+    unlink(f->socket);
+    int r = create_client(f, &err);
+    expect_error(r, err, ERROR_NOT_FOUND,
+                 "starting the engine: there is no 'cunikd' beside this program or in PATH");
+
+    write_engine(f, "#!/bin/sh\n"
+                    "echo '2026-01-01T00:00:00.000Z info: beginning' >&2\n"
+                    "echo '2026-01-01T00:00:00.001Z error: opening qemu:///embed: no root' >&2\n"
+                    "exit 1\n");
+    err = NULL;
+    r = create_client(f, &err);
+    _cleanup_free_ char *message = cunik_asprintf(
+        "starting the engine: opening qemu:///embed: no root; its log is %s/cunikd.log", f->root);
+    expect_error(r, err, ERROR_UNAVAILABLE, message);
+
+    /* What an earlier one said is not why this one fails. */
+    write_engine(f, "#!/bin/sh\nexit 1\n");
+    err = NULL;
+    r = create_client(f, &err);
+    free(message);
+    message = cunik_asprintf("starting the engine: it ended at once, and nothing is in its log, "
+                             "%s/cunikd.log",
+                             f->root);
+    expect_error(r, err, ERROR_UNAVAILABLE, message);
+
+    write_engine(f, "#!/no/such/interpreter\n");
+    err = NULL;
+    r = create_client(f, &err);
+    free(message);
+    message = cunik_asprintf(
+        "starting the engine: cunikd cannot be executed; its log is %s/cunikd.log", f->root);
+    expect_error(r, err, ERROR_UNAVAILABLE, message);
+}
+
+static void test_start_is_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t one = 1;
+    struct error *err = NULL;
+
+    cunik_server_destroy(TAKE_PTR(f->server));
+    _cleanup_free_ char *script =
+        cunik_asprintf("#!/bin/sh\nwhile [ -d %s ]; do sleep 0.05; done\n", f->root);
+    write_engine(f, script);
+    assert_int_equal(write(f->cancel, &one, sizeof(one)), sizeof(one));
+    /* Nobody listens at the old socket: connection refused, not missing. */
+    int r = create_client(f, &err);
+    assert_true(r < 0);
+    assert_int_equal(err->code, ERROR_CANCELLED);
+    cunik_error_destroy(err);
+}
+
+static void *serve_when_asked(void *arg)
+{
+    struct fixture *f = arg;
+    _cleanup_free_ char *asked = cunik_path_join(f->root, "asked"),
+                        *served = cunik_path_join(f->root, "served");
+
+    for (int64_t end = now_ms() + DEADLINE_MS; !cunik_file_exists(asked) && now_ms() < end;)
+        poll(NULL, 0, 5);
+    start_server(f);
+    test_ok(cunik_file_write(served, "", 0, 0600, false, NULL), NULL);
+    return NULL;
+}
+
+/* What it is started with, and that it is waited for. */
+static void test_start(void **state)
+{
+    struct fixture *f = *state;
+    struct error *err = NULL;
+    pthread_t thread;
+
+    cunik_server_destroy(TAKE_PTR(f->server));
+    _cleanup_free_ char *script = cunik_asprintf(
+        "#!/bin/sh\ncd %s\n"
+        "{ echo \"$@\"; ls /proc/$$/fd | tr '\\n' ' '; readlink /proc/$$/fd/0 /proc/$$/cwd; "
+        "ps -o sid= -p $$ | tr -d ' '; echo $$; } >said\n"
+        "touch asked\nwhile ! [ -e served ]; do sleep 0.01; done\necho ready >&3\n",
+        f->root);
+    write_engine(f, script);
+    pthread_create(&thread, NULL, serve_when_asked, f);
+    int r = create_client(f, &err);
+    pthread_join(thread, NULL);
+    test_ok(r, err);
+
+    _cleanup_free_ char *path = cunik_path_join(f->root, "said"), *said = test_read(path);
+    _cleanup_free_ char *expected =
+        cunik_asprintf("--root %s --socket %s --ready-fd 3 --connect test:///default --accel tcg\n",
+                       f->root, f->socket);
+    if (!cunik_text_starts(said, expected))
+        fail_msg("started with: %s", said);
+    assert_non_null(strstr(said, "/dev/null\n"));
+}
+
+static void test_locks(void **state)
+{
+    struct fixture *f = *state;
+    struct engine_lock first, second, third;
+    bool running = true;
+
+    test_ok(cunik_engine_lock_take(f->root, &first, &running, NULL), NULL);
+    assert_false(running);
+    cunik_engine_lock_started(&first);
+    test_ok(cunik_engine_lock_take(f->root, &second, &running, NULL), NULL);
+    assert_true(running);
+    assert_int_equal(second.start, -1);
+    cunik_engine_lock_ending(&first, f->root);
+    close(first.engine);
+    close(first.start);
+    test_ok(cunik_engine_lock_take(f->root, &third, &running, NULL), NULL);
+    assert_false(running);
+    close(third.engine);
+    close(third.start);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_version),
+        TEST(test_version_mismatch),
+        TEST(test_world),
+        TEST(test_plan),
+        TEST(test_apply),
+        TEST(test_events_come_at_once),
+        TEST(test_cancel),
+        TEST(test_client_goes_away),
+        TEST(test_half_closed),
+        TEST(test_server_ends),
+        TEST(test_malformed),
+        TEST(test_oversize),
+        TEST(test_logs),
+        TEST(test_long_logs),
+        TEST(test_follow),
+        TEST(test_follow_cancelled),
+        TEST(test_events),
+        TEST(test_parallel),
+        TEST(test_many_connections),
+        TEST(test_idle),
+        TEST(test_round_trip),
+        TEST(test_socket),
+        TEST(test_start_fails),
+        TEST(test_start_is_cancelled),
+        TEST(test_start),
+        TEST(test_locks),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
