@@ -34,7 +34,7 @@ static struct ifreq request_for(const char *name)
 
     if (strlen(name) >= sizeof ifr.ifr_name)
         give_up("interface %s: the name is too long", name);
-    strcpy(ifr.ifr_name, name);
+    memcpy(ifr.ifr_name, name, strlen(name) + 1);
     return ifr;
 }
 

@@ -43,7 +43,7 @@ int cunik_server_listen(const char *path, int *ret_fd, struct error **err)
         return cunik_error_set(err, ERROR_INVALID,
                                "the socket's path '%s' is longer than %zu bytes", path,
                                sizeof(a.sun_path) - 1);
-    strcpy(a.sun_path, path);
+    memcpy(a.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return cunik_error_errno(err, errno, "making a socket");
