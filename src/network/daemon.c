@@ -65,7 +65,31 @@ static char *read_complaints(int fd)
     return text;
 }
 
-int cunik_daemon_start(const struct strv *argv, struct error **err)
+/* 0 when there is no such file, or no number in it. */
+static pid_t read_pid(const char *pid_file)
+{
+    _cleanup_free_ char *text = NULL;
+    uint64_t pid;
+
+    if (cunik_file_read(pid_file, PID_FILE_LIMIT, &text, NULL, NULL) < 0)
+        return 0;
+    text[strcspn(text, "\n")] = '\0';
+    return cunik_text_to_uint(text, 1, INT32_MAX, &pid) < 0 ? 0 : (pid_t)pid;
+}
+
+/* Between a program and its daemon there is a process that made the daemon's session and ended at
+ * once. When we are the one orphans fall to (cunikd is), it waits for us as a zombie. */
+static void reap_between(const char *pid_file)
+{
+    pid_t pid = read_pid(pid_file);
+    pid_t leader = pid ? getsid(pid) : -1;
+
+    if (leader > 0 && leader != pid && leader != getsid(0))
+        while (waitpid(leader, NULL, 0) < 0 && errno == EINTR)
+            ;
+}
+
+int cunik_daemon_start(const struct strv *argv, const char *pid_file, struct error **err)
 {
     /* A file rather than a pipe: the daemon may keep it open, and nobody would read. */
     _cleanup_close_ int complaints = memfd_create("complaints", MFD_CLOEXEC);
@@ -79,8 +103,10 @@ int cunik_daemon_start(const struct strv *argv, struct error **err)
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return cunik_error_errno(err, errno, "waiting for '%s'", argv->items[0]);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        reap_between(pid_file);
         return 0;
+    }
     _cleanup_free_ char *text = read_complaints(complaints);
     if (*text)
         return cunik_error_set(err, ERROR_FAILED, "%s", text);
@@ -105,26 +131,22 @@ static void read_command_line(pid_t pid, struct strv *ret)
 
 pid_t cunik_daemon_find(const char *pid_file, const char *argument, struct strv *ret_argv)
 {
-    _cleanup_free_ char *text = NULL;
     _cleanup_strv_ struct strv argv = {0};
-    uint64_t pid;
+    pid_t pid = read_pid(pid_file);
 
-    if (cunik_file_read(pid_file, PID_FILE_LIMIT, &text, NULL, NULL) < 0)
+    if (!pid)
         return 0;
-    text[strcspn(text, "\n")] = '\0';
-    if (cunik_text_to_uint(text, 1, INT32_MAX, &pid) < 0)
-        return 0;
-    read_command_line((pid_t)pid, &argv);
+    read_command_line(pid, &argv);
     if (!cunik_strv_has(&argv, argument)) {
         /* It may be a child of ours that has ended (cunikd is a subreaper): then nobody else asks
          * for its status. */
         if (!argv.n)
-            (void)waitpid((pid_t)pid, NULL, WNOHANG);
+            (void)waitpid(pid, NULL, WNOHANG);
         return 0;
     }
     if (ret_argv)
         cunik_strv_copy(ret_argv, &argv);
-    return (pid_t)pid;
+    return pid;
 }
 
 /* True when the process ended in time. */
@@ -138,12 +160,31 @@ static bool wait_end(int fd)
     return r > 0;
 }
 
-int cunik_daemon_stop(const char *pid_file, const char *argument, struct error **err)
+/* A process that ends loses its command line first and its sockets a little later. */
+static void wait_for_ending(const char *pid_file, const char *name)
+{
+    pid_t pid = read_pid(pid_file);
+    _cleanup_free_ char *path = cunik_asprintf("/proc/%d/comm", (int)pid), *comm = NULL;
+    _cleanup_strv_ struct strv argv = {0};
+    _cleanup_close_ int fd = pid ? pidfd_open(pid, 0) : -1;
+
+    if (fd < 0 || cunik_file_read(path, COMMAND_LINE_LIMIT, &comm, NULL, NULL) < 0)
+        return;
+    comm[strcspn(comm, "\n")] = '\0';
+    read_command_line(pid, &argv);
+    if (!argv.n && strcmp(comm, name) == 0 && wait_end(fd))
+        (void)waitpid(pid, NULL, WNOHANG);
+}
+
+int cunik_daemon_stop(const char *pid_file, const char *argument, const char *name,
+                      struct error **err)
 {
     pid_t pid = cunik_daemon_find(pid_file, argument, NULL);
 
-    if (!pid)
+    if (!pid) {
+        wait_for_ending(pid_file, name);
         return 0;
+    }
     _cleanup_close_ int fd = pidfd_open(pid, 0);
     if (fd < 0)
         return errno == ESRCH ? 0 : cunik_error_errno(err, errno, "watching process %d", (int)pid);

@@ -13,6 +13,8 @@
 #include "network/address.h"
 #include "network/daemon.h"
 
+static const char program_name[] = "dnsmasq";
+
 int cunik_dnsmasq_find(char **ret, struct error **err)
 {
     const char *path = getenv("PATH");
@@ -23,7 +25,7 @@ int cunik_dnsmasq_find(char **ret, struct error **err)
     /* A user's PATH has no sbin. */
     cunik_strv_split(&folders, "/usr/local/sbin:/usr/sbin:/sbin", ":");
     for (size_t i = 0; i < folders.n; i++) {
-        _cleanup_free_ char *file = cunik_asprintf("%s/dnsmasq", folders.items[i]);
+        _cleanup_free_ char *file = cunik_asprintf("%s/%s", folders.items[i], program_name);
         if (*file == '/' && access(file, X_OK) == 0) {
             *ret = TAKE_PTR(file);
             return 0;
@@ -106,13 +108,11 @@ static int start(const struct dnsmasq_settings *s, struct error **err)
     if ((r = cunik_dnsmasq_find(&program, err)) < 0 || (r = make_folder(s->folder, err)) < 0)
         return r;
     make_arguments(s, program, &wanted);
-    if (cunik_daemon_find(pid_file, pid_argument, &found)) {
-        if (cunik_strv_equal(&wanted, &found))
-            return 0;
-        if ((r = cunik_daemon_stop(pid_file, pid_argument, err)) < 0)
-            return r;
-    }
-    return cunik_daemon_start(&wanted, err);
+    if (cunik_daemon_find(pid_file, pid_argument, &found) && cunik_strv_equal(&wanted, &found))
+        return 0;
+    if ((r = cunik_daemon_stop(pid_file, pid_argument, program_name, err)) < 0)
+        return r;
+    return cunik_daemon_start(&wanted, pid_file, err);
 }
 
 int cunik_dnsmasq_start(const struct dnsmasq_settings *s, struct error **err)
@@ -125,7 +125,7 @@ int cunik_dnsmasq_start(const struct dnsmasq_settings *s, struct error **err)
 int cunik_dnsmasq_stop(const char *folder, struct error **err)
 {
     _cleanup_free_ char *pid_file = pid_file_of(folder), *pid_argument = pid_argument_of(folder);
-    int r = cunik_daemon_stop(pid_file, pid_argument, err);
+    int r = cunik_daemon_stop(pid_file, pid_argument, program_name, err);
 
     return r < 0 ? r : cunik_file_remove_tree(folder, err);
 }

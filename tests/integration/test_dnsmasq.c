@@ -178,6 +178,13 @@ static void test_idempotent(_unused_ void **state)
     assert_int_not_equal(pid_of(folder), first);
     assert_name("a.other", TYPE_A, NOERROR, "172.30.1.2");
 
+    for (int i = 0; i < 50; i++) { /* one that is just ending still has its address */
+        kill(pid_of(folder), SIGKILL);
+        for (double begin = now_ms(); cunik_dnsmasq_runs(folder) && now_ms() - begin < 5000;)
+            ;
+        test_ok(cunik_dnsmasq_start(&s, &err), err);
+        assert_name("a.other", TYPE_A, NOERROR, "172.30.1.2");
+    }
     kill(pid_of(folder), SIGKILL);
     for (int i = 0; cunik_dnsmasq_runs(folder) && i < 500; i++)
         poll(NULL, 0, 10);
@@ -273,6 +280,15 @@ static void test_upstream(_unused_ void **state)
     test_ok(cunik_dnsmasq_stop(upper, NULL), NULL);
 }
 
+/* No zombie is left to us, whom orphans fall to. */
+static void test_no_zombies(_unused_ void **state)
+{
+    siginfo_t info = {0};
+
+    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
 static int start(_unused_ void **state)
 {
     struct bridge_settings b = {
@@ -303,9 +319,10 @@ static int stop(_unused_ void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_idempotent),
-        cmocka_unit_test(test_stale_pid), cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_user),      cmocka_unit_test(test_upstream),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_idempotent),
+        cmocka_unit_test(test_stale_pid),  cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_user),       cmocka_unit_test(test_upstream),
+        cmocka_unit_test(test_no_zombies),
     };
     if (!own_namespace())
         return 0;

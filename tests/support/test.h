@@ -26,7 +26,11 @@ void test_folders(const char *path, struct strv *ret);
 char *test_read(const char *path);
 
 /* Asserts that r is 0, or prints the error and fails. */
-#define test_ok(r, err) test_ok_(__FILE__, __LINE__, (r), (err))
+#define test_ok(r, err)                                                                            \
+    ({                                                                                             \
+        int r_ = (r); /* first: it is what sets err */                                             \
+        test_ok_(__FILE__, __LINE__, r_, (err));                                                   \
+    })
 void test_ok_(const char *file, int line, int r, const struct error *err);
 
 /* A folder of this test's own under the temporary folder, removed with cunik_file_remove_tree. */
