@@ -53,6 +53,7 @@ engine_TESTS = \
 	tests/unit/test_assign.c \
 	tests/unit/test_console.c \
 	tests/unit/test_domain_xml.c \
+	tests/integration/test_host_real.c \
 	tests/unit/test_health.c \
 	tests/unit/test_plan.c \
 	tests/unit/test_reaper.c \
