@@ -1,0 +1,411 @@
+/* cunikd: the engine as a process of its own. It is started by the commands when they find none, or
+ * by systemd, and leaves by itself when there is nothing to look after. Guests outlive it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libvirt/libvirt.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/verbs.h"
+#include "engine/client.h"
+#include "engine/engine.h"
+#include "engine/engine_lock.h"
+#include "engine/host_real.h"
+#include "engine/hypervisor.h"
+#include "engine/paths.h"
+#include "engine/server.h"
+
+enum {
+    API = 1,
+    IDLE_SECONDS = 60,
+    IDLE_SECONDS_MAX = 1000000,
+    LISTEN_FD = 3, /* the first one that systemd hands over, sd_listen_fds(3) */
+};
+#define SECOND INT64_C(1000000000)
+
+static const struct option_row options[] = {
+    {"root", 0, "DIR", "Where everything is kept (default: CUNIK_ROOT or /var/lib/cunik)", NULL,
+     false},
+    {"socket", 0, "PATH", "Where to listen (default: cunikd.sock in /run/cunik or in the root)",
+     NULL, false},
+    {"connect", 0, "URI", "Connection to libvirt (default: CUNIK_CONNECT or the embedded driver)",
+     NULL, false},
+    {"accel", 0, "ACCEL", "How guests are run (default: CUNIK_ACCEL or what the host can)",
+     "kvm|tcg", false},
+    {"idle-timeout", 0, "SECONDS", "Leave after this long with nothing to do; 0 = never (60)", NULL,
+     false},
+    {"ready-fd", 0, "FD", "Say \"ready\" (or \"running\": another engine does) there", NULL, false},
+    {"log-level", 0, "LEVEL", "How much to log", "error|warning|info|debug", false},
+    {"version", 0, NULL, "Show the version and exit", NULL, false},
+};
+
+static const struct program program = {
+    .name = "cunikd",
+    .help = "The engine of Cunik: runs stacks of unikernels",
+    .options = options,
+    .n_options = ARRAY_SIZE(options),
+};
+
+struct daemon {
+    char *root, *run, *socket;
+    const char *connect, *accel;
+    int64_t idle_ns; /* 0 = never */
+    int ready_fd;    /* -1 = none */
+    bool activated;  /* the socket is systemd's */
+
+    struct engine_lock lock;
+    struct hypervisor *hypervisor;
+    struct consoles *consoles;
+    struct host_real *host;
+    pthread_mutex_t told; /* of `engine`, which the hypervisor's threads wake */
+    struct engine *engine;
+    struct server *server;
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static const char *value_or(const struct arguments *a, const char *option, const char *variable)
+{
+    const char *value = cunik_arguments_value(a, option);
+
+    if (!value)
+        value = getenv(variable);
+    return cunik_text_blank(value) ? "" : value;
+}
+
+static int number_option(const struct arguments *a, const char *option, uint64_t max, uint64_t *ret,
+                         struct error **err)
+{
+    const char *text = cunik_arguments_value(a, option);
+
+    if (text && cunik_text_to_uint(text, 0, max, ret) < 0)
+        return cunik_error_set(err, ERROR_INVALID, "option '--%s' takes a number, not '%s'", option,
+                               text);
+    return 0;
+}
+
+static int read_options(struct daemon *d, const struct arguments *a, struct error **err)
+{
+    const char *root = cunik_arguments_value(a, "root");
+    const char *path = cunik_arguments_value(a, "socket");
+    const char *level = cunik_arguments_value(a, "log-level");
+    uint64_t idle = IDLE_SECONDS, fd = 0;
+    enum log_level parsed;
+    int r;
+
+    if (root)
+        setenv("CUNIK_ROOT", root, 1);
+    d->root = cunik_paths_state();
+    d->run = cunik_paths_run(d->root);
+    d->socket = path ? cunik_strdup(path) : cunik_asprintf("%s/cunikd.sock", d->run);
+    d->connect = value_or(a, "connect", "CUNIK_CONNECT");
+    d->accel = value_or(a, "accel", "CUNIK_ACCEL");
+    if (level && cunik_log_level_parse(level, &parsed) == 0)
+        cunik_log_set_level(parsed);
+    r = number_option(a, "idle-timeout", IDLE_SECONDS_MAX, &idle, err);
+    if (r == 0)
+        r = number_option(a, "ready-fd", INT32_MAX, &fd, err);
+    if (r == 0)
+        r = cunik_paths_check_socket(d->socket, err);
+    d->idle_ns = (int64_t)idle * SECOND;
+    d->ready_fd = cunik_arguments_given(a, "ready-fd") ? (int)fd : -1;
+    if (d->ready_fd >= 0 && fcntl(d->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
+        return cunik_error_errno(err, errno, "--ready-fd %d", d->ready_fd);
+    return r;
+}
+
+/* Tells who started us. That it is not listening any more is no reason to stop. */
+static void tell(struct daemon *d, const char *line)
+{
+    if (d->ready_fd < 0)
+        return;
+    (void)cunik_write_all(d->ready_fd, line, strlen(line));
+    close(d->ready_fd);
+    d->ready_fd = -1;
+}
+
+/* A socket of systemd's, or one of our own. */
+static int get_socket(struct daemon *d, int *ret, struct error **err)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    uint64_t value;
+    int listening = 0;
+    socklen_t size = sizeof(listening);
+
+    if (!pid || cunik_text_to_uint(pid, 1, INT32_MAX, &value) < 0 || (pid_t)value != getpid())
+        return cunik_server_listen(d->socket, ret, err);
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    if (!count || strcmp(count, "1") != 0)
+        return cunik_error_set(err, ERROR_INVALID, "exactly one socket is wanted, not %s",
+                               count ? count : "none");
+    if (getsockopt(LISTEN_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening)
+        return cunik_error_set(err, ERROR_INVALID, "descriptor %d is no listening socket",
+                               LISTEN_FD);
+    if (fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(LISTEN_FD, F_SETFL, O_NONBLOCK) < 0)
+        return cunik_error_errno(err, errno, "taking over the socket");
+    d->activated = true;
+    *ret = LISTEN_FD;
+    return 0;
+}
+
+static void domain_changed(void *ctx, const char *name)
+{
+    struct daemon *d = ctx;
+
+    pthread_mutex_lock(&d->told);
+    if (d->engine)
+        cunik_engine_wake(d->engine, name);
+    pthread_mutex_unlock(&d->told);
+}
+
+/* Returns the one that was told until now. */
+static struct engine *set_engine(struct daemon *d, struct engine *engine)
+{
+    pthread_mutex_lock(&d->told);
+    struct engine *old = d->engine;
+    d->engine = engine;
+    pthread_mutex_unlock(&d->told);
+    return old;
+}
+
+static json_t *version_object(const struct daemon *d)
+{
+    unsigned long libvirt = 0;
+    const char *reason = NULL;
+    char netns[64] = "";
+    json_t *v = json_object();
+    const char *accel = cunik_hypervisor_accel(d->hypervisor, &reason);
+    _cleanup_free_ char *embedded = cunik_asprintf("qemu:///embed?root=%s/libvirt", d->root);
+
+    virGetVersion(&libvirt, NULL, NULL);
+    _cleanup_free_ char *libvirt_text =
+        cunik_asprintf("%lu.%lu.%lu", libvirt / 1000000, libvirt / 1000 % 1000, libvirt % 1000);
+    if (readlink("/proc/self/ns/net", netns, sizeof(netns) - 1) < 0)
+        netns[0] = '\0';
+    cunik_json_set_string(v, "version", CUNIK_VERSION);
+    cunik_json_set_int(v, "api", API);
+    cunik_json_set_string(v, "libvirt", libvirt_text);
+    cunik_json_set_string(v, "connect", *d->connect ? d->connect : embedded);
+    cunik_json_set_string(v, "accel", accel);
+    cunik_json_set_string(v, "accel_reason", reason);
+    cunik_json_set_string(v, "root", d->root);
+    cunik_json_set_int(v, "pid", getpid());
+    cunik_json_set_string(v, "netns", netns);
+    return v;
+}
+
+static int open_host(struct daemon *d, struct error **err)
+{
+    const struct hypervisor_settings settings = {
+        .uri = d->connect, .root = d->root, .accel = d->accel};
+    _cleanup_free_ char *folder = cunik_path_join(d->root, "consoles");
+    int r;
+
+    /* First of all: it must come before any thread. */
+    r = cunik_hypervisor_open(&settings, domain_changed, d, &d->hypervisor, err);
+    if (r == 0)
+        r = cunik_consoles_create(folder, &d->consoles, err);
+    if (r < 0)
+        return r;
+    const struct host_real_settings host = {
+        .root = d->root, .run = d->run, .hypervisor = d->hypervisor, .consoles = d->consoles};
+    return cunik_host_real_create(&host, &d->host, err);
+}
+
+static int start_engine(struct daemon *d, struct error **err)
+{
+    struct engine *engine;
+    int r = cunik_engine_create(cunik_host_real_table(d->host), &engine, err);
+
+    if (r < 0)
+        return r;
+    set_engine(d, engine);
+    cunik_engine_wake(engine, NULL); /* for what changed before it could be told */
+    return 0;
+}
+
+static int start_server(struct daemon *d, struct error **err)
+{
+    _cleanup_json_ json_t *version = version_object(d);
+    _cleanup_free_ char *folder = cunik_path_folder(d->socket);
+    struct server_settings settings = {
+        .engine = d->engine, .consoles = d->consoles, .version = version};
+    int r;
+
+    r = cunik_file_make_folders(folder, 0755, err);
+    if (r == 0)
+        r = get_socket(d, &settings.listen_fd, err);
+    return r < 0 ? r : cunik_server_create(&settings, &d->server, err);
+}
+
+/* Everything the engine has open counts against one limit: a few for each guest. */
+static void raise_limits(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+/* What ends the process is taken by signalfd, in every thread that will be. */
+static int take_signals(int *ret, struct error **err)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    *ret = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return *ret < 0 ? cunik_error_errno(err, errno, "taking signals") : 0;
+}
+
+/* Whether there is nothing to do, and how long to wait before asking again (ms; -1 = for ever). */
+static bool is_idle(struct daemon *d, int *ret_wait)
+{
+    int64_t since;
+    bool busy = cunik_server_busy(d->server, &since);
+    int64_t left = since + d->idle_ns - now_ns();
+
+    *ret_wait = -1;
+    if (!d->idle_ns)
+        return false;
+    if (!busy && left <= 0 && cunik_engine_idle(d->engine))
+        return true;
+    *ret_wait = (int)((busy || left <= 0 ? d->idle_ns : left) / 1000000 + 1);
+    return false;
+}
+
+/* Until a signal, or until there has been nothing to do for long enough; then lock.start is held.
+ */
+static void serve(struct daemon *d, int signals)
+{
+    struct pollfd fd = {.fd = signals, .events = POLLIN};
+    struct signalfd_siginfo info;
+    int wait;
+
+    for (;;) {
+        if (is_idle(d, &wait)) {
+            cunik_engine_lock_ending(&d->lock, d->root);
+            /* Nobody can start another one now: who has come in the meantime is served. */
+            if (is_idle(d, &wait)) {
+                cunik_log(LOG_LEVEL_INFO, "nothing to do: leaving");
+                return;
+            }
+            cunik_engine_lock_started(&d->lock);
+        }
+        if (poll(&fd, 1, wait) > 0 && read(signals, &info, sizeof(info)) == sizeof(info) &&
+            info.ssi_signo != SIGHUP) {
+            cunik_log(LOG_LEVEL_INFO, "%s: leaving; guests run on", strsignal((int)info.ssi_signo));
+            cunik_engine_lock_ending(&d->lock, d->root);
+            return;
+        }
+    }
+}
+
+static void stop(struct daemon *d)
+{
+    if (d->server && !d->activated)
+        unlink(d->socket);
+    cunik_server_destroy(d->server);
+    cunik_engine_destroy(set_engine(d, NULL));
+    cunik_host_real_destroy(d->host);
+    cunik_consoles_destroy(d->consoles);
+    cunik_hypervisor_close(d->hypervisor);
+    free(d->root);
+    free(d->run);
+    free(d->socket);
+    /* The locks go with the process: until then the hypervisor's root is taken. */
+}
+
+static int run(struct daemon *d, struct error **err)
+{
+    bool running = false;
+    int signals = -1, r;
+
+    raise_limits();
+    r = cunik_file_make_folders(d->root, 0711, err);
+    if (r == 0)
+        r = cunik_file_make_folders(d->run, 0755, err);
+    if (r == 0)
+        r = cunik_engine_lock_take(d->root, &d->lock, &running, err);
+    if (r < 0)
+        return r;
+    if (running) {
+        cunik_log(LOG_LEVEL_INFO, "another engine runs for '%s'", d->root);
+        tell(d, "running\n");
+        return 0;
+    }
+    r = take_signals(&signals, err);
+    if (r == 0)
+        r = open_host(d, err);
+    if (r == 0)
+        r = start_engine(d, err);
+    if (r == 0)
+        r = start_server(d, err);
+    if (r < 0)
+        return r;
+    cunik_engine_lock_started(&d->lock);
+    cunik_log(LOG_LEVEL_INFO, "cunikd %s listens at '%s'", CUNIK_VERSION,
+              d->activated ? "the socket it was given" : d->socket);
+    tell(d, "ready\n");
+    serve(d, signals);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    _cleanup_(cunik_arguments_destroyp) struct arguments *arguments = NULL;
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *help = NULL;
+    struct daemon d = {.ready_fd = -1, .lock = {-1, -1}, .told = PTHREAD_MUTEX_INITIALIZER};
+    int r;
+
+    r = cunik_verbs_parse(&program, argc, argv, &arguments, &help, &err);
+    if (r == 0 && help) {
+        fputs(help, stdout);
+        return 0;
+    }
+    if (r == 0 && cunik_arguments_flag(arguments, "version")) {
+        puts("cunikd " CUNIK_VERSION);
+        return 0;
+    }
+    if (r == 0)
+        r = read_options(&d, arguments, &err);
+    if (r == 0)
+        r = run(&d, &err);
+    stop(&d);
+    if (r == 0)
+        return 0;
+    _cleanup_free_ char *text = cunik_error_text(err);
+    /* One line: the command that started us shows the last one. */
+    for (char *p = text; (p = strchr(p, '\n'));)
+        *p = ';';
+    cunik_log(LOG_LEVEL_ERROR, "%s", text);
+    return cunik_error_exit_status(err->code);
+}
