@@ -270,18 +270,44 @@ static int open_ways(struct error **err)
     return r < 0 ? r : 0;
 }
 
+/* Whether these rules were put in force last, and are still there: putting them there again takes
+ * the kernel some 10 ms, asking a fraction of one. */
+static bool in_force(struct host_real *h, const char *text, const struct strv *chains)
+{
+    bool present;
+
+    pthread_mutex_lock(&h->lock);
+    bool same = h->rules && strcmp(h->rules, text) == 0;
+    pthread_mutex_unlock(&h->lock);
+    return same && chains->n && cunik_rules_present(h->engine, chains, &present, NULL) == 0 &&
+           present;
+}
+
+static int put_in_force(struct host_real *h, const char *text, struct error **err)
+{
+    int r = cunik_rules_replace(text, err);
+
+    pthread_mutex_lock(&h->lock);
+    free(h->rules);
+    h->rules = r == 0 ? cunik_strdup(text) : NULL;
+    pthread_mutex_unlock(&h->lock);
+    return r;
+}
+
 int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **err)
 {
+    struct host_real *h = ctx;
+    _cleanup_strv_ struct strv chains = {0};
     _cleanup_free_ char *text = NULL;
     struct rules rules = {0};
-    int r = cunik_host_rules(ctx, w, false, &rules, err);
+    int r = cunik_host_rules(h, w, false, &rules, err);
 
     if (r == 0)
-        r = cunik_rules_make(&rules, &text, NULL, err);
+        r = cunik_rules_make(&rules, &text, &chains, err);
     if (r == 0 && rules.n_networks)
         r = open_ways(err);
-    if (r == 0)
-        r = cunik_rules_replace(text, err);
+    if (r == 0 && !in_force(h, text, &chains))
+        r = put_in_force(h, text, err);
     free(rules.networks);
     free(rules.ports);
     return r;

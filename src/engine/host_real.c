@@ -268,6 +268,7 @@ void cunik_host_real_destroy(struct host_real *h)
     cunik_strv_done(&h->pools);
     pthread_mutex_destroy(&h->images_lock);
     pthread_mutex_destroy(&h->lock);
+    free(h->rules);
     free(h->root);
     free(h->run);
     free(h->engine);

@@ -24,6 +24,7 @@ struct host_real {
     struct map kernels;       /* path → struct known_kernel */
     int64_t prerequisites_ns; /* when they were last found to be there; 0 = never */
     struct map seen;          /* cunik's name → struct seen_cunik */
+    char *rules;              /* the rule set as put in force last; NULL = not by this process */
 };
 
 /* What is remembered of a cunik from one look to the next. */
