@@ -124,9 +124,10 @@ static int domain_undefine(void *ctx, const struct world_cunik *c, struct error 
     struct host_real *h = ctx;
     int r;
 
-    if ((r = cunik_hypervisor_undefine(h->hypervisor, c->name, err)) < 0 ||
-        (r = cunik_console_remove(h->consoles, c->name, err)) < 0 ||
-        (r = cunik_host_images_remove(h, c->name, err)) < 0)
+    /* The domain goes last: as long as it is there, what is left of the rest is found again. */
+    if ((r = cunik_console_remove(h->consoles, c->name, err)) < 0 ||
+        (r = cunik_host_images_remove(h, c->name, err)) < 0 ||
+        (r = cunik_hypervisor_undefine(h->hypervisor, c->name, err)) < 0)
         return r;
     pthread_mutex_lock(&h->lock);
     *cunik_host_seen(h, c->name) = (struct seen_cunik){0};
