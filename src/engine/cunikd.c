@@ -371,6 +371,9 @@ static int run(struct daemon *d, struct error **err)
     if (r < 0)
         return r;
     cunik_engine_lock_started(&d->lock);
+    const char *reason = NULL, *accel = cunik_hypervisor_accel(d->hypervisor, &reason);
+    cunik_log(LOG_LEVEL_INFO, "guests run under %s%s%s", accel, reason ? ": " : "",
+              reason ? reason : "");
     cunik_log(LOG_LEVEL_INFO, "cunikd %s listens at '%s'", CUNIK_VERSION,
               d->activated ? "the socket it was given" : d->socket);
     tell(d, "ready\n");

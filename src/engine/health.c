@@ -23,7 +23,7 @@
 #define NEVER INT64_MAX
 static const int64_t RETRY_MIN = 2 * MS, RETRY_PART = 16;
 static const int64_t COMMAND_RETRY_MIN = 50 * MS, COMMAND_RETRY_PART = 4;
-static const int64_t CONNECT_MIN = 100 * MS, CONNECT_PART = 8;
+static const int64_t CONNECT_MIN = 20 * MS, CONNECT_PART = 8;
 
 /* Docker's defaults, for a request that leaves them out. */
 static const int64_t DEFAULT_INTERVAL = 30000 * MS, DEFAULT_TIMEOUT = 30000 * MS,
