@@ -1,5 +1,7 @@
 engine_SOURCES = \
 	src/engine/accel.c \
+	src/engine/apply.c \
+	src/engine/apply_steps.c \
 	src/engine/assign.c \
 	src/engine/assign_addresses.c \
 	src/engine/assign_ports.c \
@@ -7,9 +9,17 @@ engine_SOURCES = \
 	src/engine/client.c \
 	src/engine/client_http.c \
 	src/engine/client_start.c \
+	src/engine/clock.c \
 	src/engine/console.c \
 	src/engine/domain_xml.c \
+	src/engine/engine.c \
+	src/engine/engine_apply.c \
+	src/engine/engine_await.c \
+	src/engine/engine_create.c \
+	src/engine/engine_cunik.c \
 	src/engine/engine_lock.c \
+	src/engine/engine_prepare.c \
+	src/engine/engine_slots.c \
 	src/engine/event.c \
 	src/engine/health.c \
 	src/engine/host_boot.c \
@@ -40,11 +50,13 @@ engine_SOURCES = \
 	src/engine/record_diff.c \
 	src/engine/record_json.c \
 	src/engine/record_text.c \
+	src/engine/registry.c \
 	src/engine/request.c \
 	src/engine/server.c \
 	src/engine/server_apply.c \
 	src/engine/server_logs.c \
 	src/engine/server_stream.c \
+	src/engine/supervise.c \
 	src/engine/world.c
 
 engine_TESTS = \

@@ -1,0 +1,388 @@
+/* Carrying a request out. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/engine_internal.h"
+
+enum { CHECKS_AT_ONCE = 8 };
+
+/* What the apply's calls get. */
+struct engine_run {
+    struct engine *e;
+    const struct event_sink *sink;
+    struct map steps_left; /* of each cunik: a counter in `counters` */
+    size_t *counters;
+    struct apply *apply;
+};
+
+static int run_rules(void *ctx, struct error **err)
+{
+    return cunik_engine_rules(((struct engine_run *)ctx)->e, err);
+}
+
+static int run_start(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    return cunik_engine_start_cunik(((struct engine_run *)ctx)->e, c, false, err);
+}
+
+static int run_stop(void *ctx, const struct world_cunik *c, bool kill, int64_t grace_ns,
+                    struct error **err)
+{
+    return cunik_engine_stop_cunik(((struct engine_run *)ctx)->e, c, kill, grace_ns, err);
+}
+
+static void run_updated(void *ctx, const struct world_cunik *c, const struct world_cunik *old)
+{
+    cunik_engine_update_cunik(((struct engine_run *)ctx)->e, c, old);
+}
+
+static void run_emit(void *ctx, const struct event *event)
+{
+    struct engine_run *run = ctx;
+
+    cunik_engine_emit(run->e, run->sink, event);
+}
+
+static void run_released(void *ctx, const char *name)
+{
+    struct engine_run *run = ctx;
+    size_t *left = cunik_map_get(&run->steps_left, name);
+
+    if (!left || --*left)
+        return;
+    cunik_registry_hold(&run->e->registry, name, false);
+    cunik_engine_wake(run->e, name);
+}
+
+static void run_changed(void *ctx, const char *name)
+{
+    cunik_apply_poke(((struct engine_run *)ctx)->apply, name);
+}
+
+static void hold_all(struct engine *e, const struct plan *plan, bool hold)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->steps[i].kind == PLAN_CUNIK)
+            cunik_registry_hold(&e->registry, plan->steps[i].name, hold);
+}
+
+static void count_steps(struct engine_run *run, const struct plan *plan)
+{
+    run->counters = cunik_calloc(plan->n, sizeof(*run->counters));
+    for (size_t i = 0; i < plan->n; i++) {
+        if (plan->steps[i].kind != PLAN_CUNIK)
+            continue;
+        size_t *left = cunik_map_get(&run->steps_left, plan->steps[i].name);
+        if (!left) {
+            left = &run->counters[i];
+            cunik_map_add(&run->steps_left, plan->steps[i].name, left);
+        }
+        ++*left;
+    }
+}
+
+int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const struct request *r,
+                          const struct event_sink *sink, const _Atomic bool *cancel,
+                          int64_t deadline_ns, struct error **err)
+{
+    struct engine_run run = {.e = e, .sink = sink};
+    const struct apply_settings settings = {
+        .host = &e->host,
+        .clock = e->clock,
+        .registry = &e->registry,
+        .stack = p->options.stack,
+        .plan = &p->plan,
+        .actual = &p->observed,
+        .desired = &p->desired,
+        .whole = p->whole,
+        .kill = r && r->action == ACTION_KILL,
+        .grace_ns = r ? r->stop_grace_ns : -1,
+        .parallel = r ? (size_t)r->parallel : 0,
+        .deadline_ns = deadline_ns,
+        .cancel = cancel,
+        .ctx = &run,
+        .rules = run_rules,
+        .start = run_start,
+        .stop = run_stop,
+        .updated = run_updated,
+        .released = run_released,
+        .emit = run_emit,
+    };
+
+    count_steps(&run, &p->plan);
+    run.apply = cunik_apply_create(&settings);
+    struct listener listener = {.changed = run_changed, .ctx = &run};
+    cunik_engine_listen(e, &listener);
+    int e_ = cunik_apply_run(run.apply, err);
+    cunik_engine_unlisten(e, &listener);
+    cunik_apply_destroy(run.apply);
+    cunik_map_done(&run.steps_left);
+    free(run.counters);
+    return e_;
+}
+
+/* Checks before the first effect */
+
+struct checks {
+    struct engine *e;
+    const struct world *w;
+    const struct world_cunik **cuniks;
+    struct error **errors;
+    struct strv *warnings;
+    size_t n, next;
+    pthread_mutex_t lock;
+};
+
+static void *check_some(void *arg)
+{
+    struct checks *c = arg;
+
+    for (;;) {
+        pthread_mutex_lock(&c->lock);
+        size_t i = c->next++;
+        pthread_mutex_unlock(&c->lock);
+        if (i >= c->n)
+            return NULL;
+        c->e->host.ops->check(c->e->host.ctx, c->cuniks[i], c->w, &c->warnings[i], &c->errors[i]);
+    }
+}
+
+static bool is_checked(const struct plan_step *s)
+{
+    return s->kind == PLAN_CUNIK &&
+           (s->verb == PLAN_CREATE || s->verb == PLAN_RECREATE || s->verb == PLAN_START);
+}
+
+static void run_checks(struct checks *c)
+{
+    pthread_t threads[CHECKS_AT_ONCE];
+    size_t n = 0;
+
+    while (n + 1 < CHECKS_AT_ONCE && n + 1 < c->n &&
+           pthread_create(&threads[n], NULL, check_some, c) == 0)
+        n++;
+    check_some(c);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static int gather_checks(struct checks *c, struct strv *ret_warnings, struct error **err)
+{
+    _cleanup_strv_ struct strv messages = {0};
+    enum error_code code = ERROR_FAILED;
+
+    for (size_t i = 0; i < c->n; i++) {
+        for (size_t k = 0; k < c->warnings[i].n; k++)
+            if (!cunik_strv_has(ret_warnings, c->warnings[i].items[k]))
+                cunik_strv_add(ret_warnings, c->warnings[i].items[k]);
+        if (!c->errors[i])
+            continue;
+        if (!messages.n)
+            code = c->errors[i]->code;
+        /* What is wrong with the host is wrong for all. */
+        if (!cunik_strv_has(&messages, c->errors[i]->message))
+            cunik_strv_add(&messages, c->errors[i]->message);
+    }
+    if (!messages.n)
+        return 0;
+    _cleanup_free_ char *text = cunik_strv_join(&messages, "\n");
+    return cunik_error_set(err, code, "%s", text);
+}
+
+static int check_all(struct engine *e, const struct prepared *p, struct strv *ret_warnings,
+                     struct error **err)
+{
+    struct checks c = {.e = e, .w = &p->desired};
+    _cleanup_map_ struct map desired = {0};
+
+    for (size_t i = 0; i < p->desired.n_cuniks; i++)
+        cunik_map_add(&desired, p->desired.cuniks[i].name, &p->desired.cuniks[i]);
+    for (size_t i = 0; i < p->plan.n; i++)
+        if (is_checked(&p->plan.steps[i]))
+            *ARRAY_APPEND(c.cuniks, c.n) = cunik_map_get(&desired, p->plan.steps[i].name);
+    c.errors = cunik_calloc(c.n, sizeof(*c.errors));
+    c.warnings = cunik_calloc(c.n, sizeof(*c.warnings));
+    pthread_mutex_init(&c.lock, NULL);
+    run_checks(&c);
+    int r = gather_checks(&c, ret_warnings, err);
+    for (size_t i = 0; i < c.n; i++) {
+        cunik_error_destroy(c.errors[i]);
+        cunik_strv_done(&c.warnings[i]);
+    }
+    pthread_mutex_destroy(&c.lock);
+    free(c.cuniks);
+    free(c.errors);
+    free(c.warnings);
+    return r;
+}
+
+/* The whole */
+
+static void emit_plan(struct engine *e, const struct prepared *p, const struct event_sink *sink,
+                      const struct strv *warnings)
+{
+    json_t *json = cunik_plan_to_json(&p->plan);
+    const struct event event = {
+        .type = EVENT_PLAN, .stack = p->options.stack, .data = json, .exit_code = -1};
+
+    cunik_engine_emit(e, sink, &event);
+    json_decref(json);
+    for (size_t i = 0; i < p->plan.warnings.n; i++)
+        cunik_engine_warn(e, sink, p->options.stack, p->plan.warnings.items[i]);
+    for (size_t i = 0; i < warnings->n; i++)
+        cunik_engine_warn(e, sink, p->options.stack, warnings->items[i]);
+}
+
+static void emit_end(struct engine *e, const struct request *r, const struct prepared *p,
+                     const struct event_sink *sink, int result, const struct error *err)
+{
+    json_t *data =
+        json_pack("{s:s, s:I, s:I}", "action", cunik_request_action_name(r->action), "steps",
+                  (json_int_t)p->plan.n, "unchanged", (json_int_t)p->plan.unchanged);
+    struct event event = {.type = result < 0 ? EVENT_ERROR : EVENT_DONE,
+                          .stack = r->stack,
+                          .data = data,
+                          .exit_code = -1};
+
+    if (result < 0) {
+        event.message = err ? err->message : strerror(-result);
+        event.code = cunik_error_name(err ? err->code : ERROR_FAILED);
+    }
+    cunik_engine_emit(e, sink, &event);
+    json_decref(data);
+}
+
+/* Writes the wish down and takes it over; from here on the host is changed. */
+static int commit(struct engine *e, struct slot *s, const struct request *r, struct prepared *p,
+                  struct error **err)
+{
+    bool needed = p->plan.n > 0 || (!s->known && r->action != ACTION_DOWN);
+    int e_ = 0;
+
+    if (needed)
+        e_ = e->host.ops->state_write(e->host.ctx, s->stack, &p->stored, err);
+    pthread_mutex_lock(&e->worlds);
+    if (e_ == 0)
+        cunik_engine_settle(s, &p->stored, &p->others, needed || s->known);
+    s->reserved = NULL;
+    pthread_mutex_unlock(&e->worlds);
+    return e_;
+}
+
+static int forget(struct engine *e, struct slot *s, struct error **err)
+{
+    int r = e->host.ops->state_write(e->host.ctx, s->stack, NULL, err);
+
+    if (r == 0) {
+        pthread_mutex_lock(&e->worlds);
+        cunik_world_done(&s->desired);
+        s->known = false;
+        pthread_mutex_unlock(&e->worlds);
+    }
+    return r;
+}
+
+/* Which cuniks of the desired world the request was about: those it names and their dependencies
+ * have a step or were found as they should be; the planner's count is not needed here. */
+static bool *awaited(const struct prepared *p, const struct request *r)
+{
+    bool *in = cunik_calloc(p->desired.n_cuniks, sizeof(*in));
+    _cleanup_map_ struct map started = {0};
+
+    for (size_t i = 0; i < p->plan.n; i++)
+        cunik_map_add(&started, p->plan.steps[i].name, in);
+    for (size_t i = 0; i < p->desired.n_cuniks; i++) {
+        const struct world_cunik *c = &p->desired.cuniks[i];
+        in[i] = c->status.state == CUNIK_RUNNING &&
+                (!r->services.n || cunik_strv_has(&r->services, c->service) ||
+                 cunik_map_has(&started, c->name));
+    }
+    return in;
+}
+
+static int run_prepared(struct engine *e, struct slot *s, const struct request *r,
+                        struct prepared *p, const struct event_sink *sink,
+                        const _Atomic bool *cancel, int64_t deadline_ns, struct error **err)
+{
+    int e_ = 0;
+
+    /* A stack that goes may have left what no look shows, such as a lone tap. */
+    if (p->plan.n || p->whole)
+        e_ = cunik_engine_run_plan(e, p, r, sink, cancel, deadline_ns, err);
+    if (e_ == 0 && r->action == ACTION_DOWN && !r->services.n)
+        e_ = forget(e, s, err);
+    if (e_ == 0 && r->wait) {
+        _cleanup_free_ bool *in = awaited(p, r);
+        e_ = cunik_engine_await(e, &p->desired, in, deadline_ns, cancel, err);
+    }
+    return e_;
+}
+
+static int apply_in_turn(struct engine *e, struct slot *s, const struct request *r,
+                         const struct event_sink *sink, const _Atomic bool *cancel,
+                         int64_t deadline_ns, struct error **err)
+{
+    _cleanup_strv_ struct strv warnings = {0};
+    struct prepared p;
+    struct error *why = NULL;
+    int e_ = cunik_engine_prepare(e, s, r, true, &p, err);
+
+    if (e_ < 0)
+        return e_;
+    hold_all(e, &p.plan, true);
+    cunik_engine_unhold(e, s);
+    e_ = check_all(e, &p, &warnings, &why);
+    if (e_ == 0 && cancel && *cancel)
+        e_ = cunik_error_set(&why, ERROR_CANCELLED, "cancelled");
+    if (e_ == 0)
+        e_ = commit(e, s, r, &p, &why);
+    if (e_ == 0) {
+        emit_plan(e, &p, sink, &warnings);
+        e_ = run_prepared(e, s, r, &p, sink, cancel, deadline_ns, &why);
+        emit_end(e, r, &p, sink, e_, why);
+    } else {
+        cunik_engine_unreserve(e, s);
+    }
+    hold_all(e, &p.plan, false);
+    cunik_engine_prepared_done(&p);
+    if (err)
+        *err = why;
+    else
+        cunik_error_destroy(why);
+    return e_;
+}
+
+int cunik_engine_apply(struct engine *e, const struct request *r, const struct event_sink *sink,
+                       const _Atomic bool *cancel, struct error **err)
+{
+    struct waiter w;
+    int e_ = cunik_request_check(r, err);
+
+    if (e_ < 0)
+        return e_;
+    int64_t deadline =
+        r->wait && r->wait_timeout_ns > 0 ? cunik_engine_now(e) + r->wait_timeout_ns : CLOCK_NEVER;
+    struct slot *s = cunik_engine_slot(e, r->stack);
+    e_ = cunik_engine_enter(e, s, &w, cunik_request_action_name(r->action), sink, cancel, err);
+    if (e_ < 0)
+        return e_;
+    e_ = apply_in_turn(e, s, r, sink, cancel, deadline, err);
+    cunik_engine_leave(e, s, &w);
+    return e_;
+}
+
+int cunik_engine_plan(struct engine *e, const struct request *r, struct plan *ret,
+                      struct error **err)
+{
+    struct prepared p;
+    int e_ = cunik_request_check(r, err);
+
+    if (e_ == 0)
+        e_ = cunik_engine_prepare(e, cunik_engine_slot(e, r->stack), r, false, &p, err);
+    if (e_ < 0)
+        return e_;
+    *ret = p.plan;
+    p.plan = (struct plan){0};
+    cunik_engine_prepared_done(&p);
+    return 0;
+}

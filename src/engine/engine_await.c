@@ -1,0 +1,119 @@
+/* Waiting until what was asked for has come about: every replica, one deadline. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/engine_internal.h"
+
+struct await {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint64_t n; /* changes seen */
+};
+
+enum verdict { PENDING, READY, FAILED };
+
+static void note_change(void *ctx, const char *name)
+{
+    struct await *a = ctx;
+
+    (void)name;
+    pthread_mutex_lock(&a->lock);
+    a->n++;
+    pthread_cond_signal(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* *ret_why, when it is not READY, says what is missing. */
+static enum verdict judge(struct engine *e, const struct world_cunik *c, char **ret_why)
+{
+    struct live l;
+    enum verdict v = PENDING;
+
+    cunik_registry_look(&e->registry, c->name, &l);
+    const char *reason = l.reason ? l.reason : "";
+    const char *colon = *reason ? ": " : "";
+    if (cunik_registry_completed(&l)) {
+        v = READY;
+    } else if (l.state == CUNIK_RUNNING && (!l.checked || l.health == HEALTH_HEALTHY)) {
+        v = READY;
+    } else if (l.state == CUNIK_RUNNING && l.health == HEALTH_UNHEALTHY) {
+        v = FAILED;
+        *ret_why = cunik_asprintf("'%s' is unhealthy%s%s", c->name, colon, reason);
+    } else if (l.state == CUNIK_RUNNING) {
+        *ret_why = cunik_asprintf("'%s' is not healthy yet%s%s", c->name, colon, reason);
+    } else if (l.state == CUNIK_EXITED) {
+        v = FAILED;
+        *ret_why = cunik_asprintf("'%s' has ended (%s, status %lld)%s%s", c->name,
+                                  cunik_end_name(l.end), (long long)l.exit_code, colon, reason);
+    } else {
+        *ret_why =
+            cunik_asprintf("'%s' is %s%s%s", c->name, cunik_state_name(l.state), colon, reason);
+    }
+    free(l.reason);
+    return v;
+}
+
+/* Judges all; what is missing goes to *missing. */
+static enum verdict judge_all(struct engine *e, const struct world *desired, const bool *in,
+                              struct strv *missing)
+{
+    enum verdict all = READY;
+
+    for (size_t i = 0; i < desired->n_cuniks; i++) {
+        char *why = NULL;
+        if (in && !in[i])
+            continue;
+        enum verdict v = judge(e, &desired->cuniks[i], &why);
+        if (v == READY)
+            continue;
+        cunik_strv_take(missing, why);
+        if (all != FAILED)
+            all = v;
+    }
+    return all;
+}
+
+static int say_missing(const struct strv *missing, enum error_code code, const char *what,
+                       struct error **err)
+{
+    _cleanup_free_ char *text = cunik_strv_join(missing, "\n");
+
+    return cunik_error_set(err, code, "%s%s", what, text);
+}
+
+int cunik_engine_await(struct engine *e, const struct world *desired, const bool *in,
+                       int64_t deadline_ns, const _Atomic bool *cancel, struct error **err)
+{
+    struct await a = {.n = 0};
+    struct listener listener = {.changed = note_change, .ctx = &a};
+    int r = 1;
+
+    pthread_mutex_init(&a.lock, NULL);
+    cunik_clock_cond_init(&a.changed);
+    cunik_engine_listen(e, &listener);
+    while (r > 0) {
+        _cleanup_strv_ struct strv missing = {0};
+        pthread_mutex_lock(&a.lock);
+        uint64_t seen = a.n;
+        pthread_mutex_unlock(&a.lock);
+        enum verdict v = judge_all(e, desired, in, &missing);
+        if (v == READY)
+            r = 0;
+        else if (v == FAILED)
+            r = say_missing(&missing, ERROR_FAILED, "", err);
+        else if (cancel && *cancel)
+            r = cunik_error_set(err, ERROR_CANCELLED, "cancelled");
+        else if (cunik_engine_now(e) >= deadline_ns)
+            r = say_missing(&missing, ERROR_TIMEOUT, "not in time: ", err);
+        if (r <= 0)
+            break;
+        pthread_mutex_lock(&a.lock);
+        if (a.n == seen)
+            e->clock->wait(e->clock->ctx, &a.changed, &a.lock, deadline_ns);
+        pthread_mutex_unlock(&a.lock);
+    }
+    cunik_engine_unlisten(e, &listener);
+    pthread_cond_destroy(&a.changed);
+    pthread_mutex_destroy(&a.lock);
+    return r;
+}

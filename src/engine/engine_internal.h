@@ -1,0 +1,169 @@
+/* The engine's inside, shared by its parts:
+ *
+ *     engine.c          creating it, events, looking at the world
+ *     engine_slots.c    one request at a time for each stack; what each stack is wanted to be
+ *     engine_prepare.c  from a request to a plan
+ *     engine_apply.c    carrying it out, and waiting for what came of it
+ *     engine_cunik.c    starting and stopping one cunik, with its health checks
+ *     supervise.c       what happens by itself: ends, restarts, drift
+ *
+ * Locks, in the order in which they may be taken one within another: `worlds`, `listeners_lock`, an
+ * apply's or a wait's own, `lock`, the registry's, `events`.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "engine/apply.h"
+#include "engine/clock.h"
+#include "engine/engine.h"
+#include "engine/health.h"
+#include "engine/registry.h"
+
+/* Health checks, as a table so that tests can say what is healthy; see health.h. */
+struct engine_prober {
+    int (*create)(cunik_health_changed *changed, void *ctx, void **ret, struct error **err);
+    void (*destroy)(void *prober);
+    void (*add)(void *prober, const struct world_cunik *c, const char *address, const char *console,
+                uint64_t console_offset);
+    void (*remove)(void *prober, const char *name);
+    enum cunik_health (*health)(void *prober, const char *name, char **ret_reason);
+};
+
+struct waiter {
+    struct waiter *next;
+};
+
+/* One stack. Slots are made when a stack is first heard of and stay. */
+struct slot {
+    char *stack;
+    /* Under `worlds`: */
+    struct world desired;         /* the last one wanted; its cuniks' states say what should run */
+    struct world others;          /* there, and not wanted: orphans that were left alone */
+    const struct world *reserved; /* of the request under way: what it is about to take */
+    bool known;                   /* `desired` is what the state file has */
+    bool loaded;
+    /* Under `lock`: */
+    struct waiter *first, **last; /* requests; the first is carried out */
+    const char *action;           /* of that one, for those that wait */
+    int64_t since_ms;
+    bool held;         /* no restart may begin */
+    size_t restarting; /* restarts under way */
+    bool repairing;
+    int64_t repair_ns, repair_backoff_ns;
+};
+
+struct listener {
+    void (*changed)(void *ctx, const char *name); /* NULL: look at what cancels you */
+    void *ctx;
+};
+
+struct subscriber {
+    size_t id;
+    struct event_sink sink;
+};
+
+struct engine {
+    struct host host;
+    const struct engine_clock *clock;
+    const struct engine_prober *prober_ops;
+    void *prober;
+    struct registry registry;
+
+    pthread_mutex_t worlds; /* also: one rule set, one assignment at a time */
+    struct map slots;       /* by stack; looked up under `worlds` */
+
+    pthread_mutex_t lock;
+    pthread_cond_t turn; /* slots, threads */
+    size_t threads;      /* restarts and repairs under way */
+    size_t requests;
+    bool quit, woken;
+    uint64_t wakes;
+    int64_t look_again_ns;
+    pthread_cond_t wake;
+    pthread_t supervisor;
+    bool supervised;
+
+    pthread_mutex_t listeners_lock;
+    struct listener **listeners;
+    size_t n_listeners;
+
+    pthread_mutex_t events;
+    struct subscriber *subscribers;
+    size_t n_subscribers, next_id;
+
+    pthread_mutex_t starts_lock;
+    pthread_cond_t may_start;
+    size_t starting, starts_most;
+};
+
+int64_t cunik_engine_now(const struct engine *e);
+int64_t cunik_engine_wall_ms(const struct engine *e);
+
+/* engine.c */
+void cunik_engine_emit(struct engine *e, const struct event_sink *sink, const struct event *event);
+void cunik_engine_warn(struct engine *e, const struct event_sink *sink, const char *stack,
+                       const char *message);
+void cunik_engine_listen(struct engine *e, struct listener *l);
+void cunik_engine_unlisten(struct engine *e, struct listener *l);
+/* What is on the host, with what only the engine knows. */
+int cunik_engine_observe(struct engine *e, struct world *ret, struct error **err);
+
+/* engine_slots.c */
+struct slot *cunik_engine_slot(struct engine *e, const char *stack);
+void cunik_engine_slots_done(struct engine *e);
+/* Waits for the stack's turn; the waiter is the caller's until cunik_engine_leave(). No restart is
+ * under way or begins until `held` is cleared by cunik_engine_unhold(). */
+int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *action,
+                       const struct event_sink *sink, const _Atomic bool *cancel,
+                       struct error **err);
+void cunik_engine_unhold(struct engine *e, struct slot *s);
+void cunik_engine_leave(struct engine *e, struct slot *s, struct waiter *w);
+/* The rule set for what all stacks are wanted to be. */
+int cunik_engine_rules(struct engine *e, struct error **err);
+/* With `worlds` held: takes the worlds over as what the stack is wanted to be. */
+void cunik_engine_settle(struct slot *s, struct world *desired, struct world *others, bool known);
+
+/* engine_prepare.c */
+struct prepared {
+    struct world observed; /* all stacks */
+    struct world desired;  /* what the plan was made for */
+    struct world stored;   /* what the stack is wanted to be from now on */
+    struct world others;   /* what is left alone */
+    struct plan plan;
+    struct plan_options options;
+    bool whole; /* the whole stack goes */
+};
+
+/* reserve: what was assigned stays taken until cunik_engine_settle() or
+ * cunik_engine_unreserve(). */
+int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request *r, bool reserve,
+                         struct prepared *ret, struct error **err);
+void cunik_engine_unreserve(struct engine *e, struct slot *s);
+void cunik_engine_prepared_done(struct prepared *p);
+/* The plan that puts right what has drifted. */
+int cunik_engine_prepare_repair(struct engine *e, struct slot *s, struct prepared *ret,
+                                struct error **err);
+
+/* engine_apply.c */
+int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const struct request *r,
+                          const struct event_sink *sink, const _Atomic bool *cancel,
+                          int64_t deadline_ns, struct error **err);
+
+/* engine_await.c: until all are running or healthy, or have completed; `in` by desired cunik, NULL
+ * = all of them. */
+int cunik_engine_await(struct engine *e, const struct world *desired, const bool *in,
+                       int64_t deadline_ns, const _Atomic bool *cancel, struct error **err);
+
+/* engine_cunik.c: ctx of the apply's calls is a struct engine_run. */
+int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c, bool again,
+                             struct error **err);
+int cunik_engine_stop_cunik(struct engine *e, const struct world_cunik *c, bool kill,
+                            int64_t grace_ns, struct error **err);
+/* Its policy, its health checks or the like are others now; old is as it was seen. */
+void cunik_engine_update_cunik(struct engine *e, const struct world_cunik *c,
+                               const struct world_cunik *old);
+void cunik_engine_probe(struct engine *e, const struct world_cunik *c, uint64_t console_offset);
+
+/* supervise.c */
+int cunik_engine_supervise_begin(struct engine *e, struct error **err);
+void cunik_engine_supervise_end(struct engine *e);

@@ -1,0 +1,353 @@
+/* From a request to a plan: what is there, what is wanted, and what lies between. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/engine_internal.h"
+#include "engine/plan_graph.h"
+
+static bool active(const struct world_cunik *c)
+{
+    enum cunik_state s = c->status.state;
+
+    return s == CUNIK_RUNNING || s == CUNIK_PAUSED || s == CUNIK_RESTARTING;
+}
+
+static bool of(const char *stack, const struct slot *s)
+{
+    return strcmp(stack, s->stack) == 0;
+}
+
+static bool named(const struct request *r, const char *service)
+{
+    return !r->services.n || cunik_strv_has(&r->services, service);
+}
+
+static void add_cunik(struct world *w, const struct world_cunik *c, enum cunik_state state)
+{
+    struct world_cunik *copy = ARRAY_APPEND(w->cuniks, w->n_cuniks);
+
+    cunik_world_cunik_copy(copy, c);
+    copy->status.state = state;
+}
+
+static void add_network(struct world *w, const struct world_network *n)
+{
+    cunik_world_network_copy(ARRAY_APPEND(w->networks, w->n_networks), n);
+}
+
+/* What the stack is wanted to be, as far as is known: its last wish, or what is there. */
+static void last_wish(const struct slot *s, const struct world *observed, struct world *ret)
+{
+    if (s->known) {
+        cunik_world_copy(ret, &s->desired);
+        return;
+    }
+    for (size_t i = 0; i < observed->n_networks; i++)
+        if (of(observed->networks[i].stack, s))
+            add_network(ret, &observed->networks[i]);
+    for (size_t i = 0; i < observed->n_cuniks; i++)
+        if (of(observed->cuniks[i].stack, s))
+            add_cunik(ret, &observed->cuniks[i],
+                      active(&observed->cuniks[i]) ? CUNIK_RUNNING : CUNIK_EXITED);
+}
+
+/* Up */
+
+/* Adds what another stack is wanted to be and is perhaps not yet. */
+static void borrow_taken(struct world *to, struct map *cuniks, struct map *networks,
+                         const struct world *from)
+{
+    for (size_t i = 0; i < from->n_cuniks; i++)
+        if (cunik_map_add(cuniks, from->cuniks[i].name, to))
+            *ARRAY_APPEND(to->cuniks, to->n_cuniks) = from->cuniks[i];
+    for (size_t i = 0; i < from->n_networks; i++)
+        if (!from->networks[i].external && cunik_map_add(networks, from->networks[i].name, to))
+            *ARRAY_APPEND(to->networks, to->n_networks) = from->networks[i];
+}
+
+/* What will be there beside the desired world, for the assignment: what was observed, less what is
+ * about to go, and what other requests are about to take. It borrows. */
+static void neighbours(const struct engine *e, const struct slot *s, const struct request *r,
+                       const struct world *observed, const struct world *desired,
+                       const bool *in_scope, struct world *ret)
+{
+    _cleanup_map_ struct map wanted = {0}, services = {0}, seen = {0}, nets = {0};
+
+    for (size_t i = 0; i < desired->n_cuniks; i++) {
+        cunik_map_add(&wanted, desired->cuniks[i].name, ret);
+        cunik_map_set(&services, desired->cuniks[i].service, in_scope[i] ? ret : NULL);
+    }
+    for (size_t i = 0; i < desired->services.n; i++)
+        cunik_map_add(&services, desired->services.items[i], ret);
+    for (size_t i = 0; i < observed->n_cuniks; i++) {
+        const struct world_cunik *c = &observed->cuniks[i];
+        bool goes = of(c->stack, s) && !cunik_map_has(&wanted, c->name) &&
+                    (r->remove_orphans || cunik_map_get(&services, c->service));
+        if (!goes && cunik_map_add(&seen, c->name, ret))
+            *ARRAY_APPEND(ret->cuniks, ret->n_cuniks) = *c;
+    }
+    for (size_t i = 0; i < observed->n_networks; i++)
+        if (cunik_map_add(&nets, observed->networks[i].name, ret))
+            *ARRAY_APPEND(ret->networks, ret->n_networks) = observed->networks[i];
+    for (size_t i = 0; i < e->slots.n; i++) {
+        const struct slot *other = e->slots.entries[i].value;
+        if (other == s)
+            continue;
+        borrow_taken(ret, &seen, &nets, &other->desired);
+        if (other->reserved)
+            borrow_taken(ret, &seen, &nets, other->reserved);
+    }
+}
+
+/* Which cuniks of the desired world a request is about. */
+static int find_scope(const struct request *r, const struct world *desired, bool **ret,
+                      struct error **err)
+{
+    struct plan_graph g;
+    int e = cunik_plan_graph_init(&g, desired, r->stack, true, err);
+
+    if (e < 0)
+        return e;
+    _cleanup_free_ bool *services = cunik_calloc(g.n, sizeof(*services));
+    bool *cuniks = cunik_calloc(desired->n_cuniks, sizeof(*cuniks));
+    for (size_t i = 0; i < g.n; i++)
+        services[i] = named(r, g.names[i]);
+    if (!r->no_dependencies)
+        cunik_plan_graph_close(&g, services);
+    for (size_t i = 0; i < g.n; i++)
+        for (size_t k = g.member_first[i]; k < g.member_first[i + 1]; k++)
+            cuniks[g.members[k]] = services[i];
+    cunik_plan_graph_done(&g);
+    *ret = cuniks;
+    return 0;
+}
+
+/* What to write down: the wish, and of what it is not about the one before it. */
+static void merge_wish(const struct slot *s, const struct world *desired, const bool *in_scope,
+                       const struct world *observed, struct world *ret)
+{
+    _cleanup_map_ struct map before = {0}, there = {0};
+    _cleanup_world_ struct world last = {0};
+
+    last_wish(s, observed, &last);
+    for (size_t i = 0; i < last.n_cuniks; i++)
+        cunik_map_add(&before, last.cuniks[i].name, &last.cuniks[i]);
+    for (size_t i = 0; i < observed->n_cuniks; i++)
+        cunik_map_add(&there, observed->cuniks[i].name, &observed->cuniks[i]);
+    for (size_t i = 0; i < desired->n_networks; i++)
+        add_network(ret, &desired->networks[i]);
+    for (size_t i = 0; i < desired->n_cuniks; i++) {
+        const struct world_cunik *c = &desired->cuniks[i];
+        const struct world_cunik *old = cunik_map_get(&before, c->name);
+        const struct world_cunik *now = cunik_map_get(&there, c->name);
+        if (!in_scope[i]) {
+            if (old)
+                add_cunik(ret, old, old->status.state);
+        } else if (c->status.state == CUNIK_CREATED && now && active(now)) {
+            add_cunik(ret, c, CUNIK_RUNNING);
+        } else {
+            add_cunik(ret, c, c->status.state);
+        }
+    }
+    cunik_strv_copy(&ret->services, &desired->services);
+}
+
+static int assign(struct engine *e, struct slot *s, const struct request *r, bool reserve,
+                  const bool *in_scope, struct prepared *p, struct error **err)
+{
+    struct world beside = {0};
+    struct host_facts facts = {0};
+
+    pthread_mutex_lock(&e->worlds);
+    neighbours(e, s, r, &p->observed, &p->desired, in_scope, &beside);
+    int e_ = e->host.ops->facts(e->host.ctx, &facts, err);
+    if (e_ == 0)
+        e_ = cunik_assign(&p->desired, &beside, &facts, err);
+    if (e_ == 0 && reserve)
+        s->reserved = &p->desired;
+    pthread_mutex_unlock(&e->worlds);
+    free(beside.cuniks);
+    free(beside.networks);
+    return e_;
+}
+
+static int prepare_up(struct engine *e, struct slot *s, const struct request *r, bool reserve,
+                      struct prepared *p, struct error **err)
+{
+    _cleanup_free_ bool *in_scope = NULL;
+
+    cunik_world_copy(&p->desired, &r->desired);
+    for (size_t i = 0; i < p->desired.n_cuniks; i++)
+        p->desired.cuniks[i].status.state = r->no_start ? CUNIK_CREATED : CUNIK_RUNNING;
+    int e_ = find_scope(r, &p->desired, &in_scope, err);
+    if (e_ == 0)
+        e_ = assign(e, s, r, reserve, in_scope, p, err);
+    if (e_ < 0)
+        return e_;
+    pthread_mutex_lock(&e->worlds);
+    merge_wish(s, &p->desired, in_scope, &p->observed, &p->stored);
+    pthread_mutex_unlock(&e->worlds);
+    p->options.recreate = r->recreate;
+    p->options.remove_orphans = r->remove_orphans;
+    return 0;
+}
+
+/* The others work on what is there */
+
+static bool has_network(const struct world *w, const char *name)
+{
+    return cunik_world_network(w, name) != NULL;
+}
+
+static void prepare_existing(struct engine *e, struct slot *s, const struct request *r,
+                             struct prepared *p)
+{
+    bool stop = r->action == ACTION_STOP || r->action == ACTION_KILL;
+    enum cunik_state wanted = stop ? CUNIK_EXITED : CUNIK_RUNNING;
+
+    pthread_mutex_lock(&e->worlds);
+    last_wish(s, &p->observed, &p->stored);
+    pthread_mutex_unlock(&e->worlds);
+    for (size_t i = 0; i < p->stored.n_networks; i++)
+        add_network(&p->desired, &p->stored.networks[i]);
+    for (size_t i = 0; i < p->observed.n_networks; i++)
+        if (of(p->observed.networks[i].stack, s) &&
+            !has_network(&p->desired, p->observed.networks[i].name))
+            add_network(&p->desired, &p->observed.networks[i]);
+    for (size_t i = 0; i < p->observed.n_cuniks; i++) {
+        const struct world_cunik *c = &p->observed.cuniks[i];
+        if (!of(c->stack, s))
+            continue;
+        add_cunik(&p->desired, c,
+                  named(r, c->service) ? wanted
+                  : active(c)          ? CUNIK_RUNNING
+                                       : CUNIK_EXITED);
+    }
+    for (size_t i = 0; i < p->stored.n_cuniks; i++)
+        if (named(r, p->stored.cuniks[i].service))
+            p->stored.cuniks[i].status.state = wanted;
+    p->options.existing = true;
+    p->options.start = r->action == ACTION_START;
+    p->options.restart = r->action == ACTION_RESTART;
+    p->options.kill = r->action == ACTION_KILL;
+}
+
+static void prepare_down(struct engine *e, struct slot *s, const struct request *r,
+                         struct prepared *p)
+{
+    p->options.down = true;
+    if (!r->services.n)
+        return;
+    _cleanup_world_ struct world last = {0};
+    pthread_mutex_lock(&e->worlds);
+    last_wish(s, &p->observed, &last);
+    pthread_mutex_unlock(&e->worlds);
+    for (size_t i = 0; i < last.n_networks; i++)
+        add_network(&p->stored, &last.networks[i]);
+    for (size_t i = 0; i < last.n_cuniks; i++)
+        if (!named(r, last.cuniks[i].service))
+            add_cunik(&p->stored, &last.cuniks[i], last.cuniks[i].status.state);
+}
+
+/* What of the stack is there, is not wanted and stays all the same. */
+static void find_others(const struct slot *s, struct prepared *p)
+{
+    _cleanup_map_ struct map gone = {0}, wanted = {0};
+
+    for (size_t i = 0; i < p->plan.n; i++)
+        if (p->plan.steps[i].verb == PLAN_REMOVE)
+            cunik_map_add(&gone, p->plan.steps[i].name, p);
+    for (size_t i = 0; i < p->stored.n_cuniks; i++)
+        cunik_map_add(&wanted, p->stored.cuniks[i].name, p);
+    for (size_t i = 0; i < p->stored.n_networks; i++)
+        cunik_map_add(&wanted, p->stored.networks[i].name, p);
+    for (size_t i = 0; i < p->observed.n_cuniks; i++) {
+        const struct world_cunik *c = &p->observed.cuniks[i];
+        if (of(c->stack, s) && !cunik_map_has(&gone, c->name) && !cunik_map_has(&wanted, c->name))
+            add_cunik(&p->others, c, active(c) ? CUNIK_RUNNING : CUNIK_EXITED);
+    }
+    for (size_t i = 0; i < p->observed.n_networks; i++) {
+        const struct world_network *n = &p->observed.networks[i];
+        if (of(n->stack, s) && !cunik_map_has(&gone, n->name) && !cunik_map_has(&wanted, n->name))
+            add_network(&p->others, n);
+    }
+}
+
+/* Whether nothing of the stack stays. */
+static bool takes_all(const struct request *r, const struct prepared *p)
+{
+    return r->action == ACTION_DOWN && !r->services.n && !p->others.n_networks &&
+           !p->others.n_cuniks;
+}
+
+int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request *r, bool reserve,
+                         struct prepared *ret, struct error **err)
+{
+    struct prepared p = {.options = {.stack = s->stack, .services = r->services}};
+    int e_ = cunik_request_check(r, err);
+
+    if (e_ == 0)
+        e_ = cunik_engine_observe(e, &p.observed, err);
+    if (e_ == 0) {
+        p.options.no_dependencies = r->no_dependencies;
+        if (r->action == ACTION_UP)
+            e_ = prepare_up(e, s, r, reserve, &p, err);
+        else if (r->action == ACTION_DOWN)
+            prepare_down(e, s, r, &p);
+        else
+            prepare_existing(e, s, r, &p);
+    }
+    if (e_ == 0)
+        e_ = cunik_plan_make(&p.observed, &p.desired, &p.options, &p.plan, err);
+    if (e_ < 0) {
+        if (reserve)
+            cunik_engine_unreserve(e, s);
+        cunik_engine_prepared_done(&p);
+        return e_;
+    }
+    find_others(s, &p);
+    p.whole = takes_all(r, &p);
+    *ret = p;
+    if (reserve && r->action == ACTION_UP) {
+        pthread_mutex_lock(&e->worlds);
+        s->reserved = &ret->desired;
+        pthread_mutex_unlock(&e->worlds);
+    }
+    return 0;
+}
+
+int cunik_engine_prepare_repair(struct engine *e, struct slot *s, struct prepared *ret,
+                                struct error **err)
+{
+    struct prepared p = {.options = {.stack = s->stack, .repair = true}};
+    int r = cunik_engine_observe(e, &p.observed, err);
+
+    if (r == 0) {
+        pthread_mutex_lock(&e->worlds);
+        last_wish(s, &p.observed, &p.desired);
+        pthread_mutex_unlock(&e->worlds);
+        r = cunik_plan_make(&p.observed, &p.desired, &p.options, &p.plan, err);
+    }
+    if (r < 0) {
+        cunik_engine_prepared_done(&p);
+        return r;
+    }
+    *ret = p;
+    return 0;
+}
+
+void cunik_engine_unreserve(struct engine *e, struct slot *s)
+{
+    pthread_mutex_lock(&e->worlds);
+    s->reserved = NULL;
+    pthread_mutex_unlock(&e->worlds);
+}
+
+void cunik_engine_prepared_done(struct prepared *p)
+{
+    cunik_world_done(&p->observed);
+    cunik_world_done(&p->desired);
+    cunik_world_done(&p->stored);
+    cunik_world_done(&p->others);
+    cunik_plan_done(&p->plan);
+}

@@ -1,0 +1,161 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/engine_internal.h"
+
+enum { SECOND_MS = 1000 };
+
+/* With `worlds` held. */
+static void load(struct engine *e, struct slot *s)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    s->loaded = true;
+    int r = e->host.ops->state_read(e->host.ctx, s->stack, &s->desired, &err);
+    s->known = r == 0;
+    if (r < 0 && r != -ENOENT && !(err && err->code == ERROR_NOT_FOUND))
+        cunik_log(LOG_LEVEL_WARNING, "the last wish for stack '%s' is lost: %s", s->stack,
+                  err ? err->message : strerror(-r));
+}
+
+struct slot *cunik_engine_slot(struct engine *e, const char *stack)
+{
+    pthread_mutex_lock(&e->worlds);
+    struct slot *s = cunik_map_get(&e->slots, stack);
+    if (!s) {
+        s = cunik_calloc(1, sizeof(*s));
+        s->stack = cunik_strdup(stack);
+        s->last = &s->first;
+        s->repair_ns = 0;
+        cunik_map_add(&e->slots, stack, s);
+    }
+    if (!s->loaded)
+        load(e, s);
+    pthread_mutex_unlock(&e->worlds);
+    return s;
+}
+
+void cunik_engine_slots_done(struct engine *e)
+{
+    for (size_t i = 0; i < e->slots.n; i++) {
+        struct slot *s = e->slots.entries[i].value;
+        cunik_world_done(&s->desired);
+        cunik_world_done(&s->others);
+        free(s->stack);
+        free(s);
+    }
+    cunik_map_done(&e->slots);
+}
+
+static void say_waiting(struct engine *e, const struct slot *s, const struct event_sink *sink)
+{
+    int64_t seconds = (cunik_engine_wall_ms(e) - s->since_ms) / SECOND_MS;
+    _cleanup_free_ char *text =
+        cunik_asprintf("waiting for another request for stack '%s' (%s, for %lld s)", s->stack,
+                       s->action, (long long)seconds);
+
+    cunik_engine_warn(e, sink, s->stack, text);
+}
+
+static void unlink_waiter(struct slot *s, struct waiter *w)
+{
+    struct waiter **p = &s->first;
+
+    while (*p != w)
+        p = &(*p)->next;
+    *p = w->next;
+    if (s->last == &w->next)
+        s->last = p;
+}
+
+int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *action,
+                       const struct event_sink *sink, const _Atomic bool *cancel,
+                       struct error **err)
+{
+    pthread_mutex_lock(&e->lock);
+    w->next = NULL;
+    *s->last = w;
+    s->last = &w->next;
+    e->requests++;
+    if (s->first != w)
+        say_waiting(e, s, sink);
+    while (s->first != w) {
+        if (cancel && *cancel) {
+            unlink_waiter(s, w);
+            e->requests--;
+            pthread_mutex_unlock(&e->lock);
+            return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
+        }
+        e->clock->wait(e->clock->ctx, &e->turn, &e->lock, CLOCK_NEVER);
+    }
+    s->action = action;
+    s->since_ms = cunik_engine_wall_ms(e);
+    s->held = true;
+    while (s->restarting)
+        e->clock->wait(e->clock->ctx, &e->turn, &e->lock, CLOCK_NEVER);
+    pthread_mutex_unlock(&e->lock);
+    return 0;
+}
+
+void cunik_engine_unhold(struct engine *e, struct slot *s)
+{
+    pthread_mutex_lock(&e->lock);
+    s->held = false;
+    pthread_mutex_unlock(&e->lock);
+    cunik_engine_wake(e, NULL);
+}
+
+void cunik_engine_leave(struct engine *e, struct slot *s, struct waiter *w)
+{
+    pthread_mutex_lock(&e->lock);
+    unlink_waiter(s, w);
+    s->held = false;
+    e->requests--;
+    pthread_cond_broadcast(&e->turn);
+    pthread_mutex_unlock(&e->lock);
+    cunik_engine_wake(e, NULL);
+}
+
+/* A world that borrows: only its arrays are its own. */
+static void borrow(struct world *to, struct map *cuniks, struct map *networks,
+                   const struct world *from, bool running_only)
+{
+    for (size_t i = 0; i < from->n_networks; i++)
+        if (cunik_map_add(networks, from->networks[i].name, to))
+            *ARRAY_APPEND(to->networks, to->n_networks) = from->networks[i];
+    for (size_t i = 0; i < from->n_cuniks; i++)
+        if ((!running_only || from->cuniks[i].status.state == CUNIK_RUNNING) &&
+            cunik_map_add(cuniks, from->cuniks[i].name, to))
+            *ARRAY_APPEND(to->cuniks, to->n_cuniks) = from->cuniks[i];
+}
+
+int cunik_engine_rules(struct engine *e, struct error **err)
+{
+    _cleanup_map_ struct map cuniks = {0}, networks = {0};
+    struct world w = {0};
+
+    pthread_mutex_lock(&e->worlds);
+    for (size_t i = 0; i < e->slots.n; i++) {
+        const struct slot *s = e->slots.entries[i].value;
+        borrow(&w, &cuniks, &networks, &s->desired, true);
+        borrow(&w, &cuniks, &networks, &s->others, true);
+    }
+    int r = e->host.ops->rules_replace(e->host.ctx, &w, err);
+    pthread_mutex_unlock(&e->worlds);
+    free(w.networks);
+    free(w.cuniks);
+    return r;
+}
+
+void cunik_engine_settle(struct slot *s, struct world *desired, struct world *others, bool known)
+{
+    cunik_world_done(&s->desired);
+    cunik_world_done(&s->others);
+    s->desired = *desired;
+    s->others = *others;
+    *desired = *others = (struct world){0};
+    s->reserved = NULL;
+    s->known = known;
+}

@@ -1,0 +1,388 @@
+#include "engine/registry.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { FREE_MOST = 64 };
+
+/* A change with strings of its own, to be told when the lock is released. */
+struct registry_told {
+    struct registry_change change;
+    char *name, *stack, *service, *reason;
+};
+
+void cunik_registry_init(struct registry *r, const struct engine_clock *clock,
+                         registry_changed *changed, void *ctx)
+{
+    *r = (struct registry){.clock = clock, .changed = changed, .ctx = ctx};
+    pthread_mutex_init(&r->lock, NULL);
+}
+
+static void entry_free(struct registry_cunik *c)
+{
+    free(c->name);
+    free(c->stack);
+    free(c->service);
+    free(c->reason);
+    free(c);
+}
+
+void cunik_registry_done(struct registry *r)
+{
+    for (size_t i = 0; i < r->entries.n; i++)
+        entry_free(r->entries.entries[i].value);
+    cunik_map_done(&r->entries);
+    pthread_mutex_destroy(&r->lock);
+}
+
+struct registry_cunik *cunik_registry_find(struct registry *r, const char *name)
+{
+    struct registry_cunik *c = cunik_map_get(&r->entries, name);
+
+    return c && c->state != CUNIK_ABSENT ? c : NULL;
+}
+
+struct registry_told *cunik_registry_note(struct registry *r, struct registry_cunik *c, bool health)
+{
+    struct registry_told *t = cunik_calloc(1, sizeof(*t));
+
+    c->seq = ++r->seq;
+    t->name = cunik_strdup(c->name);
+    t->stack = cunik_strdup(c->stack);
+    t->service = cunik_strdup(c->service);
+    t->reason = cunik_strdup(c->reason);
+    t->change = (struct registry_change){.health = health,
+                                         .name = t->name,
+                                         .stack = t->stack,
+                                         .service = t->service,
+                                         .state = c->state,
+                                         .is = c->health,
+                                         .exit_code = c->exit_code,
+                                         .reason = t->reason};
+    return t;
+}
+
+void cunik_registry_tell(struct registry *r, struct registry_told *t)
+{
+    if (!t)
+        return;
+    if (r->changed)
+        r->changed(r->ctx, &t->change);
+    free(t->name);
+    free(t->stack);
+    free(t->service);
+    free(t->reason);
+    free(t);
+}
+
+static struct registry_cunik *get(struct registry *r, const struct world_cunik *c)
+{
+    struct registry_cunik *e = cunik_map_get(&r->entries, c->name);
+
+    if (!e) {
+        e = cunik_calloc(1, sizeof(*e));
+        e->name = cunik_strdup(c->name);
+        cunik_map_add(&r->entries, c->name, e);
+        r->n_free++;
+    }
+    if (e->state == CUNIK_ABSENT) {
+        r->n_free--;
+        e->state = CUNIK_CREATED;
+        e->due_ns = CLOCK_NEVER;
+    }
+    cunik_replace(&e->stack, c->stack);
+    cunik_replace(&e->service, c->service);
+    if (!e->reason)
+        e->reason = cunik_strdup("");
+    e->checked = c->health.test.n > 0;
+    e->restart = c->restart;
+    e->restart_max = c->restart_max;
+    return e;
+}
+
+/* Entries cannot be taken out of a map, so it is made anew when many are free. */
+static void compact(struct registry *r)
+{
+    struct map kept = {0};
+
+    if (r->n_free < FREE_MOST || r->n_free * 2 < r->entries.n)
+        return;
+    for (size_t i = 0; i < r->entries.n; i++) {
+        struct registry_cunik *c = r->entries.entries[i].value;
+        if (c->state != CUNIK_ABSENT || c->held)
+            cunik_map_add(&kept, c->name, c);
+        else
+            entry_free(c);
+    }
+    cunik_map_done(&r->entries);
+    r->entries = kept;
+    r->n_free = 0;
+    for (size_t i = 0; i < kept.n; i++)
+        r->n_free += ((struct registry_cunik *)kept.entries[i].value)->state == CUNIK_ABSENT;
+}
+
+bool cunik_registry_look(struct registry *r, const char *name, struct live *ret)
+{
+    pthread_mutex_lock(&r->lock);
+    const struct registry_cunik *c = cunik_registry_find(r, name);
+    *ret = (struct live){0};
+    if (c)
+        *ret = (struct live){.state = c->state,
+                             .health = c->health,
+                             .end = c->end,
+                             .exit_code = c->exit_code,
+                             .checked = c->checked,
+                             .stopped = c->stopped,
+                             .restart = c->restart,
+                             .reason = cunik_strdup(c->reason)};
+    pthread_mutex_unlock(&r->lock);
+    return c != NULL;
+}
+
+bool cunik_registry_completed(const struct live *l)
+{
+    return l->state == CUNIK_EXITED && !l->stopped && l->exit_code == 0 && l->end != END_NONE &&
+           l->end != END_DESTROYED && l->end != END_KILLED && l->end != END_PANICKED &&
+           l->restart != RESTART_ALWAYS && l->restart != RESTART_UNLESS_STOPPED;
+}
+
+static bool is_over(enum cunik_state s)
+{
+    return s == CUNIK_CREATED || s == CUNIK_EXITED;
+}
+
+void cunik_registry_overlay(struct registry *r, struct world *w)
+{
+    pthread_mutex_lock(&r->lock);
+    for (size_t i = 0; i < w->n_cuniks; i++) {
+        struct world_status *s = &w->cuniks[i].status;
+        const struct registry_cunik *c = cunik_registry_find(r, w->cuniks[i].name);
+        if (!c) {
+            s->health = s->state == CUNIK_RUNNING && w->cuniks[i].health.test.n ? HEALTH_STARTING
+                                                                                : HEALTH_NONE;
+            continue;
+        }
+        s->restarts = c->restarts;
+        s->health = s->state == CUNIK_RUNNING ? c->health : HEALTH_NONE;
+        if (*c->reason)
+            cunik_replace(&s->reason, c->reason);
+        if (is_over(s->state) && c->state == CUNIK_RESTARTING)
+            s->state = CUNIK_RESTARTING;
+        if (s->state == CUNIK_EXITED && c->stopped)
+            s->end = END_DESTROYED;
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+bool cunik_registry_active(struct registry *r)
+{
+    bool active = false;
+
+    pthread_mutex_lock(&r->lock);
+    for (size_t i = 0; i < r->entries.n; i++) {
+        const struct registry_cunik *c = r->entries.entries[i].value;
+        active |= c->state == CUNIK_RUNNING || c->state == CUNIK_PAUSED ||
+                  c->state == CUNIK_RESTARTING || c->changing;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return active;
+}
+
+void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *e = get(r, c);
+    const struct world_status *s = &c->status;
+    e->state = s->state;
+    e->end = s->end;
+    e->exit_code = s->exit_code;
+    e->started_ms = s->started_ms;
+    e->ended_ms = s->ended_ms;
+    e->health = s->state == CUNIK_RUNNING && e->checked ? HEALTH_STARTING : HEALTH_NONE;
+    e->wanted = wanted;
+    e->stopped = !wanted && s->state == CUNIK_EXITED;
+    e->started_ns = r->clock->now(r->clock->ctx);
+    e->seq = ++r->seq;
+    pthread_mutex_unlock(&r->lock);
+}
+
+void cunik_registry_hold(struct registry *r, const char *name, bool hold)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_map_get(&r->entries, name);
+    if (c)
+        c->held = hold;
+    pthread_mutex_unlock(&r->lock);
+}
+
+void cunik_registry_starting(struct registry *r, const struct world_cunik *c, bool again)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *e = get(r, c);
+    e->wanted = true;
+    e->stopped = false;
+    e->changing = true;
+    e->due_ns = CLOCK_NEVER;
+    if (!again) {
+        e->restarts = e->attempts = 0;
+        e->backoff_ns = 0;
+    }
+    e->seq = ++r->seq;
+    pthread_mutex_unlock(&r->lock);
+}
+
+void cunik_registry_started(struct registry *r, const char *name)
+{
+    struct registry_told *told = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    if (c) {
+        c->changing = false;
+        c->state = CUNIK_RUNNING;
+        c->health = c->checked ? HEALTH_STARTING : HEALTH_NONE;
+        c->end = END_NONE;
+        c->exit_code = 0;
+        c->started_ms = r->clock->wall_ms(r->clock->ctx);
+        c->started_ns = r->clock->now(r->clock->ctx);
+        c->ended_ms = 0;
+        cunik_replace(&c->reason, "");
+        told = cunik_registry_note(r, c, false);
+    }
+    pthread_mutex_unlock(&r->lock);
+    cunik_registry_tell(r, told);
+}
+
+void cunik_registry_start_failed(struct registry *r, const char *name, const char *why)
+{
+    struct registry_told *told = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    if (c) {
+        c->changing = false;
+        if (c->state != CUNIK_CREATED)
+            c->state = CUNIK_EXITED;
+        cunik_replace(&c->reason, why);
+        told = cunik_registry_note(r, c, false);
+    }
+    pthread_mutex_unlock(&r->lock);
+    cunik_registry_tell(r, told);
+}
+
+void cunik_registry_stopping(struct registry *r, const char *name)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    if (c) {
+        c->changing = true;
+        c->wanted = false;
+        c->due_ns = CLOCK_NEVER;
+        c->seq = ++r->seq;
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+void cunik_registry_stopped(struct registry *r, const char *name)
+{
+    struct registry_told *told = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    if (c) {
+        bool ran = !is_over(c->state);
+        c->changing = false;
+        c->health = HEALTH_NONE;
+        if (ran) {
+            c->stopped = true;
+            c->state = CUNIK_EXITED;
+            c->end = END_DESTROYED;
+            c->ended_ms = r->clock->wall_ms(r->clock->ctx);
+            cunik_replace(&c->reason, "");
+        }
+        told = ran ? cunik_registry_note(r, c, false) : NULL;
+    }
+    pthread_mutex_unlock(&r->lock);
+    cunik_registry_tell(r, told);
+}
+
+void cunik_registry_stop_failed(struct registry *r, const char *name)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    if (c) {
+        c->changing = false;
+        c->seq = ++r->seq;
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+void cunik_registry_defined(struct registry *r, const struct world_cunik *c)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *e = get(r, c);
+    e->state = CUNIK_CREATED;
+    e->health = HEALTH_NONE;
+    e->end = END_NONE;
+    e->exit_code = e->started_ms = e->ended_ms = e->restarts = e->attempts = 0;
+    e->wanted = e->stopped = false;
+    e->due_ns = CLOCK_NEVER;
+    cunik_replace(&e->reason, "");
+    e->seq = ++r->seq;
+    pthread_mutex_unlock(&r->lock);
+}
+
+void cunik_registry_updated(struct registry *r, const struct world_cunik *c)
+{
+    struct registry_told *told = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *e = get(r, c);
+    enum cunik_health before = e->health;
+    if (e->state == CUNIK_RUNNING && !e->checked)
+        e->health = HEALTH_NONE;
+    else if (e->state == CUNIK_RUNNING && e->health == HEALTH_NONE)
+        e->health = HEALTH_STARTING;
+    if (e->health != before)
+        told = cunik_registry_note(r, e, true);
+    pthread_mutex_unlock(&r->lock);
+    cunik_registry_tell(r, told);
+}
+
+void cunik_registry_removed(struct registry *r, const char *name)
+{
+    struct registry_told *told = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    if (c) {
+        c->state = CUNIK_ABSENT;
+        c->health = HEALTH_NONE;
+        c->changing = c->wanted = c->stopped = false;
+        c->due_ns = CLOCK_NEVER;
+        r->n_free++;
+        told = cunik_registry_note(r, c, false);
+        compact(r);
+    }
+    pthread_mutex_unlock(&r->lock);
+    cunik_registry_tell(r, told);
+}
+
+void cunik_registry_health(struct registry *r, const char *name, enum cunik_health health,
+                           const char *reason)
+{
+    struct registry_told *told = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    if (c && c->state == CUNIK_RUNNING && c->checked && health != HEALTH_NONE) {
+        bool changed = c->health != health;
+        c->health = health;
+        cunik_replace(&c->reason, reason ? reason : "");
+        if (changed)
+            told = cunik_registry_note(r, c, true);
+    }
+    pthread_mutex_unlock(&r->lock);
+    cunik_registry_tell(r, told);
+}

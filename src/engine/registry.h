@@ -1,0 +1,104 @@
+/* The registry: what the engine knows of each cunik between two looks at the host. It holds what
+ * the host does not tell: health, restarts, what the engine itself has stopped, and who is dealing
+ * with a cunik at the moment.
+ *
+ * All functions may be called from any thread. The hook is called after a change, without locks
+ * held.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "engine/clock.h"
+#include "engine/world.h"
+
+struct registry_cunik {
+    char *name, *stack, *service;
+    enum cunik_state state; /* ABSENT: it was removed, the entry is free */
+    enum cunik_health health;
+    enum cunik_end end;
+    int64_t exit_code, started_ms, ended_ms;
+    char *reason;
+    bool checked; /* it has a healthcheck */
+    enum restart_policy restart;
+    int64_t restart_max;
+    bool wanted;   /* it is to run */
+    bool stopped;  /* ended by a request */
+    bool held;     /* a request is about to deal with it: hands off */
+    bool changing; /* it is being started or stopped right now */
+    int64_t restarts, attempts;
+    int64_t started_ns, backoff_ns;
+    int64_t due_ns; /* when it is to be started again; CLOCK_NEVER = not planned */
+    uint64_t seq;   /* of its last change */
+};
+
+struct registry_change {
+    bool health; /* of health, else of state */
+    const char *name, *stack, *service;
+    enum cunik_state state;
+    enum cunik_health is;
+    int64_t exit_code;
+    const char *reason;
+};
+
+typedef void registry_changed(void *ctx, const struct registry_change *change);
+
+struct registry {
+    const struct engine_clock *clock;
+    registry_changed *changed;
+    void *ctx;
+    pthread_mutex_t lock;
+    struct map entries; /* struct registry_cunik by name */
+    size_t n_free;
+    uint64_t seq;
+};
+
+/* A snapshot; the caller frees reason. */
+struct live {
+    enum cunik_state state;
+    enum cunik_health health;
+    enum cunik_end end;
+    int64_t exit_code;
+    bool checked;
+    bool stopped;
+    enum restart_policy restart;
+    char *reason;
+};
+
+void cunik_registry_init(struct registry *r, const struct engine_clock *clock,
+                         registry_changed *changed, void *ctx);
+void cunik_registry_done(struct registry *r);
+
+/* False when there is none; *ret is then ABSENT. */
+bool cunik_registry_look(struct registry *r, const char *name, struct live *ret);
+/* Whether it has ended by itself, well, and is not about to be started again. */
+bool cunik_registry_completed(const struct live *l);
+/* Puts what only the registry knows into a world that was observed. */
+void cunik_registry_overlay(struct registry *r, struct world *w);
+/* Whether any cunik runs or is about to. */
+bool cunik_registry_active(struct registry *r);
+
+/* Takes a cunik over that was found on the host; it is wanted running or not. */
+void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted);
+
+/* A request's (or the supervisor's) way through a cunik. */
+void cunik_registry_hold(struct registry *r, const char *name, bool hold);
+void cunik_registry_starting(struct registry *r, const struct world_cunik *c, bool again);
+void cunik_registry_started(struct registry *r, const char *name);
+void cunik_registry_start_failed(struct registry *r, const char *name, const char *why);
+void cunik_registry_stopping(struct registry *r, const char *name);
+void cunik_registry_stopped(struct registry *r, const char *name);
+/* It was to be stopped and could not be. */
+void cunik_registry_stop_failed(struct registry *r, const char *name);
+void cunik_registry_defined(struct registry *r, const struct world_cunik *c);
+void cunik_registry_updated(struct registry *r, const struct world_cunik *c);
+void cunik_registry_removed(struct registry *r, const char *name);
+void cunik_registry_health(struct registry *r, const char *name, enum cunik_health health,
+                           const char *reason);
+
+/* For the supervisor, with r->lock held. */
+struct registry_cunik *cunik_registry_find(struct registry *r, const char *name);
+/* Marks a change and gives what to tell; cunik_registry_tell() does so, with the lock released. */
+struct registry_told;
+struct registry_told *cunik_registry_note(struct registry *r, struct registry_cunik *c,
+                                          bool health);
+void cunik_registry_tell(struct registry *r, struct registry_told *told);

@@ -1,0 +1,578 @@
+/* The supervisor: one thread that looks at the host whenever it is woken, and does what follows
+ * from what it sees: tells of ends, starts again what its policy wants running, has drift repaired.
+ * It sleeps until it is woken or something is due. Work that takes time is done by threads of its
+ * own.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/engine_internal.h"
+
+static const int64_t second_ns = 1000000000;
+static const int64_t backoff_first_ns = 100000000; /* Docker's, doubling */
+static const int64_t backoff_most_ns = 60 * second_ns;
+static const int64_t long_run_ns = 10 * second_ns; /* having run so long, it begins anew */
+static const int64_t look_again_ns = second_ns;    /* after a look that failed */
+
+/* What a look leads to, done when the registry's lock is released. */
+struct outcome {
+    struct registry_told **told;
+    size_t n_told;
+    struct strv ended;  /* for good: their names are served no longer */
+    struct strv silent; /* no longer to be probed */
+    struct strv found;  /* running, to be probed */
+};
+
+static void outcome_done(struct outcome *o)
+{
+    free(o->told);
+    cunik_strv_done(&o->ended);
+    cunik_strv_done(&o->silent);
+    cunik_strv_done(&o->found);
+}
+
+/* Policy */
+
+static bool wants_restart(const struct registry_cunik *c)
+{
+    if (!c->wanted)
+        return false;
+    switch (c->restart) {
+    case RESTART_ALWAYS:
+    case RESTART_UNLESS_STOPPED:
+        return true;
+    case RESTART_ON_FAILURE:
+        return c->exit_code != 0 && (!c->restart_max || c->attempts < c->restart_max);
+    case RESTART_NO:
+    case RESTART_MAX_:
+        break;
+    }
+    return false;
+}
+
+static int64_t doubled(int64_t backoff, int64_t first, int64_t most)
+{
+    return backoff == 0 ? first : backoff > most / 2 ? most : backoff * 2;
+}
+
+/* An end, or a restart that failed. */
+static void plan_restart(struct engine *e, struct registry_cunik *c)
+{
+    int64_t now = cunik_engine_now(e);
+
+    if (!wants_restart(c)) {
+        c->state = CUNIK_EXITED;
+        c->due_ns = CLOCK_NEVER;
+        return;
+    }
+    if (now - c->started_ns >= long_run_ns)
+        c->backoff_ns = 0;
+    c->backoff_ns = doubled(c->backoff_ns, backoff_first_ns, backoff_most_ns);
+    c->due_ns = now + c->backoff_ns;
+    c->state = CUNIK_RESTARTING;
+}
+
+/* Looking */
+
+static bool is_active(enum cunik_state s)
+{
+    return s == CUNIK_RUNNING || s == CUNIK_PAUSED;
+}
+
+static void tell_later(struct engine *e, struct outcome *o, struct registry_cunik *c)
+{
+    *ARRAY_APPEND(o->told, o->n_told) = cunik_registry_note(&e->registry, c, false);
+}
+
+static void see_end(struct engine *e, struct registry_cunik *c, const struct world_status *s,
+                    struct outcome *o)
+{
+    c->end = s->end;
+    c->exit_code = s->exit_code;
+    c->ended_ms = s->ended_ms;
+    c->health = HEALTH_NONE;
+    c->stopped = false;
+    cunik_replace(&c->reason, "");
+    plan_restart(e, c);
+    cunik_strv_add(&o->silent, c->name);
+    if (c->state == CUNIK_EXITED)
+        cunik_strv_add(&o->ended, c->name);
+    tell_later(e, o, c);
+}
+
+static void see_start(struct engine *e, struct registry_cunik *c, struct outcome *o)
+{
+    c->state = CUNIK_RUNNING;
+    c->end = END_NONE;
+    c->exit_code = 0;
+    c->due_ns = CLOCK_NEVER;
+    c->wanted = true;
+    c->stopped = false;
+    c->started_ns = cunik_engine_now(e);
+    c->health = c->checked ? HEALTH_STARTING : HEALTH_NONE;
+    cunik_strv_add(&o->found, c->name);
+    tell_later(e, o, c);
+}
+
+/* One cunik as seen against what is known of it. */
+static void compare(struct engine *e, struct registry_cunik *c, const struct world_status *s,
+                    struct outcome *o)
+{
+    if (c->state == CUNIK_RUNNING && s->state == CUNIK_PAUSED) {
+        c->state = CUNIK_PAUSED;
+        tell_later(e, o, c);
+    } else if (c->state == CUNIK_PAUSED && s->state == CUNIK_RUNNING) {
+        c->state = CUNIK_RUNNING;
+        tell_later(e, o, c);
+    } else if (is_active(c->state) && !is_active(s->state)) {
+        see_end(e, c, s, o);
+    } else if (!is_active(c->state) && s->state == CUNIK_RUNNING) {
+        see_start(e, c, o);
+    }
+}
+
+static void see_gone(struct engine *e, struct registry_cunik *c, struct outcome *o)
+{
+    c->state = CUNIK_ABSENT;
+    c->due_ns = CLOCK_NEVER;
+    c->health = HEALTH_NONE;
+    c->wanted = false;
+    e->registry.n_free++;
+    cunik_strv_add(&o->silent, c->name);
+    tell_later(e, o, c);
+}
+
+/* Whether somebody else is dealing with it, or what was seen is older than what is known. */
+static bool hands_off(const struct registry_cunik *c, uint64_t seq, bool *stale)
+{
+    if (c->seq > seq)
+        *stale = true;
+    return c->held || c->changing || c->seq > seq;
+}
+
+static void adopt_new(struct engine *e, const struct world *w, struct outcome *o)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++) {
+        const struct world_cunik *c = &w->cuniks[i];
+        pthread_mutex_lock(&e->registry.lock);
+        const struct registry_cunik *known = cunik_map_get(&e->registry.entries, c->name);
+        bool new = !known || (known->state == CUNIK_ABSENT && !known->held && !known->changing);
+        pthread_mutex_unlock(&e->registry.lock);
+        if (!new || !is_active(c->status.state))
+            continue;
+        cunik_registry_adopt(&e->registry, c, true);
+        cunik_strv_add(&o->found, c->name);
+    }
+}
+
+static bool compare_all(struct engine *e, const struct world *w, uint64_t seq, struct outcome *o)
+{
+    _cleanup_map_ struct map seen = {0};
+    bool stale = false;
+
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        cunik_map_add(&seen, w->cuniks[i].name, &w->cuniks[i]);
+    pthread_mutex_lock(&e->registry.lock);
+    for (size_t i = 0; i < e->registry.entries.n; i++) {
+        struct registry_cunik *c = e->registry.entries.entries[i].value;
+        const struct world_cunik *s = cunik_map_get(&seen, c->name);
+        if (c->state == CUNIK_ABSENT || hands_off(c, seq, &stale))
+            continue;
+        if (s)
+            compare(e, c, &s->status, o);
+        else
+            see_gone(e, c, o);
+    }
+    pthread_mutex_unlock(&e->registry.lock);
+    return stale;
+}
+
+static void follow_up(struct engine *e, const struct world *w, struct outcome *o)
+{
+    for (size_t i = 0; i < o->silent.n; i++)
+        e->prober_ops->remove(e->prober, o->silent.items[i]);
+    for (size_t i = 0; i < o->found.n; i++) {
+        const struct world_cunik *c = cunik_world_cunik(w, o->found.items[i]);
+        if (c)
+            cunik_engine_probe(e, c, 0);
+    }
+    for (size_t i = 0; i < o->ended.n; i++) {
+        const struct world_cunik *c = cunik_world_cunik(w, o->ended.items[i]);
+        _cleanup_error_ struct error *err = NULL;
+        if (c && e->host.ops->names_remove(e->host.ctx, c, &err) < 0)
+            cunik_log(LOG_LEVEL_WARNING, "removing the names of '%s': %s", c->name,
+                      err ? err->message : "failed");
+    }
+    for (size_t i = 0; i < o->n_told; i++)
+        cunik_registry_tell(&e->registry, o->told[i]);
+}
+
+static void look_again(struct engine *e, int64_t after_ns)
+{
+    int64_t due = cunik_engine_now(e) + after_ns;
+
+    pthread_mutex_lock(&e->lock);
+    if (due < e->look_again_ns)
+        e->look_again_ns = due;
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* Threads for work that takes time */
+
+struct errand {
+    struct engine *e;
+    struct slot *slot;
+    struct world_cunik cunik; /* of a restart */
+};
+
+static bool send(struct engine *e, struct slot *s, void *(*work)(void *), struct errand *errand)
+{
+    pthread_attr_t detached;
+    pthread_t thread;
+
+    errand->e = e;
+    errand->slot = s;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    bool sent = pthread_create(&thread, &detached, work, errand) == 0;
+    pthread_attr_destroy(&detached);
+    return sent;
+}
+
+/* The last thing a thread does with the engine. */
+static void return_from(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->threads--;
+    pthread_cond_broadcast(&e->turn);
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* Restarts */
+
+static void networks_of(struct engine *e, struct slot *s, struct world *ret)
+{
+    pthread_mutex_lock(&e->worlds);
+    for (size_t i = 0; i < s->desired.n_networks; i++)
+        cunik_world_network_copy(ARRAY_APPEND(ret->networks, ret->n_networks),
+                                 &s->desired.networks[i]);
+    for (size_t i = 0; i < s->others.n_networks; i++)
+        cunik_world_network_copy(ARRAY_APPEND(ret->networks, ret->n_networks),
+                                 &s->others.networks[i]);
+    pthread_mutex_unlock(&e->worlds);
+}
+
+static void restart_failed(struct engine *e, const char *name, const char *why)
+{
+    struct registry_told *told = NULL;
+
+    pthread_mutex_lock(&e->registry.lock);
+    struct registry_cunik *c = cunik_registry_find(&e->registry, name);
+    if (c) {
+        c->changing = false;
+        c->exit_code = c->exit_code ? c->exit_code : 1;
+        plan_restart(e, c);
+        cunik_replace(&c->reason, why);
+        told = cunik_registry_note(&e->registry, c, false);
+    }
+    pthread_mutex_unlock(&e->registry.lock);
+    cunik_registry_tell(&e->registry, told);
+}
+
+static void *restart(void *arg)
+{
+    struct errand *errand = arg;
+    struct engine *e = errand->e;
+    const struct world_cunik *c = &errand->cunik;
+    _cleanup_error_ struct error *err = NULL;
+    struct world networks = {0};
+
+    networks_of(e, errand->slot, &networks);
+    int r = e->host.ops->links_create(e->host.ctx, c, &networks, &err);
+    if (r == 0)
+        r = e->host.ops->names_add(e->host.ctx, c, &err);
+    if (r == 0)
+        r = cunik_engine_start_cunik(e, c, true, &err);
+    if (r < 0)
+        restart_failed(e, c->name, err ? err->message : "failed");
+    pthread_mutex_lock(&e->lock);
+    errand->slot->restarting--;
+    pthread_mutex_unlock(&e->lock);
+    cunik_engine_wake(e, c->name);
+    cunik_world_done(&networks);
+    cunik_world_cunik_done(&errand->cunik);
+    free(errand);
+    return_from(e);
+    return NULL;
+}
+
+/* Takes a restart that is due, unless a request has its hands on it. */
+static bool take_due(struct engine *e, struct slot *s, const char *name, int64_t now)
+{
+    bool taken = false;
+
+    pthread_mutex_lock(&e->lock);
+    pthread_mutex_lock(&e->registry.lock);
+    struct registry_cunik *c = cunik_registry_find(&e->registry, name);
+    if (c && !s->held && !c->held && !c->changing && c->due_ns <= now && !e->quit) {
+        c->due_ns = CLOCK_NEVER;
+        c->changing = true;
+        c->restarts++;
+        c->attempts++;
+        c->seq = ++e->registry.seq;
+        s->restarting++;
+        e->threads++;
+        taken = true;
+    }
+    pthread_mutex_unlock(&e->registry.lock);
+    pthread_mutex_unlock(&e->lock);
+    return taken;
+}
+
+static void begin_restart(struct engine *e, const struct world *w, const char *name,
+                          const char *stack, int64_t now)
+{
+    const struct world_cunik *c = cunik_world_cunik(w, name);
+    struct slot *s = cunik_engine_slot(e, stack);
+
+    /* One whose domain is gone is seen as such by the next look. */
+    if (!c || !take_due(e, s, name, now))
+        return;
+    struct errand *errand = cunik_calloc(1, sizeof(*errand));
+    cunik_world_cunik_copy(&errand->cunik, c);
+    if (send(e, s, restart, errand))
+        return;
+    cunik_world_cunik_done(&errand->cunik);
+    free(errand);
+    restart_failed(e, name, "no thread to do it");
+    pthread_mutex_lock(&e->lock);
+    s->restarting--;
+    pthread_mutex_unlock(&e->lock);
+    return_from(e);
+}
+
+/* Those that are due, as pairs of name and stack. */
+static void find_due(struct engine *e, int64_t now, struct strv *ret)
+{
+    pthread_mutex_lock(&e->registry.lock);
+    for (size_t i = 0; i < e->registry.entries.n; i++) {
+        const struct registry_cunik *c = e->registry.entries.entries[i].value;
+        if (c->state == CUNIK_ABSENT || c->due_ns > now || c->held || c->changing)
+            continue;
+        cunik_strv_add(ret, c->name);
+        cunik_strv_add(ret, c->stack);
+    }
+    pthread_mutex_unlock(&e->registry.lock);
+}
+
+static void start_due(struct engine *e, int64_t now)
+{
+    _cleanup_strv_ struct strv due = {0};
+    _cleanup_world_ struct world w = {0};
+
+    find_due(e, now, &due);
+    if (!due.n)
+        return;
+    if (e->host.ops->observe(e->host.ctx, &w, NULL) < 0) {
+        look_again(e, look_again_ns);
+        return;
+    }
+    for (size_t i = 0; i + 1 < due.n; i += 2)
+        begin_restart(e, &w, due.items[i], due.items[i + 1], now);
+}
+
+/* Drift */
+
+static bool uses(const struct world *w, const char *network)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        for (size_t k = 0; is_active(w->cuniks[i].status.state) && k < w->cuniks[i].n_interfaces;
+             k++)
+            if (strcmp(w->cuniks[i].interfaces[k].network, network) == 0)
+                return true;
+    return false;
+}
+
+static bool has_drifted(const struct engine *e, const struct slot *s, const struct world *w)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++) {
+        const struct world_cunik *c = &w->cuniks[i];
+        if (strcmp(c->stack, s->stack) != 0 || c->status.state != CUNIK_RUNNING)
+            continue;
+        if (c->status.links_missing || c->status.links_lost)
+            return true;
+        /* While a request is under way, rules and labels may be apart for a moment. */
+        if (!w->ports_published && c->n_ports && !e->requests)
+            return true;
+    }
+    for (size_t i = 0; i < w->n_networks; i++) {
+        const struct world_network *n = &w->networks[i];
+        if (strcmp(n->stack, s->stack) == 0 && (!n->up || !n->names_served) && uses(w, n->name))
+            return true;
+    }
+    return false;
+}
+
+static void *repair(void *arg)
+{
+    struct errand *errand = arg;
+    struct engine *e = errand->e;
+    struct slot *s = errand->slot;
+    _cleanup_error_ struct error *err = NULL;
+    struct waiter w;
+    struct prepared p;
+
+    int r = cunik_engine_enter(e, s, &w, "repair", NULL, NULL, &err);
+    if (r == 0) {
+        r = cunik_engine_prepare_repair(e, s, &p, &err);
+        if (r == 0) {
+            if (p.plan.n)
+                r = cunik_engine_run_plan(e, &p, NULL, NULL, NULL, CLOCK_NEVER, &err);
+            cunik_engine_prepared_done(&p);
+        }
+        cunik_engine_leave(e, s, &w);
+    }
+    if (r < 0)
+        cunik_log(LOG_LEVEL_WARNING, "repairing stack '%s': %s", s->stack,
+                  err ? err->message : "failed");
+    pthread_mutex_lock(&e->lock);
+    s->repairing = false;
+    s->repair_backoff_ns = doubled(s->repair_backoff_ns, second_ns, backoff_most_ns);
+    s->repair_ns = cunik_engine_now(e) + s->repair_backoff_ns;
+    pthread_mutex_unlock(&e->lock);
+    cunik_engine_wake(e, NULL);
+    free(errand);
+    return_from(e);
+    return NULL;
+}
+
+static void consider_repair(struct engine *e, struct slot *s, const struct world *w)
+{
+    bool begin = false;
+
+    pthread_mutex_lock(&e->lock);
+    int64_t wait = s->repair_ns - cunik_engine_now(e);
+    if (!has_drifted(e, s, w)) {
+        if (wait <= 0)
+            s->repair_backoff_ns = 0;
+        wait = 0;
+    } else if (!s->first && !s->repairing && !e->quit && wait <= 0) {
+        begin = s->repairing = true;
+        e->threads++;
+    }
+    pthread_mutex_unlock(&e->lock);
+    if (wait > 0)
+        look_again(e, wait);
+    if (!begin)
+        return;
+    struct errand *errand = cunik_calloc(1, sizeof(*errand));
+    if (send(e, s, repair, errand))
+        return;
+    free(errand);
+    pthread_mutex_lock(&e->lock);
+    s->repairing = false;
+    pthread_mutex_unlock(&e->lock);
+    return_from(e);
+}
+
+static void repair_drift(struct engine *e, const struct world *w)
+{
+    pthread_mutex_lock(&e->worlds);
+    size_t n = e->slots.n;
+    _cleanup_free_ struct slot **slots = cunik_calloc(n, sizeof(struct slot *));
+    for (size_t i = 0; i < n; i++)
+        slots[i] = e->slots.entries[i].value;
+    pthread_mutex_unlock(&e->worlds);
+    for (size_t i = 0; i < n; i++)
+        consider_repair(e, slots[i], w);
+}
+
+static void look(struct engine *e)
+{
+    _cleanup_world_ struct world w = {0};
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_(outcome_done) struct outcome o = {0};
+
+    pthread_mutex_lock(&e->registry.lock);
+    uint64_t seq = e->registry.seq;
+    pthread_mutex_unlock(&e->registry.lock);
+    if (e->host.ops->observe(e->host.ctx, &w, &err) < 0) {
+        cunik_log(LOG_LEVEL_WARNING, "looking at the host: %s", err ? err->message : "failed");
+        look_again(e, look_again_ns);
+        return;
+    }
+    bool stale = compare_all(e, &w, seq, &o);
+    adopt_new(e, &w, &o);
+    follow_up(e, &w, &o);
+    repair_drift(e, &w);
+    if (stale)
+        cunik_engine_wake(e, NULL);
+}
+
+/* The earliest that is due after `now`; what is due already waits for somebody who will wake us. */
+static int64_t next_due(struct engine *e, int64_t now)
+{
+    int64_t due = CLOCK_NEVER;
+
+    pthread_mutex_lock(&e->registry.lock);
+    for (size_t i = 0; i < e->registry.entries.n; i++) {
+        const struct registry_cunik *c = e->registry.entries.entries[i].value;
+        if (c->state != CUNIK_ABSENT && c->due_ns > now && c->due_ns < due)
+            due = c->due_ns;
+    }
+    pthread_mutex_unlock(&e->registry.lock);
+    return due;
+}
+
+static void *supervise(void *arg)
+{
+    struct engine *e = arg;
+
+    pthread_mutex_lock(&e->lock);
+    while (!e->quit) {
+        bool woken = e->woken;
+        int64_t now = cunik_engine_now(e);
+        if (e->look_again_ns <= now) {
+            e->look_again_ns = CLOCK_NEVER;
+            woken = true;
+        }
+        e->woken = false;
+        pthread_mutex_unlock(&e->lock);
+        if (woken)
+            look(e);
+        start_due(e, now);
+        int64_t due = next_due(e, now);
+        pthread_mutex_lock(&e->lock);
+        if (e->look_again_ns < due)
+            due = e->look_again_ns;
+        if (!e->woken && !e->quit)
+            e->clock->wait(e->clock->ctx, &e->wake, &e->lock, due);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}
+
+int cunik_engine_supervise_begin(struct engine *e, struct error **err)
+{
+    int r = pthread_create(&e->supervisor, NULL, supervise, e);
+
+    if (r)
+        return cunik_error_errno(err, r, "starting the supervisor");
+    e->supervised = true;
+    return 0;
+}
+
+void cunik_engine_supervise_end(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->quit = true;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+    if (e->supervised)
+        pthread_join(e->supervisor, NULL);
+    pthread_mutex_lock(&e->lock);
+    while (e->threads || e->requests)
+        pthread_cond_wait(&e->turn, &e->lock);
+    pthread_mutex_unlock(&e->lock);
+}
