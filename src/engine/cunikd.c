@@ -2,7 +2,6 @@
  * by systemd, and leaves by itself when there is nothing to look after. Guests outlive it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libvirt/libvirt.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -191,16 +190,13 @@ static struct engine *set_engine(struct daemon *d, struct engine *engine)
 
 static json_t *version_object(const struct daemon *d)
 {
-    unsigned long libvirt = 0;
     const char *reason = NULL;
     char netns[64] = "";
     json_t *v = json_object();
     const char *accel = cunik_hypervisor_accel(d->hypervisor, &reason);
     _cleanup_free_ char *embedded = cunik_asprintf("qemu:///embed?root=%s/libvirt", d->root);
+    _cleanup_free_ char *libvirt_text = cunik_hypervisor_version();
 
-    virGetVersion(&libvirt, NULL, NULL);
-    _cleanup_free_ char *libvirt_text =
-        cunik_asprintf("%lu.%lu.%lu", libvirt / 1000000, libvirt / 1000 % 1000, libvirt % 1000);
     if (readlink("/proc/self/ns/net", netns, sizeof(netns) - 1) < 0)
         netns[0] = '\0';
     cunik_json_set_string(v, "version", CUNIK_VERSION);

@@ -192,6 +192,14 @@ const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_
     return h->accel.kvm ? "kvm" : "tcg";
 }
 
+char *cunik_hypervisor_version(void)
+{
+    unsigned long v = 0;
+
+    virGetVersion(&v, NULL, NULL);
+    return cunik_asprintf("%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);
+}
+
 bool cunik_hypervisor_has_quota(const struct hypervisor *h)
 {
     return !h->embedded;

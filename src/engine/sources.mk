@@ -22,6 +22,8 @@ engine_SOURCES = \
 	src/engine/engine_slots.c \
 	src/engine/event.c \
 	src/engine/health.c \
+	src/engine/health_attempt.c \
+	src/engine/health_schedule.c \
 	src/engine/host_boot.c \
 	src/engine/host_facts.c \
 	src/engine/host_images.c \
