@@ -24,7 +24,9 @@ BIN=${CUNIK_BIN:-$ROOT_DIR/build}
 PROBE=$ROOT_DIR/build/guests/probe.elf
 export PATH="$BIN:$PATH"
 CUNIK_ROOT=$(mktemp -d /tmp/ckXXXXXX)
+chmod 711 "$CUNIK_ROOT" # guests run as another user
 export CUNIK_ROOT
+chmod 711 "$CUNIK_ROOT" # guests run as another user
 WORK=$(mktemp -d /tmp/cwXXXXXX)
 unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES COMPOSE_ENV_FILES CUNIK_CONNECT CUNIK_ACCEL \
     LIBVIRT_DEFAULT_URI COMPOSE_PROGRESS COMPOSE_ANSI COMPOSE_PARALLEL_LIMIT
@@ -39,7 +41,7 @@ engine_pids() {
         pid=${cmdline#/proc/}
         pid=${pid%/cmdline}
         [ "$pid" != $$ ] || continue
-        tr '\0' ' ' <"$cmdline" 2>/dev/null | grep -qF "$CUNIK_ROOT" || continue
+        { tr '\0' ' ' <"$cmdline"; } 2>/dev/null | grep -qF "$CUNIK_ROOT" || continue
         # Not the tools of this test itself (grep, curl …): only what the engine starts.
         case $(cat "/proc/$pid/comm" 2>/dev/null) in
         cunikd | qemu-system-x86* | dnsmasq) echo "$pid" ;;
@@ -82,9 +84,9 @@ not_ok() {
     N=$((N + 1)) FAILED=1
     echo "not ok $N - $1"
     echo "#   status $STATUS"
-    sed 's/^/#   out: /' "$OUT" 2>/dev/null | head -40
-    sed 's/^/#   err: /' "$ERR" 2>/dev/null | head -40
-    tail -n 15 "$CUNIK_ROOT/cunikd.log" 2>/dev/null | sed 's/^/#   cunikd: /'
+    sed 's/^/#   out: /' "$OUT" 2>/dev/null | head -20
+    sed 's/^/#   err: /' "$ERR" 2>/dev/null | head -20
+    tail -n 3 "$CUNIK_ROOT/cunikd.log" 2>/dev/null | sed 's/^/#   cunikd: /'
 }
 
 # run COMMAND...: keeps its output in $OUT and $ERR, its status in $STATUS.
