@@ -32,11 +32,11 @@ stack
 state_of() { # NAME FIELD
     cunik-compose ps -a --format json | jq -r --arg n "$1" --arg f "$2" 'select(.Name == $n) | .[$f] | tostring'
 }
-pid_of() { cunik inspect "$1" | jq -r '.status.pid // .[0].status.pid'; }
+pid_of() { cunik inspect "$1" | jq -r '.[0].status.pid'; }
 
 check 'plan of a new stack shows what would be created' expect 0 cunik-compose plan
-check '… the network first' grep -qE '^\+ create t_default' "$OUT"
-check '… and each cunik with a reason' grep -qE '^\+ create t-web-1: ' "$OUT"
+check '… the network first' grep -qE '^\+ create network t_default: ' "$OUT"
+check '… and each cunik with a reason' grep -qE '^\+ create web-1: ' "$OUT"
 check 'plan --detailed-exitcode says 2 for changes' expect 2 cunik-compose plan --detailed-exitcode
 check 'nothing was started by planning' nothing_left
 
@@ -65,7 +65,7 @@ check '… and leaves the guests alone' test "$web/$db" = "$(pid_of t-web-1)/$(p
 
 GREETING=goodbye stack
 check 'a change shows in the plan with its reason' expect 0 cunik-compose plan
-check '… old and new value' out_has '~ recreate t-web-1: environment.GREETING "hello" → "goodbye"'
+check '… old and new value' out_has '~ recreate web-1: environment.GREETING "hello" → "goodbye"'
 check 'up recreates' expect 0 cunik-compose up -d --wait
 check '… the changed service' test "$web" != "$(pid_of t-web-1)"
 check '… and no other' test "$db" = "$(pid_of t-db-1)"
