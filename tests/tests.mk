@@ -1,6 +1,7 @@
 # What `make check` runs, and what it is made of. tests/run says how results are reported.
 
 TEST_SUPPORT_SOURCES = \
+	tests/support/fake_engine.c \
 	tests/support/fake_host.c \
 	tests/support/test.c
 

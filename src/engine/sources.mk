@@ -62,12 +62,13 @@ engine_SOURCES = \
 	src/engine/world.c
 
 engine_TESTS = \
+	tests/integration/test_host_real.c \
 	tests/unit/test_accel.c \
 	tests/unit/test_api.c \
 	tests/unit/test_assign.c \
 	tests/unit/test_console.c \
 	tests/unit/test_domain_xml.c \
-	tests/integration/test_host_real.c \
+	tests/unit/test_engine.c \
 	tests/unit/test_health.c \
 	tests/unit/test_plan.c \
 	tests/unit/test_reaper.c \

@@ -1,0 +1,631 @@
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "tests/support/fake_engine.h"
+
+struct scene {
+    struct fake_engine f;
+    struct request up, other;
+};
+
+static int setup(void **state)
+{
+    struct scene *s = cunik_calloc(1, sizeof(*s));
+
+    fake_engine_init(&s->f);
+    cunik_request_init(&s->up);
+    cunik_request_init(&s->other);
+    cunik_replace(&s->up.stack, "demo");
+    cunik_replace(&s->other.stack, "demo");
+    fake_add_network(&s->up.desired, "default");
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+
+    fake_engine_assert_well(&s->f);
+    cunik_request_done(&s->up);
+    cunik_request_done(&s->other);
+    fake_engine_done(&s->f);
+    free(s);
+    return 0;
+}
+
+static void apply_ok(struct scene *s, const struct request *r)
+{
+    _cleanup_error_ struct error *err = fake_engine_apply(&s->f, r);
+
+    if (err)
+        fail_msg("%s", err->message);
+}
+
+static void apply_fails(struct scene *s, const struct request *r, enum error_code code,
+                        const char *message)
+{
+    _cleanup_error_ struct error *err = fake_engine_apply(&s->f, r);
+
+    assert_non_null(err);
+    assert_string_equal(err->message, message);
+    assert_int_equal(err->code, code);
+}
+
+static void act(struct scene *s, enum request_action action)
+{
+    s->other.action = action;
+    apply_ok(s, &s->other);
+}
+
+static size_t planned(struct scene *s, const struct request *r)
+{
+    _cleanup_plan_ struct plan p = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_engine_plan(s->f.engine, r, &p, &err), err);
+    if (p.n && getenv("VERBOSE")) {
+        _cleanup_free_ char *text = cunik_plan_text(&p);
+        print_message("%s", text);
+    }
+    return p.n;
+}
+
+static bool before(struct scene *s, const char *first, const char *second)
+{
+    size_t a = fake_host_log_find(s->f.host, first), b = fake_host_log_find(s->f.host, second);
+
+    assert_int_not_equal(a, SIZE_MAX);
+    assert_int_not_equal(b, SIZE_MAX);
+    return a < b;
+}
+
+/* db ← app ← web, with a port and a healthcheck. */
+static void add_three(struct world *w)
+{
+    fake_add_health(fake_add_cunik(w, "db", 1, "default"));
+    fake_add_depend(fake_add_cunik(w, "app", 1, "default"), "db", DEPEND_HEALTHY);
+    struct world_cunik *web = fake_add_cunik(w, "web", 1, "default");
+    fake_add_depend(web, "app", DEPEND_STARTED);
+    fake_add_port(web, 8080, 80);
+}
+
+static void test_up_and_down(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    assert_int_equal(planned(s, &s->up), 4);
+    apply_ok(s, &s->up);
+    assert_true(before(s, "state_write demo", "network_create demo_default"));
+    assert_true(before(s, "check demo-web-1", "state_write demo"));
+    assert_true(before(s, "network_create demo_default", "names_start demo_default"));
+    assert_true(before(s, "names_start demo_default", "rules_replace "));
+    assert_true(before(s, "rules_replace ", "domain_start demo-db-1"));
+    assert_true(before(s, "domain_start demo-db-1", "domain_start demo-app-1"));
+    assert_true(before(s, "domain_start demo-app-1", "domain_start demo-web-1"));
+    assert_int_equal(planned(s, &s->up), 0);
+
+    fake_host_log_clear(s->f.host);
+    apply_ok(s, &s->up);
+    assert_int_equal(fake_host_operations(s->f.host), 0);
+
+    act(s, ACTION_DOWN);
+    assert_true(before(s, "domain_shutdown demo-web-1", "domain_shutdown demo-app-1"));
+    assert_true(before(s, "domain_shutdown demo-app-1", "domain_shutdown demo-db-1"));
+    assert_true(before(s, "names_stop demo_default", "links_remove_stack demo"));
+    assert_true(before(s, "links_remove_stack demo", "rules_replace "));
+    assert_int_equal(fake_host_log_find(s->f.host, "links_remove demo-web-1"), SIZE_MAX);
+    fake_engine_assert_empty(&s->f);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+    AWAIT(cunik_engine_idle(s->f.engine));
+}
+
+static void test_events(void **state)
+{
+    struct scene *s = *state;
+    static const char *const order[] = {
+        "plan demo",
+        "step create demo_default begin",
+        "step create demo_default done",
+        "step create demo-db-1 begin",
+        "state demo-db-1 running",
+        "health demo-db-1 healthy",
+        "step create demo-db-1 done",
+        "step create demo-app-1 begin",
+        "step create demo-app-1 done",
+        "step create demo-web-1 begin",
+        "step create demo-web-1 done",
+        "done demo",
+    };
+    size_t at = 0;
+
+    add_three(&s->up.desired);
+    apply_ok(s, &s->up);
+    for (size_t i = 0; i < s->f.events.n && at < ARRAY_SIZE(order); i++)
+        at += strcmp(s->f.events.items[i], order[at]) == 0;
+    if (at < ARRAY_SIZE(order)) {
+        _cleanup_free_ char *all = cunik_strv_join(&s->f.events, "\n");
+        fail_msg("'%s' is missing in\n%s", order[at], all);
+    }
+}
+
+static void test_only_what_changed(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    apply_ok(s, &s->up);
+    _cleanup_free_ char *address = NULL;
+    _cleanup_world_ struct world w = {0};
+    test_ok(cunik_engine_world(s->f.engine, "demo", &w, NULL), NULL);
+    address = cunik_strdup(cunik_world_cunik(&w, "demo-app-1")->interfaces[0].address);
+    assert_true(*address);
+
+    cunik_world_pair_add(&s->up.desired.cuniks[1].environment, "A", "2");
+    apply_ok(s, &s->up);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 1);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-web-1"), 1);
+    assert_true(fake_host_runs(s->f.host, "demo-app-1"));
+    cunik_world_done(&w);
+    test_ok(cunik_engine_world(s->f.engine, "demo", &w, NULL), NULL);
+    assert_string_equal(cunik_world_cunik(&w, "demo-app-1")->interfaces[0].address, address);
+    assert_int_equal(planned(s, &s->up), 0);
+
+    /* In place. */
+    fake_host_log_clear(s->f.host);
+    cunik_world_pair_add(&s->up.desired.cuniks[0].labels, "l", "2");
+    s->up.desired.cuniks[2].ports[0].host_port = 8081;
+    apply_ok(s, &s->up);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 1);
+    assert_int_not_equal(fake_host_log_find(s->f.host, "domain_relabel demo-db-1"), SIZE_MAX);
+    assert_int_not_equal(fake_host_log_find(s->f.host, "rules_replace "), SIZE_MAX);
+    assert_int_equal(planned(s, &s->up), 0);
+}
+
+static void test_scale(void **state)
+{
+    struct scene *s = *state;
+
+    for (int64_t i = 1; i <= 3; i++)
+        fake_add_cunik(&s->up.desired, "web", i, "default");
+    apply_ok(s, &s->up);
+    cunik_world_cunik_done(&s->up.desired.cuniks[2]);
+    cunik_world_cunik_done(&s->up.desired.cuniks[1]);
+    s->up.desired.n_cuniks = 1;
+    apply_ok(s, &s->up);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    assert_false(fake_host_runs(s->f.host, "demo-web-2"));
+    assert_int_equal(planned(s, &s->up), 0);
+    cunik_world_cunik_done(&s->up.desired.cuniks[0]);
+    s->up.desired.n_cuniks = 0;
+    cunik_strv_add(&s->up.desired.services, "web");
+    apply_ok(s, &s->up);
+    assert_false(fake_host_runs(s->f.host, "demo-web-1"));
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
+static void test_health_gate(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    add_three(&s->up.desired);
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    assert_int_equal(fake_host_starts(s->f.host, "demo-app-1"), 0);
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+}
+
+static void test_unhealthy_dependency(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    add_three(&s->up.desired);
+    fake_add_cunik(&s->up.desired, "lone", 1, "default");
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_UNHEALTHY, "connection refused");
+    _cleanup_error_ struct error *err = fake_engine_end(&a);
+    assert_non_null(err);
+    assert_string_equal(err->message, "'demo-app-1' waits for 'demo-db-1' to be healthy: "
+                                      "'demo-db-1' is unhealthy: connection refused");
+    assert_true(fake_host_runs(s->f.host, "demo-lone-1"));
+    assert_int_equal(fake_engine_count_events(&s->f, "step create demo-web-1 skipped"), 1);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
+/* A dependency that ends while it is waited for. */
+static void test_dependency_ends(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    add_three(&s->up.desired);
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    fake_host_end(s->f.host, "demo-db-1", END_PANICKED, 134);
+    _cleanup_error_ struct error *err = fake_engine_end(&a);
+    assert_non_null(err);
+    assert_string_equal(err->message, "'demo-app-1' waits for 'demo-db-1' to be healthy: "
+                                      "'demo-db-1' has ended (panicked, status 134)");
+}
+
+static void test_one_shots(void **state)
+{
+    struct scene *s = *state;
+
+    fake_host_exits(s->f.host, "job", 0);
+    fake_add_cunik(&s->up.desired, "job", 1, "default");
+    fake_add_depend(fake_add_cunik(&s->up.desired, "web", 1, "default"), "job", DEPEND_COMPLETED);
+    s->up.wait = true;
+    apply_ok(s, &s->up);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    assert_int_equal(planned(s, &s->up), 0);
+    act(s, ACTION_START);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-job-1"), 2);
+    act(s, ACTION_DOWN);
+
+    fake_host_exits(s->f.host, "job", 3);
+    apply_fails(s, &s->up, ERROR_FAILED,
+                "'demo-web-1' waits for 'demo-job-1' to complete: 'demo-job-1' has ended (killed, "
+                "status 3)");
+    assert_false(fake_host_runs(s->f.host, "demo-web-1"));
+}
+
+static void test_wait(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    fake_add_health(fake_add_cunik(&s->up.desired, "web", 1, "default"));
+    fake_add_health(fake_add_cunik(&s->up.desired, "web", 2, "default"));
+    fake_add_cunik(&s->up.desired, "plain", 1, "default");
+    fake_engine_sicken(&s->f, "web");
+    s->up.wait = true;
+    s->up.wait_timeout_ns = 30000000000;
+    fake_engine_begin(&s->f, &a, &s->up);
+    AWAIT(fake_host_runs(s->f.host, "demo-web-2") && fake_host_runs(s->f.host, "demo-web-1"));
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_HEALTHY, "");
+    fake_engine_advance(&s->f, 29000000000);
+    fake_engine_pause();
+    assert_false(a.over);
+    fake_engine_advance(&s->f, 2000000000);
+    _cleanup_error_ struct error *err = fake_engine_end(&a);
+    assert_non_null(err);
+    assert_int_equal(err->code, ERROR_TIMEOUT);
+    assert_string_equal(err->message, "not in time: 'demo-web-2' is not healthy yet");
+
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_health(&s->f, "demo-web-2", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+
+    /* What has become of it is seen, too. */
+    fake_host_end(s->f.host, "demo-plain-1", END_KILLED, 137);
+    fake_engine_await_event(&s->f, "state demo-plain-1 exited");
+    fake_host_exits(s->f.host, "plain", 4);
+    apply_fails(s, &s->up, ERROR_FAILED, "'demo-plain-1' has ended (killed, status 4)");
+}
+
+static void test_cancel(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    add_three(&s->up.desired);
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    a.cancel = true;
+    cunik_engine_interrupt(s->f.engine);
+    _cleanup_error_ struct error *err = fake_engine_end(&a);
+    assert_non_null(err);
+    assert_int_equal(err->code, ERROR_CANCELLED);
+    assert_int_equal(fake_engine_count_events(&s->f, "step create demo-web-1 skipped"), 1);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
+static void test_stop_start_restart_kill(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    for (size_t i = 0; i < 3; i++)
+        s->up.desired.cuniks[i].restart = RESTART_ALWAYS;
+    fake_host_set_deaf(s->f.host, "app");
+    apply_ok(s, &s->up);
+    fake_host_log_clear(s->f.host);
+    act(s, ACTION_STOP);
+    assert_true(before(s, "domain_shutdown demo-web-1", "domain_shutdown demo-db-1"));
+    assert_true(before(s, "domain_shutdown demo-app-1", "domain_destroy demo-app-1"));
+    assert_int_equal(fake_host_log_find(s->f.host, "domain_destroy demo-web-1"), SIZE_MAX);
+    assert_false(fake_host_runs(s->f.host, "demo-web-1"));
+    act(s, ACTION_STOP);
+    /* Nobody starts again what was stopped. */
+    fake_engine_advance(&s->f, 120000000000);
+    fake_engine_again(&s->f);
+    fake_engine_advance(&s->f, 120000000000);
+    assert_int_equal(planned(s, &s->up), 3);
+    assert_false(fake_host_runs(s->f.host, "demo-web-1"));
+    act(s, ACTION_START);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    assert_int_equal(planned(s, &s->up), 0);
+
+    cunik_strv_add(&s->other.services, "web");
+    act(s, ACTION_RESTART);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-web-1"), 3);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 2);
+    fake_host_log_clear(s->f.host);
+    act(s, ACTION_KILL);
+    assert_int_equal(fake_host_log_find(s->f.host, "domain_shutdown demo-web-1"), SIZE_MAX);
+    assert_false(fake_host_runs(s->f.host, "demo-web-1"));
+    assert_true(fake_host_runs(s->f.host, "demo-db-1"));
+    act(s, ACTION_DOWN);
+    assert_true(fake_host_runs(s->f.host, "demo-db-1"));
+    cunik_strv_done(&s->other.services);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+
+    cunik_strv_add(&s->other.services, "wep");
+    s->other.action = ACTION_STOP;
+    apply_fails(s, &s->other, ERROR_NOT_FOUND, "no such service: wep");
+}
+
+/* One of several independent ones fails: the others are made, and it leaves nothing. */
+static void test_partial_failure(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    fake_add_cunik(&s->up.desired, "lone", 1, "default");
+    fake_host_fail_on(s->f.host, "domain_start", "demo-app-1", true);
+    apply_fails(s, &s->up, ERROR_FAILED,
+                "creating 'demo-app-1': domain_start 'demo-app-1': injected failure");
+    assert_true(fake_host_runs(s->f.host, "demo-lone-1"));
+    assert_true(fake_host_runs(s->f.host, "demo-db-1"));
+    assert_int_equal(fake_engine_count_events(&s->f, "step create demo-app-1 failed"), 1);
+    assert_int_equal(fake_engine_count_events(&s->f, "step create demo-web-1 skipped"), 1);
+    _cleanup_strv_ struct strv left = {0};
+    fake_host_inventory(s->f.host, &left);
+    for (size_t i = 0; i < left.n; i++)
+        assert_null(strstr(left.items[i], "demo-app-1"));
+    fake_host_fail_on(s->f.host, "domain_start", "demo-lone-1", true);
+    cunik_world_pair_add(&s->up.desired.cuniks[3].environment, "A", "1");
+    apply_fails(s, &s->up, ERROR_FAILED,
+                "recreating 'demo-lone-1': domain_start 'demo-lone-1': injected failure\n"
+                "creating 'demo-app-1': domain_start 'demo-app-1': injected failure");
+    fake_host_fail_on(s->f.host, "domain_start", "demo-app-1", false);
+    fake_host_fail_on(s->f.host, "domain_start", "demo-lone-1", false);
+    apply_ok(s, &s->up);
+    assert_int_equal(planned(s, &s->up), 0);
+}
+
+/* All that is wrong is said at once, and nothing is done. */
+static void test_checks_come_first(void **state)
+{
+    struct scene *s = *state;
+
+    cunik_replace(&fake_add_cunik(&s->up.desired, "a", 1, "default")->boot.kernel, "/missing/a");
+    fake_add_cunik(&s->up.desired, "b", 1, "default");
+    cunik_replace(&fake_add_cunik(&s->up.desired, "c", 1, "default")->boot.kernel, "/missing/c");
+    apply_fails(s, &s->up, ERROR_INVALID,
+                "kernel '/missing/a' does not exist\nkernel '/missing/c' does not exist");
+    assert_int_equal(fake_host_operations(s->f.host), 0);
+    assert_int_equal(fake_engine_count_events(&s->f, "plan demo"), 0);
+    cunik_replace(&s->up.desired.cuniks[0].boot.kernel, "/odd");
+    cunik_replace(&s->up.desired.cuniks[2].boot.kernel, "/odd");
+    apply_ok(s, &s->up);
+    assert_int_equal(fake_engine_count_events(&s->f, "warning kernel '/odd' is odd"), 1);
+}
+
+static void test_one_at_a_time(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a, b;
+    struct request elsewhere;
+
+    add_three(&s->up.desired);
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    fake_engine_advance(&s->f, 7000000000);
+    s->other.action = ACTION_DOWN;
+    fake_engine_begin(&s->f, &b, &s->other);
+    fake_engine_await_event(&s->f,
+                            "warning waiting for another request for stack 'demo' (up, for 7 s)");
+    /* Another stack does not wait, and gets other addresses. */
+    cunik_request_init(&elsewhere);
+    cunik_replace(&elsewhere.stack, "other");
+    struct world_network *n = fake_add_network(&elsewhere.desired, "default");
+    cunik_replace(&n->name, "other_default");
+    cunik_replace(&n->stack, "other");
+    struct world_cunik *c = fake_add_cunik(&elsewhere.desired, "web", 1, NULL);
+    cunik_replace(&c->name, "other-web-1");
+    cunik_replace(&c->stack, "other");
+    cunik_replace(&cunik_world_add_interface(c)->network, "other_default");
+    apply_ok(s, &elsewhere);
+    assert_true(fake_host_runs(s->f.host, "demo-db-1"));
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+    assert_null(fake_engine_end(&b));
+    assert_false(fake_host_runs(s->f.host, "demo-db-1"));
+    assert_true(fake_host_runs(s->f.host, "other-web-1"));
+    elsewhere.action = ACTION_DOWN;
+    apply_ok(s, &elsewhere);
+    fake_engine_assert_empty(&s->f);
+    cunik_request_done(&elsewhere);
+}
+
+static void test_waiting_request_is_cancelled(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a, b;
+
+    add_three(&s->up.desired);
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    s->other.action = ACTION_DOWN;
+    fake_engine_begin(&s->f, &b, &s->other);
+    fake_engine_await_event(&s->f,
+                            "warning waiting for another request for stack 'demo' (up, for 0 s)");
+    b.cancel = true;
+    cunik_engine_interrupt(s->f.engine);
+    _cleanup_error_ struct error *err = fake_engine_end(&b);
+    assert_int_equal(err->code, ERROR_CANCELLED);
+    assert_true(fake_host_runs(s->f.host, "demo-db-1"));
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+}
+
+static void test_parallel(void **state)
+{
+    struct scene *s = *state;
+
+    for (int64_t i = 1; i <= 24; i++)
+        fake_add_cunik(&s->up.desired, "web", i, "default");
+    fake_host_set_latency(s->f.host, 2000000);
+    apply_ok(s, &s->up);
+    fake_host_set_latency(s->f.host, 0);
+    assert_true(fake_host_most_starts(s->f.host) > 1);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+    s->up.parallel = 1;
+    fake_host_log_clear(s->f.host);
+    apply_ok(s, &s->up);
+    /* One at a time: in the order of the plan. */
+    assert_true(before(s, "domain_start demo-web-2", "domain_define demo-web-3"));
+}
+
+static void test_orphans(void **state)
+{
+    struct scene *s = *state;
+
+    fake_add_cunik(&s->up.desired, "web", 1, "default");
+    fake_add_port(fake_add_cunik(&s->up.desired, "old", 1, "default"), 9000, 80);
+    apply_ok(s, &s->up);
+    cunik_world_cunik_done(&s->up.desired.cuniks[1]);
+    s->up.desired.n_cuniks = 1;
+    cunik_world_pair_add(&s->up.desired.cuniks[0].environment, "A", "1");
+    apply_ok(s, &s->up);
+    assert_true(fake_host_runs(s->f.host, "demo-old-1"));
+    _cleanup_strv_ struct strv all = {0};
+    fake_host_inventory(s->f.host, &all);
+    bool published = false;
+    for (size_t i = 0; i < all.n; i++)
+        published |= strncmp(all.items[i], "rule *:9000/tcp", 15) == 0;
+    assert_true(published);
+    /* Its port is taken as long as it stays, and free when it goes in the same breath. */
+    fake_add_port(&s->up.desired.cuniks[0], 9000, 80);
+    apply_fails(s, &s->up, ERROR_CONFLICT,
+                "'demo-web-1': port 0.0.0.0:9000/tcp is published by 'demo-old-1' already");
+    s->up.remove_orphans = true;
+    apply_ok(s, &s->up);
+    assert_false(fake_host_runs(s->f.host, "demo-old-1"));
+    assert_int_equal(planned(s, &s->up), 0);
+}
+
+static void test_create_only(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    s->up.no_start = true;
+    apply_ok(s, &s->up);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 0);
+    assert_int_equal(planned(s, &s->up), 0);
+    s->up.no_start = false;
+    apply_ok(s, &s->up);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+}
+
+static void test_part_of_a_stack(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    cunik_strv_add(&s->up.services, "app");
+    apply_ok(s, &s->up);
+    assert_true(fake_host_runs(s->f.host, "demo-db-1"));
+    assert_false(fake_host_runs(s->f.host, "demo-web-1"));
+    /* The rest of the stack is not what is wanted now: nothing of it is published. */
+    _cleanup_strv_ struct strv all = {0};
+    fake_host_inventory(s->f.host, &all);
+    for (size_t i = 0; i < all.n; i++)
+        assert_int_not_equal(strncmp(all.items[i], "rule", 4), 0);
+    cunik_strv_done(&s->up.services);
+    assert_int_equal(planned(s, &s->up), 1);
+}
+
+static void test_network_recreated(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    apply_ok(s, &s->up);
+    s->up.desired.networks[0].internal = true;
+    apply_ok(s, &s->up);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 1);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    assert_int_equal(planned(s, &s->up), 0);
+    cunik_replace(&s->up.desired.networks[0].subnet, "192.168.77.0/24");
+    apply_ok(s, &s->up);
+    assert_int_equal(planned(s, &s->up), 0);
+}
+
+static void test_bad_requests(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    cunik_replace(&s->up.desired.cuniks[0].stack, "other");
+    apply_fails(s, &s->up, ERROR_INVALID, "'demo-db-1' is of the stack 'other', not of 'demo'");
+    cunik_replace(&s->up.desired.cuniks[0].stack, "demo");
+    fake_add_depend(&s->up.desired.cuniks[0], "web", DEPEND_STARTED);
+    apply_fails(s, &s->up, ERROR_INVALID, "dependency cycle detected: db -> web -> app -> db");
+    fake_engine_assert_empty(&s->f);
+}
+
+#define SCENE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE(test_up_and_down),
+        SCENE(test_events),
+        SCENE(test_only_what_changed),
+        SCENE(test_scale),
+        SCENE(test_health_gate),
+        SCENE(test_unhealthy_dependency),
+        SCENE(test_dependency_ends),
+        SCENE(test_one_shots),
+        SCENE(test_wait),
+        SCENE(test_cancel),
+        SCENE(test_stop_start_restart_kill),
+        SCENE(test_partial_failure),
+        SCENE(test_checks_come_first),
+        SCENE(test_one_at_a_time),
+        SCENE(test_waiting_request_is_cancelled),
+        SCENE(test_parallel),
+        SCENE(test_orphans),
+        SCENE(test_create_only),
+        SCENE(test_part_of_a_stack),
+        SCENE(test_network_recreated),
+        SCENE(test_bad_requests),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
