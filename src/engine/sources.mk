@@ -73,4 +73,5 @@ engine_TESTS = \
 	tests/unit/test_plan.c \
 	tests/unit/test_reaper.c \
 	tests/unit/test_request.c \
+	tests/unit/test_supervise.c \
 	tests/unit/test_world.c

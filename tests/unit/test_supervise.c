@@ -1,0 +1,398 @@
+/* Ends, restarts, drift and engines that come and go, on a clock that the test sets. */
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "tests/support/fake_engine.h"
+
+static const int64_t ms = 1000000, second = 1000000000;
+
+struct scene {
+    struct fake_engine f;
+    struct request up, other;
+    struct world_cunik *web;
+};
+
+static int setup(void **state)
+{
+    struct scene *s = cunik_calloc(1, sizeof(*s));
+
+    fake_engine_init(&s->f);
+    cunik_request_init(&s->up);
+    cunik_request_init(&s->other);
+    cunik_replace(&s->up.stack, "demo");
+    cunik_replace(&s->other.stack, "demo");
+    fake_add_network(&s->up.desired, "default");
+    s->web = fake_add_cunik(&s->up.desired, "web", 1, "default");
+    fake_add_port(s->web, 8080, 80);
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+
+    fake_engine_assert_well(&s->f);
+    cunik_request_done(&s->up);
+    cunik_request_done(&s->other);
+    fake_engine_done(&s->f);
+    free(s);
+    return 0;
+}
+
+static void apply_ok(struct scene *s, const struct request *r)
+{
+    _cleanup_error_ struct error *err = fake_engine_apply(&s->f, r);
+
+    if (err)
+        fail_msg("%s", err->message);
+}
+
+static void act(struct scene *s, enum request_action action)
+{
+    s->other.action = action;
+    apply_ok(s, &s->other);
+}
+
+static struct world_status status(struct scene *s)
+{
+    _cleanup_world_ struct world w = {0};
+    _cleanup_error_ struct error *err = NULL;
+    struct world_status status = {0};
+
+    test_ok(cunik_engine_world(s->f.engine, "demo", &w, &err), err);
+    const struct world_cunik *c = cunik_world_cunik(&w, "demo-web-1");
+    if (c)
+        status = c->status;
+    status.reason = NULL;
+    return status;
+}
+
+static size_t starts(struct scene *s)
+{
+    return fake_host_starts(s->f.host, "demo-web-1");
+}
+
+static size_t planned(struct scene *s)
+{
+    _cleanup_plan_ struct plan p = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_engine_plan(s->f.engine, &s->up, &p, &err), err);
+    return p.n;
+}
+
+static void end(struct scene *s, enum cunik_end how, int64_t code, enum cunik_state then)
+{
+    fake_host_end(s->f.host, "demo-web-1", how, code);
+    AWAIT(status(s).state == then);
+}
+
+/* Nothing happens for so long, and then a start. */
+static void starts_after(struct scene *s, int64_t delay)
+{
+    size_t before = starts(s);
+
+    fake_engine_advance(&s->f, delay - ms);
+    for (int i = 0; i < 5; i++)
+        fake_engine_pause();
+    assert_int_equal(starts(s), before);
+    fake_engine_advance(&s->f, ms);
+    AWAIT(starts(s) == before + 1);
+    AWAIT(status(s).state == CUNIK_RUNNING);
+}
+
+static void test_back_off(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ALWAYS;
+    apply_ok(s, &s->up);
+    for (int64_t delay = 100 * ms; delay < 60 * second; delay *= 2) {
+        end(s, END_PANICKED, 134, CUNIK_RESTARTING);
+        starts_after(s, delay);
+    }
+    for (int i = 0; i < 3; i++) {
+        end(s, END_PANICKED, 134, CUNIK_RESTARTING);
+        starts_after(s, 60 * second);
+    }
+    assert_int_equal(status(s).restarts, 13);
+    /* Having run for a while, it begins anew. */
+    fake_engine_advance(&s->f, 10 * second);
+    end(s, END_POWEROFF, 0, CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+    assert_int_equal(planned(s), 0);
+}
+
+static void test_on_failure(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ON_FAILURE;
+    s->web->restart_max = 2;
+    apply_ok(s, &s->up);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    assert_int_equal(planned(s), 0);
+    starts_after(s, 100 * ms);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    starts_after(s, 200 * ms);
+    end(s, END_KILLED, 1, CUNIK_EXITED);
+    fake_engine_advance(&s->f, 1000 * second);
+    assert_int_equal(starts(s), 3);
+    assert_int_equal(status(s).exit_code, 1);
+    /* Asked for, it has its chances again. */
+    act(s, ACTION_START);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+    end(s, END_POWEROFF, 0, CUNIK_EXITED);
+    fake_engine_advance(&s->f, 1000 * second);
+    assert_int_equal(starts(s), 5);
+    assert_int_equal(planned(s), 0);
+}
+
+static void test_no_policy(void **state)
+{
+    struct scene *s = *state;
+
+    apply_ok(s, &s->up);
+    end(s, END_KILLED, 137, CUNIK_EXITED);
+    fake_engine_await_event(&s->f, "state demo-web-1 exited");
+    AWAIT(fake_host_log_find(s->f.host, "names_remove demo-web-1") != SIZE_MAX);
+    fake_engine_advance(&s->f, 1000 * second);
+    assert_int_equal(starts(s), 1);
+    assert_int_equal(planned(s), 1);
+    AWAIT(cunik_engine_idle(s->f.engine));
+    apply_ok(s, &s->up);
+    assert_int_equal(starts(s), 2);
+    assert_false(cunik_engine_idle(s->f.engine));
+}
+
+/* A start that fails counts as an end. */
+static void test_failing_restart(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ALWAYS;
+    apply_ok(s, &s->up);
+    fake_host_fail_on(s->f.host, "domain_start", "demo-web-1", true);
+    end(s, END_KILLED, 137, CUNIK_RESTARTING);
+    fake_engine_advance(&s->f, 100 * ms);
+    AWAIT(status(s).restarts == 1);
+    fake_engine_await_event(&s->f, "state demo-web-1 restarting");
+    AWAIT(fake_engine_count_events(&s->f, "state demo-web-1 restarting") == 2);
+    fake_host_fail_on(s->f.host, "domain_start", "demo-web-1", false);
+    fake_engine_advance(&s->f, 200 * ms);
+    AWAIT(starts(s) == 2);
+    assert_int_equal(fake_engine_count_events(&s->f, "state demo-web-1 exited"), 0);
+}
+
+static void test_stop_ends_restarts(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ALWAYS;
+    apply_ok(s, &s->up);
+    end(s, END_KILLED, 137, CUNIK_RESTARTING);
+    act(s, ACTION_STOP);
+    assert_int_equal(status(s).state, CUNIK_EXITED);
+    fake_engine_advance(&s->f, 1000 * second);
+    assert_int_equal(starts(s), 1);
+    act(s, ACTION_START);
+    end(s, END_KILLED, 137, CUNIK_RESTARTING);
+    act(s, ACTION_DOWN);
+    fake_engine_advance(&s->f, 1000 * second);
+    fake_engine_assert_empty(&s->f);
+    AWAIT(cunik_engine_idle(s->f.engine));
+}
+
+/* A new policy is heard at once. */
+static void test_policy_changes(void **state)
+{
+    struct scene *s = *state;
+
+    apply_ok(s, &s->up);
+    s->web->restart = RESTART_UNLESS_STOPPED;
+    apply_ok(s, &s->up);
+    assert_int_equal(starts(s), 1);
+    end(s, END_POWEROFF, 0, CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+}
+
+/* Guests outlive the engine; another one goes on. */
+static void test_engine_comes_back(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ALWAYS;
+    fake_add_health(s->web);
+    apply_ok(s, &s->up);
+    fake_engine_again(&s->f);
+    assert_int_equal(status(s).state, CUNIK_RUNNING);
+    AWAIT(status(s).health == HEALTH_HEALTHY);
+    assert_int_equal(planned(s), 0);
+    end(s, END_KILLED, 137, CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+
+    /* What ended while nobody looked. */
+    fake_host_on_change(s->f.host, NULL, NULL);
+    cunik_engine_destroy(s->f.engine);
+    s->f.engine = NULL;
+    fake_host_end(s->f.host, "demo-web-1", END_KILLED, 137);
+    memset(s->f.waits, 0, sizeof(s->f.waits));
+    fake_engine_again(&s->f);
+    AWAIT(status(s).state == CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+}
+
+static void test_interference(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ALWAYS;
+    apply_ok(s, &s->up);
+    /* Destroyed by another: its policy wants it back. */
+    end(s, END_DESTROYED, 137, CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+    /* Undefined by another: seen, and planned. */
+    fake_host_vanish_domain(s->f.host, "demo-web-1");
+    fake_engine_await_event(&s->f, "state demo-web-1 absent");
+    assert_int_equal(planned(s), 1);
+    apply_ok(s, &s->up);
+    assert_int_equal(planned(s), 0);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
+static void link_of(struct scene *s, char **ret)
+{
+    _cleanup_world_ struct world w = {0};
+
+    test_ok(cunik_engine_world(s->f.engine, "demo", &w, NULL), NULL);
+    *ret = cunik_strdup(w.cuniks[0].interfaces[0].link);
+}
+
+static void test_drift_is_repaired(void **state)
+{
+    struct scene *s = *state;
+    _cleanup_free_ char *link = NULL;
+
+    apply_ok(s, &s->up);
+    link_of(s, &link);
+    fake_host_kill_names(s->f.host, "demo_default");
+    AWAIT(planned(s) == 0);
+    fake_engine_advance(&s->f, 100 * second);
+    fake_host_delete_bridge(s->f.host, "demo_default");
+    AWAIT(planned(s) == 0);
+    fake_engine_advance(&s->f, 100 * second);
+    fake_host_unplug_tap(s->f.host, link);
+    AWAIT(planned(s) == 0);
+    fake_engine_advance(&s->f, 100 * second);
+    fake_host_flush_rules(s->f.host);
+    AWAIT(planned(s) == 0);
+    assert_int_equal(starts(s), 1);
+    fake_engine_advance(&s->f, 100 * second);
+    /* A tap that was deleted under the guest comes back only with a new start. */
+    fake_host_delete_tap(s->f.host, link);
+    AWAIT(planned(s) == 0);
+    AWAIT(starts(s) == 2);
+}
+
+static void test_drift_without_supervision_is_planned(void **state)
+{
+    struct scene *s = *state;
+    _cleanup_plan_ struct plan p = {0};
+
+    apply_ok(s, &s->up);
+    fake_host_on_change(s->f.host, NULL, NULL);
+    fake_host_kill_names(s->f.host, "demo_default");
+    fake_host_flush_rules(s->f.host);
+    test_ok(cunik_engine_plan(s->f.engine, &s->up, &p, NULL), NULL);
+    _cleanup_free_ char *text = cunik_plan_text(&p);
+    assert_string_equal(text, "~ update network demo_default: its names are not served\n"
+                              "~ update web-1: its ports are not published\n"
+                              "2 to update, 0 unchanged.\n");
+    apply_ok(s, &s->up);
+    assert_int_equal(planned(s), 0);
+}
+
+/* A repair that fails is not tried without end. */
+static void test_repair_backs_off(void **state)
+{
+    struct scene *s = *state;
+
+    apply_ok(s, &s->up);
+    fake_host_fail_on(s->f.host, "names_start", "demo_default", true);
+    fake_host_kill_names(s->f.host, "demo_default");
+    AWAIT(fake_engine_count_events(&s->f, "step update demo_default failed") == 1);
+    for (int i = 0; i < 20; i++) {
+        cunik_engine_wake(s->f.engine, NULL);
+        fake_engine_pause();
+    }
+    assert_int_equal(fake_engine_count_events(&s->f, "step update demo_default failed"), 1);
+    fake_host_fail_on(s->f.host, "names_start", "demo_default", false);
+    fake_engine_advance(&s->f, second);
+    AWAIT(planned(s) == 0);
+}
+
+static void test_health_goes_on(void **state)
+{
+    struct scene *s = *state;
+
+    fake_add_health(s->web);
+    apply_ok(s, &s->up);
+    assert_int_equal(status(s).health, HEALTH_HEALTHY);
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "connection refused");
+    assert_int_equal(status(s).health, HEALTH_UNHEALTHY);
+    assert_int_equal(fake_engine_count_events(&s->f, "health demo-web-1 unhealthy"), 1);
+    end(s, END_KILLED, 137, CUNIK_EXITED);
+    assert_int_equal(status(s).health, HEALTH_NONE);
+    /* A late word about a guest that is gone. */
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_HEALTHY, "");
+    assert_int_equal(status(s).health, HEALTH_NONE);
+}
+
+/* A crash in the middle of a request: the policy goes on working. */
+static void test_restart_during_a_request(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    s->web->restart = RESTART_ALWAYS;
+    struct world_cunik *db = fake_add_cunik(&s->up.desired, "db", 1, "default");
+    fake_add_health(db);
+    s->web = &s->up.desired.cuniks[0];
+    fake_engine_sicken(&s->f, "db");
+    s->up.wait = true;
+    fake_engine_begin(&s->f, &a, &s->up);
+    AWAIT(fake_engine_count_events(&s->f, "step create demo-web-1 done") == 1);
+    AWAIT(fake_engine_count_events(&s->f, "step create demo-db-1 done") == 1);
+    end(s, END_KILLED, 137, CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+}
+
+#define SCENE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE(test_back_off),
+        SCENE(test_on_failure),
+        SCENE(test_no_policy),
+        SCENE(test_failing_restart),
+        SCENE(test_stop_ends_restarts),
+        SCENE(test_policy_changes),
+        SCENE(test_engine_comes_back),
+        SCENE(test_interference),
+        SCENE(test_drift_is_repaired),
+        SCENE(test_drift_without_supervision_is_planned),
+        SCENE(test_repair_backs_off),
+        SCENE(test_health_goes_on),
+        SCENE(test_restart_during_a_request),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
