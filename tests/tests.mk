@@ -14,7 +14,7 @@ INTEGRATION_TESTS := tests/integration/test_hypervisor.c tests/integration/test_
 INTEGRATION_PROGRAMS := $(INTEGRATION_TESTS:%.c=$(B)/%)
 
 # Tests of the whole, each a script that makes its own network namespace.
-E2E_TESTS := bad_input dialects examples follow readme system up_down
+E2E_TESTS := bad_input dialects engine examples follow readme system up_down
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \

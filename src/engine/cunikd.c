@@ -142,6 +142,22 @@ static void tell(struct daemon *d, const char *line)
     d->ready_fd = -1;
 }
 
+/* For people and scripts; who is alive is told by the lock. */
+static int write_pid(const struct daemon *d, struct error **err)
+{
+    _cleanup_free_ char *path = cunik_path_join(d->root, "cunikd.pid");
+    _cleanup_free_ char *text = cunik_asprintf("%d\n", (int)getpid());
+
+    return cunik_file_write(path, text, strlen(text), 0644, false, err);
+}
+
+static void remove_pid(const struct daemon *d)
+{
+    _cleanup_free_ char *path = cunik_path_join(d->root, "cunikd.pid");
+
+    unlink(path);
+}
+
 /* A socket of systemd's, or one of our own. */
 static int get_socket(struct daemon *d, int *ret, struct error **err)
 {
@@ -333,6 +349,8 @@ static void stop(struct daemon *d)
     cunik_host_real_destroy(d->host);
     cunik_consoles_destroy(d->consoles);
     cunik_hypervisor_close(d->hypervisor);
+    if (d->lock.engine >= 0)
+        remove_pid(d);
     free(d->root);
     free(d->run);
     free(d->socket);
@@ -358,6 +376,8 @@ static int run(struct daemon *d, struct error **err)
         return 0;
     }
     r = take_signals(&signals, err);
+    if (r == 0)
+        r = write_pid(d, err);
     if (r == 0)
         r = open_host(d, err);
     if (r == 0)
