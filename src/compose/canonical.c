@@ -22,7 +22,7 @@ static struct node *copy_string(const struct canonical *c, const struct node *n)
 {
     _cleanup_buffer_ struct buffer b = {0};
 
-    if (!strchr(n->text, '$'))
+    if (c->l->templates || !strchr(n->text, '$'))
         return cunik_node_string(c->tree, &n->place, n->text);
     for (const char *s = n->text; *s; s++) {
         if (*s == '$')
@@ -104,6 +104,9 @@ static struct node *copy_object(const struct canonical *c, const struct fields *
     for (size_t i = 0; i < map->n; i++) {
         const struct node *n = members[i].node;
         const struct field *field = cunik_field_find(table, n->key);
+        /* It has become part of `environment`. */
+        if (table == &cunik_fields_service && strcmp(n->key, "env_file") == 0)
+            continue;
         if (!field || !is_empty(field, n))
             cunik_node_set(c->tree, copy, n->key, copy_value(c, field, n));
     }

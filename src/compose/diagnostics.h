@@ -21,7 +21,8 @@ struct diagnostics {
     struct diagnostic *items;
     size_t n;
     size_t n_errors;
-    bool strict; /* unsupported keys are errors */
+    bool strict;    /* unsupported keys are errors */
+    bool templates; /* what holds a '$' was not interpolated, and is not judged */
 };
 
 void cunik_diagnostics_error(struct diagnostics *d, const struct place *place, const char *path,

@@ -167,7 +167,10 @@ static int load(struct load_context *c, struct parsed_files *files, struct error
         return r;
     merge_files(c, files);
     cunik_validate_merged(c->l->root, c->d);
-    cunik_normalise(c->l->tree, c->l->root, c->l->name, c->l->working_dir, &c->lookup, c->d);
+    if (c->o->no_normalise)
+        cunik_normalise_little(c->l->tree, c->l->root, c->l->name, &c->lookup, c->d);
+    else
+        cunik_normalise(c->l->tree, c->l->root, c->l->name, c->l->working_dir, &c->lookup, c->d);
     choose_enabled(c);
     cunik_load_environment(c);
     return 0;
@@ -180,6 +183,7 @@ int cunik_load(const struct load_options *o, struct loaded *ret, struct diagnost
     struct load_context c = {.o = o, .l = &l, .d = d};
     struct parsed_files files = {0};
 
+    l.templates = d->templates = o->no_interpolate;
     c.lookup = cunik_variables_lookup(&l.environment);
     int r = load(&c, &files, err);
     parsed_done(&files);
@@ -203,7 +207,8 @@ int cunik_load_stack(const struct load_options *o, struct loaded *ret_loaded, st
     r = cunik_load(o, &l, d, err);
     if (r < 0)
         return r;
-    cunik_stack_from_tree(l.root, l.name, l.working_dir, &l.enabled, &s, d);
+    if (!o->no_consistency && !o->no_interpolate)
+        cunik_stack_from_tree(l.root, l.name, l.working_dir, &l.enabled, &s, d);
     r = cunik_diagnostics_fail(d, err);
     if (r < 0)
         return r;

@@ -39,6 +39,10 @@ struct load_options {
     const struct strv *services;   /* named on the command line: their profiles are enabled */
     const char *project_name;      /* -p */
     const char *project_directory; /* --project-directory */
+    bool no_interpolate;           /* templates stay as they are; no typed stack can be made */
+    bool no_normalise;             /* without what normalising fills in (see normalise.h) */
+    bool no_paths;                 /* relative paths stay relative to the project directory */
+    bool no_consistency;           /* without the checks between fields; no typed stack is made */
 };
 
 struct loaded {
@@ -49,6 +53,7 @@ struct loaded {
     struct strv files;   /* what was read, in order, as named in places */
     struct strv enabled; /* names of the enabled services, in the order of the files */
     struct variables environment; /* what interpolation saw */
+    bool templates;               /* was not interpolated */
 };
 
 enum { LOAD_FILE_LIMIT = 16 << 20 }; /* bytes of one stack file */
@@ -62,7 +67,8 @@ extern const size_t cunik_load_n_names;
 int cunik_load(const struct load_options *o, struct loaded *ret, struct diagnostics *d,
                struct error **err);
 /* The same and the typed stack, and every mistake of both in one error. Warnings are in d. *loaded
- * may be NULL when the caller does not want it; the stack does not need it. */
+ * may be NULL when the caller does not want it; the stack does not need it. The stack stays empty
+ * when an option says that none can be made. */
 int cunik_load_stack(const struct load_options *o, struct loaded *ret_loaded, struct stack *ret,
                      struct diagnostics *d, struct error **err);
 

@@ -27,9 +27,16 @@ void cunik_load_warn_missing(struct diagnostics *d, const char *file, const stru
  * relative paths start, path its own absolute path. The result may be another node than root. */
 struct node *cunik_load_document(struct load_context *c, struct node *root, const char *path,
                                  const char *project_dir, const struct lookup *lookup);
+/* Its phases that need no other document: interpolation, validation, long forms, paths. */
+void cunik_load_read(struct load_context *c, struct node *root, const char *project_dir,
+                     const char *file_dir, const struct lookup *lookup);
 /* Reads and parses one file (name "-" is standard input); folder is where name starts. */
 int cunik_load_parse(struct load_context *c, const char *name, const char *folder,
                      struct node ***ret_documents, size_t *ret_n, struct error **err);
+
+/* The folder that relative paths of a file in `folder` start from: itself, or its way from the
+ * project directory when paths are to stay relative. The caller frees it. */
+char *cunik_load_base(const struct load_context *c, const char *folder);
 
 /* load_include.c, load_extends.c: carry them out on one document. Mistakes go to c->d. */
 struct node *cunik_load_include(struct load_context *c, struct node *root, const char *path,

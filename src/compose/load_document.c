@@ -35,15 +35,40 @@ int cunik_load_parse(struct load_context *c, const char *name, const char *folde
     return cunik_yaml_parse(c->l->tree, name, text, size, NULL, ret_documents, ret_n, err);
 }
 
+char *cunik_load_base(const struct load_context *c, const char *folder)
+{
+    size_t length = strlen(c->l->working_dir);
+
+    if (!c->o->no_paths || strncmp(folder, c->l->working_dir, length) != 0 ||
+        (folder[length] && folder[length] != '/'))
+        return cunik_strdup(folder);
+    if (folder[length] == '/')
+        length++;
+    return cunik_strdup(folder + length);
+}
+
+void cunik_load_read(struct load_context *c, struct node *root, const char *project_dir,
+                     const char *file_dir, const struct lookup *lookup)
+{
+    _cleanup_free_ char *project_base = cunik_load_base(c, project_dir),
+                        *file_base = cunik_load_base(c, file_dir);
+    const char *home = cunik_lookup(lookup, "HOME");
+
+    if (!c->o->no_interpolate)
+        cunik_interpolate(c->l->tree, root, "", lookup, &c->warned, c->d);
+    cunik_validate(c->l->tree, root, c->d);
+    cunik_long_form(c->l->tree, root, c->d);
+    /* Files that are to be read are always looked for. */
+    cunik_long_form_files(c->l->tree, root, project_dir, home);
+    cunik_long_form_paths(c->l->tree, root, project_base, file_base, home);
+}
+
 struct node *cunik_load_document(struct load_context *c, struct node *root, const char *path,
                                  const char *project_dir, const struct lookup *lookup)
 {
     _cleanup_free_ char *folder = path ? cunik_path_folder(path) : cunik_strdup(c->o->working_dir);
 
-    cunik_interpolate(c->l->tree, root, "", lookup, &c->warned, c->d);
-    cunik_validate(c->l->tree, root, c->d);
-    cunik_long_form(c->l->tree, root, c->d);
-    cunik_long_form_paths(c->l->tree, root, project_dir, folder, cunik_lookup(lookup, "HOME"));
+    cunik_load_read(c, root, project_dir, folder, lookup);
     root = cunik_load_include(c, root, path, project_dir, lookup);
     cunik_load_extends(c, root, path, lookup);
     return root;

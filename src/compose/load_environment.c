@@ -86,24 +86,25 @@ static int read_entry(struct env_files *f, const struct node *entry, const struc
 
     if (!path)
         return 0; /* said already */
-    if (!cunik_file_exists(path->text)) {
+    /* It is relative still when paths are to stay so. */
+    _cleanup_free_ char *at = cunik_path_join(f->c->l->working_dir, path->text);
+    if (!cunik_file_exists(at)) {
         if (required && required->kind == NODE_BOOL && !required->boolean)
             return 0;
-        return cunik_error_at(err, ERROR_INVALID, &path->place, "env file %s not found",
-                              path->text);
+        return cunik_error_at(err, ERROR_INVALID, &path->place, "env file %s not found", at);
     }
-    const struct env_text *text = text_of(f, path->text, err);
+    const struct env_text *text = text_of(f, at, err);
     if (!text)
         return -EINVAL;
     if (!format)
-        r = cunik_dotenv_parse(path->text, text->text, text->size, lookup, v, &missing, err);
+        r = cunik_dotenv_parse(at, text->text, text->size, lookup, v, &missing, err);
     else if (strcmp(format->text, "raw") == 0)
-        r = parse_raw(path->text, text->text, v, err);
+        r = parse_raw(at, text->text, v, err);
     else
         return cunik_error_at(err, ERROR_INVALID, &format->place,
                               "unsupported env_file format \"%s\": only raw is", format->text);
     if (r == 0)
-        cunik_load_warn_missing(f->c->d, path->text, &missing);
+        cunik_load_warn_missing(f->c->d, at, &missing);
     return r;
 }
 
@@ -134,7 +135,6 @@ static void read_service(struct env_files *f, struct node *service)
     for (size_t i = 0; own && i < own->n; i++)
         if (own->items[i]->kind != NODE_NULL || !cunik_node_get(environment, own->items[i]->key))
             cunik_node_set(t, environment, own->items[i]->key, own->items[i]);
-    cunik_node_remove(service, "env_file");
     if (environment->n)
         cunik_node_set(t, service, "environment", environment);
 }

@@ -6,11 +6,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "compose/interpolate.h"
 #include "compose/load_context.h"
-#include "compose/long_form.h"
 #include "compose/merge.h"
-#include "compose/validate.h"
 
 enum { EXTENDS_DEPTH = 64 };
 
@@ -96,11 +93,7 @@ static struct node *services_of(const struct extending *e, const struct node *n,
     for (size_t i = 0; i < n_documents; i++) {
         if (documents[i]->kind == NODE_NULL)
             continue;
-        cunik_interpolate(c->l->tree, documents[i], "", e->lookup, &c->warned, c->d);
-        cunik_validate(c->l->tree, documents[i], c->d);
-        cunik_long_form(c->l->tree, documents[i], c->d);
-        cunik_long_form_paths(c->l->tree, documents[i], folder, folder,
-                              cunik_lookup(e->lookup, "HOME"));
+        cunik_load_read(c, documents[i], folder, folder, e->lookup);
         /* The first one keeps its tags: they are for what its services extend. */
         merged = merged ? cunik_merge(c->l->tree, merged, documents[i], c->d) : documents[i];
     }

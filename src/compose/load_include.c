@@ -117,8 +117,10 @@ static int load_entry(struct load_context *c, const struct node *entry, const st
             merged = cunik_merge(c->l->tree, merged, root, c->d);
         }
     }
-    if (merged)
-        cunik_normalise_included(c->l->tree, merged, folder, &both);
+    if (merged) {
+        _cleanup_free_ char *base = cunik_load_base(c, folder);
+        cunik_normalise_included(c->l->tree, merged, *base ? base : ".", &both);
+    }
     *ret = merged;
     return 0;
 }

@@ -26,6 +26,12 @@ static void mistake(const struct lengthening *l, const struct node *n,
     *err = NULL;
 }
 
+/* What was not interpolated stays in its short form where nobody can tell its parts. */
+static bool is_template(const struct lengthening *l, const char *text)
+{
+    return l->d->templates && strchr(text, '$');
+}
+
 /* A scalar as the string it reads as; null stays null. */
 static struct node *as_string(const struct lengthening *l, struct node *n)
 {
@@ -150,7 +156,7 @@ static struct node *words(const struct lengthening *l, struct node *n,
     _cleanup_error_ struct error *err = NULL;
     const char *rest = NULL;
 
-    if (n->kind != NODE_STRING)
+    if (n->kind != NODE_STRING || is_template(l, n->text))
         return n;
     struct node *result = cunik_node_list(l->tree, &n->place);
     result->tag = n->tag;
@@ -231,7 +237,9 @@ static struct node *items(const struct lengthening *l, const struct field *field
             r = cunik_short_device(l->tree, &item->place, text, &map, &err);
         else
             lengthen_object(l, field->sub, map = wrap(l, item, field->short_key), &inner);
-        if (r < 0)
+        if (r < 0 && is_template(l, text))
+            cunik_node_append(l->tree, list, item);
+        else if (r < 0)
             mistake(l, item, &inner, &err);
         else if (field->type != FIELD_PORTS)
             cunik_node_append(l->tree, list, map);

@@ -22,7 +22,7 @@ struct paths {
 
 static void resolve(const struct paths *p, struct node *n, const char *base)
 {
-    if (n->kind != NODE_STRING || !*n->text || strstr(n->text, "://") ||
+    if (!n || n->kind != NODE_STRING || !*n->text || !*base || strstr(n->text, "://") ||
         (isalpha((unsigned char)n->text[0]) && n->text[1] == ':') || /* a drive of Windows */
         cunik_text_starts(n->text, "git@") || cunik_text_starts(n->text, "github.com/"))
         return;
@@ -50,6 +50,30 @@ static bool resolve_value(void *context, const struct field *field, struct node 
                 resolve(p, source, base);
         }
     return true;
+}
+
+static void resolve_all(const struct paths *p, struct node *list)
+{
+    for (size_t i = 0; list && i < list->n; i++)
+        resolve(p, list->items[i], p->project_dir);
+}
+
+void cunik_long_form_files(struct tree *t, struct node *root, const char *project_dir,
+                           const char *home)
+{
+    struct paths p = {t, project_dir, project_dir, home};
+    const struct node *services = cunik_node_get(root, "services");
+    const struct node *include = cunik_node_get(root, "include");
+
+    for (size_t i = 0; services && i < services->n; i++) {
+        const struct node *extends = cunik_node_get(services->items[i], "extends");
+        resolve(&p, cunik_node_get(extends, "file"), project_dir);
+    }
+    for (size_t i = 0; include && i < include->n; i++) {
+        resolve_all(&p, cunik_node_get(include->items[i], "path"));
+        resolve_all(&p, cunik_node_get(include->items[i], "env_file"));
+        resolve(&p, cunik_node_get(include->items[i], "project_directory"), project_dir);
+    }
 }
 
 void cunik_long_form_paths(struct tree *t, struct node *root, const char *project_dir,

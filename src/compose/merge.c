@@ -179,6 +179,8 @@ static const char *member_text(const struct node *item, const char *key, const c
 /* What identifies an item, or NULL when it cannot be told; the caller frees it. */
 static char *identity(enum field_unique unique, const struct node *item)
 {
+    if (item->kind == NODE_STRING && unique > UNIQUE_VARIABLE)
+        unique = UNIQUE_TEXT; /* a short form that was not interpolated */
     switch (unique) {
     case UNIQUE_TEXT:
         return cunik_strdup(item->text);

@@ -14,9 +14,10 @@ struct normaliser {
     struct diagnostics *d;
 };
 
+/* What is no mapping is a short form that was not interpolated. */
 static void set_default(struct tree *t, struct node *map, const char *key, struct node *value)
 {
-    if (!cunik_node_get(map, key)) {
+    if (map->kind == NODE_MAP && !cunik_node_get(map, key)) {
         value->key_place = map->place;
         cunik_node_set(t, map, key, value);
     }
@@ -211,8 +212,6 @@ static void normalise_service(const struct normaliser *c, struct node *service)
     normalise_depends(c, service);
     imply_dependencies(c, service);
     normalise_build(c, service);
-    normalise_lists(c, service);
-    take_over(c, cunik_node_get(service, "environment"));
 }
 
 /* Those without a name of their own are called after the stack, external ones by their key. */
@@ -258,6 +257,29 @@ static void check_external(const struct normaliser *c, const struct node *root, 
     }
 }
 
+void cunik_normalise_little(struct tree *t, struct node *root, const char *name,
+                            const struct lookup *environment, struct diagnostics *d)
+{
+    struct normaliser c = {.tree = t, .environment = environment, .d = d};
+    const struct node *services = cunik_node_get(root, "services");
+    struct node *stack = cunik_node_string(t, NULL, name);
+    const struct node *old = cunik_node_get(root, "name");
+
+    cunik_node_remove(root, "version");
+    cunik_fields_walk(&cunik_fields, root, NULL, &(struct field_visitor){.value = fill_labels});
+    for (size_t i = 0; services && i < services->n; i++) {
+        normalise_lists(&c, services->items[i]);
+        take_over(&c, cunik_node_get(services->items[i], "environment"));
+    }
+    check_external(&c, root, "networks");
+    check_external(&c, root, "volumes");
+    if (old) {
+        stack->place = old->place;
+        stack->key_place = old->key_place;
+    }
+    cunik_node_set(t, root, "name", stack);
+}
+
 void cunik_normalise(struct tree *t, struct node *root, const char *name, const char *working_dir,
                      const struct lookup *environment, struct diagnostics *d)
 {
@@ -267,8 +289,7 @@ void cunik_normalise(struct tree *t, struct node *root, const char *name, const 
     struct node *networks = cunik_node_get(root, "networks");
     bool uses_default = false;
 
-    cunik_node_remove(root, "version");
-    cunik_fields_walk(&cunik_fields, root, NULL, &(struct field_visitor){.value = fill_labels});
+    cunik_normalise_little(t, root, name, environment, d);
     for (size_t i = 0; services && i < services->n; i++) {
         normalise_service(&c, services->items[i]);
         uses_default |= normalise_networks(&c, services->items[i]);
@@ -283,15 +304,6 @@ void cunik_normalise(struct tree *t, struct node *root, const char *name, const 
     }
     if (uses_default)
         set_default(t, networks, "default", cunik_node_map(t, &services->place));
-    check_external(&c, root, "networks");
-    check_external(&c, root, "volumes");
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         name_resources(&c, root, kinds[i], name);
-    struct node *stack = cunik_node_string(t, NULL, name);
-    const struct node *old = cunik_node_get(root, "name");
-    if (old) {
-        stack->place = old->place;
-        stack->key_place = old->key_place;
-    }
-    cunik_node_set(t, root, "name", stack);
 }

@@ -50,6 +50,12 @@ static bool wrong_type(const struct validation *v, const struct node *n, const c
     return false;
 }
 
+/* Nobody can tell what it becomes. */
+static bool is_template(const struct validation *v, const struct node *n)
+{
+    return v->d->templates && n->kind == NODE_STRING && strchr(n->text, '$');
+}
+
 static bool cast_size(const struct validation *v, struct node *n, const struct field_path *path)
 {
     int64_t size = n->kind == NODE_INT ? n->integer : (int64_t)n->number;
@@ -99,6 +105,8 @@ static bool cast_plain(const struct validation *v, struct node *n, enum cast to,
 static bool cast_value(const struct validation *v, enum field_cast to, struct node *n,
                        const struct field_path *path)
 {
+    if (is_template(v, n))
+        return true;
     switch (to) {
     case AS_BOOL:
         return cast_plain(v, n, CAST_BOOL, path);
@@ -229,11 +237,11 @@ static bool check_value(const struct validation *v, const struct field *field, s
     if (n->kind == NODE_STRING || (shape->cast == AS_BYTES))
         if (!cast_value(v, shape->cast, n, path))
             return false;
-    if (field->type == FIELD_COUNT && n->integer < 0) {
+    if (field->type == FIELD_COUNT && n->kind == NODE_INT && n->integer < 0) {
         mistake(v, &n->place, path, "must be greater than or equal to 0");
         return false;
     }
-    if (n->kind == NODE_STRING && field->choices)
+    if (n->kind == NODE_STRING && field->choices && !is_template(v, n))
         return check_choice(v, field->choices, n, path);
     if (n->kind == NODE_LIST)
         return check_items(v, field, shape->items, n, path);
