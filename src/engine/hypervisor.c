@@ -256,8 +256,9 @@ static enum cunik_end end_of(struct hypervisor *h, virDomainPtr domain, int reas
         end = END_PANICKED;
     if (s->end != END_NONE)
         end = s->end;
+    bool fresh = s->fresh;
     pthread_mutex_unlock(&h->lock);
-    return end != END_NONE ? end : cunik_hypervisor_kept_end(domain);
+    return end != END_NONE || fresh ? end : cunik_hypervisor_kept_end(domain);
 }
 
 static int read_state(struct hypervisor *h, virDomainPtr domain, struct hypervisor_domain *ret)
@@ -371,6 +372,8 @@ int cunik_hypervisor_define(struct hypervisor *h, const char *xml, struct error 
     struct seen *s = cunik_hypervisor_seen(h, virDomainGetName(domain));
     s->end = END_NONE;
     s->exit_status = -1;
+    s->fresh = true;
+    s->unkept = false;
     pthread_mutex_unlock(&h->lock);
     return 0;
 }
@@ -392,6 +395,7 @@ int cunik_hypervisor_start(struct hypervisor *h, const char *name, struct error 
     pthread_mutex_lock(&h->lock);
     struct seen *s = cunik_hypervisor_seen(h, name);
     s->exit_status = -1;
+    s->fresh = false;
     pthread_mutex_unlock(&h->lock);
     if (virDomainCreate(domain) == 0) {
         learn_pid(h, name);
@@ -442,9 +446,12 @@ static int wait_for_change(struct hypervisor *h, uint64_t changes, int64_t deadl
     return r == ETIMEDOUT ? -ETIME : -r;
 }
 
-static uint64_t changes_until_now(struct hypervisor *h)
+/* How many changes there were of all the domains that were ever met, from now on of this one too.
+ */
+static uint64_t changes_until_now(struct hypervisor *h, const char *name)
 {
     pthread_mutex_lock(&h->lock);
+    cunik_hypervisor_seen(h, name);
     uint64_t changes = h->changes;
     pthread_mutex_unlock(&h->lock);
     return changes;
@@ -454,7 +461,7 @@ int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t de
                               struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    uint64_t changes = changes_until_now(h);
+    uint64_t changes = changes_until_now(h, name);
     int r = find(h, name, &domain, err);
 
     if (r < 0 || !domain || virDomainIsActive(domain) == 0)
@@ -467,7 +474,7 @@ int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t de
             cunik_error_set(err, ERROR_TIMEOUT, "domain '%s' has not powered off in time", name);
             return -ETIME;
         }
-        changes = changes_until_now(h);
+        changes = changes_until_now(h, name);
     }
     return 0;
 }

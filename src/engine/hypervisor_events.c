@@ -43,9 +43,7 @@ void cunik_hypervisor_seen_done(struct hypervisor *h)
         free(s);
     }
     cunik_map_done(&h->seen);
-    for (size_t i = 0; i < h->n_news; i++)
-        free(h->news[i].name);
-    free(h->news);
+    cunik_strv_done(&h->news);
 }
 
 /* Whose QEMU a pid is. libvirt's files know for sure, and are there until we return; what was
@@ -94,22 +92,23 @@ static void note(struct hypervisor *h, struct seen *s, int event, int detail)
     switch ((virDomainEventType)event) {
     case VIR_DOMAIN_EVENT_STARTED:
         s->end = END_NONE;
-        s->reset = s->panicked = false;
+        s->reset = s->panicked = s->fresh = false;
         break;
     case VIR_DOMAIN_EVENT_CRASHED:
         s->panicked = true;
         break;
     case VIR_DOMAIN_EVENT_STOPPED:
-        s->end = end_of(s, detail);
+        if (!s->fresh) /* else it is late, of the domain that had this name before */
+            s->end = end_of(s, detail);
         break;
     default:
         break;
     }
+    if (event == VIR_DOMAIN_EVENT_STARTED || event == VIR_DOMAIN_EVENT_STOPPED)
+        s->unkept = h->unkept = true;
     h->changes++;
+    cunik_strv_add(&h->news, s->name);
     pthread_cond_broadcast(&h->moved);
-    struct news *n = ARRAY_APPEND(h->news, h->n_news);
-    n->name = cunik_strdup(s->name);
-    n->ended = event == VIR_DOMAIN_EVENT_STOPPED;
 }
 
 static int on_lifecycle(_unused_ virConnectPtr connection, virDomainPtr domain, int event,
@@ -144,21 +143,17 @@ static void on_shutdown(_unused_ virConnectPtr connection, virDomainPtr domain,
     pthread_mutex_unlock(&h->lock);
 }
 
-static void keep_end(struct hypervisor *h, const char *name)
+static void keep_end(struct hypervisor *h, const char *name, enum cunik_end end)
 {
     virDomainPtr domain = virDomainLookupByName(h->connection, name);
-
-    pthread_mutex_lock(&h->lock);
-    enum cunik_end end = cunik_hypervisor_seen(h, name)->end;
-    pthread_mutex_unlock(&h->lock);
-    if (!domain)
-        return; /* undefined already: nobody will ask */
     _cleanup_free_ char *element =
         cunik_asprintf("<" END_PREFIX ">%s</" END_PREFIX ">", cunik_end_name(end));
+
+    if (!domain)
+        return; /* undefined already: nobody will ask */
     /* One that is removed at this moment needs no end either. */
-    if (end != END_NONE)
-        virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, element, END_PREFIX,
-                             END_NAMESPACE, VIR_DOMAIN_AFFECT_CONFIG);
+    virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, element, END_PREFIX, END_NAMESPACE,
+                         VIR_DOMAIN_AFFECT_CONFIG);
     virDomainFree(domain);
 }
 
@@ -172,33 +167,65 @@ enum cunik_end cunik_hypervisor_kept_end(virDomainPtr domain)
     return text && cunik_end_parse(text, &end) == 0 ? end : END_NONE;
 }
 
-/* The next piece of news; false when there will be none. */
-static bool next_news(struct hypervisor *h, struct news *ret)
+enum task { TASK_NONE, TASK_TELL, TASK_KEEP };
+
+/* Of one that runs it is kept that it was killed: that is what it was when its end is never seen,
+ * because the host went down. */
+static enum task take_unkept(struct hypervisor *h, char **ret_name, enum cunik_end *ret_end)
 {
+    for (size_t i = 0; i < h->seen.n; i++) {
+        struct seen *s = h->seen.entries[i].value;
+        if (!s->unkept)
+            continue;
+        s->unkept = false;
+        if (s->fresh)
+            continue;
+        *ret_name = cunik_strdup(s->name);
+        *ret_end = s->end == END_NONE ? END_KILLED : s->end;
+        return TASK_KEEP;
+    }
+    h->unkept = false;
+    return TASK_NONE;
+}
+
+/* What to do next: telling goes first, for others wait for it. When all is about to end, what is to
+ * be kept is kept still; then it is TASK_NONE. */
+static enum task next_task(struct hypervisor *h, char **ret_name, enum cunik_end *ret_end)
+{
+    enum task task = TASK_NONE;
+
     pthread_mutex_lock(&h->lock);
-    while (h->n_news == 0 && !h->closing)
-        pthread_cond_wait(&h->moved, &h->lock);
-    bool any = h->n_news > 0 && !h->closing;
-    if (any) {
-        *ret = h->news[0];
-        memmove(h->news, h->news + 1, --h->n_news * sizeof(*h->news));
+    while (task == TASK_NONE) {
+        if (h->news.n && !h->closing) {
+            task = TASK_TELL;
+            *ret_name = h->news.items[0];
+            memmove(h->news.items, h->news.items + 1, --h->news.n * sizeof(*h->news.items));
+        } else if (h->unkept) {
+            task = take_unkept(h, ret_name, ret_end);
+        } else if (h->closing) {
+            break;
+        } else {
+            pthread_cond_wait(&h->moved, &h->lock);
+        }
     }
     pthread_mutex_unlock(&h->lock);
-    return any;
+    return task;
 }
 
 static void *tell(void *data)
 {
     struct hypervisor *h = data;
-    struct news news;
+    enum cunik_end end;
+    enum task task;
+    char *name;
 
     pthread_setname_np(pthread_self(), "domains");
-    while (next_news(h, &news)) {
-        if (news.ended)
-            keep_end(h, news.name);
-        if (h->changed)
-            h->changed(h->ctx, news.name);
-        free(news.name);
+    while ((task = next_task(h, &name, &end)) != TASK_NONE) {
+        if (task == TASK_KEEP)
+            keep_end(h, name, end);
+        else if (h->changed)
+            h->changed(h->ctx, name);
+        free(name);
     }
     return NULL;
 }

@@ -17,12 +17,9 @@ struct seen {
     enum cunik_end end;
     int exit_status;      /* -1 = none seen */
     bool reset, panicked; /* said by QEMU while it ran, for the end to come */
-};
-
-/* One thing for the thread that tells others. */
-struct news {
-    char *name;
-    bool ended; /* its end is to be kept in the domain */
+    bool fresh;           /* defined by this process and never started: what a domain of this name
+                             kept before does not count */
+    bool unkept;          /* what the domain itself keeps of its end is out of date */
 };
 
 struct hypervisor {
@@ -40,8 +37,8 @@ struct hypervisor {
     pthread_cond_t moved;
     struct map seen; /* name → struct seen */
     uint64_t changes;
-    struct news *news; /* told from the front */
-    size_t n_news;
+    struct strv news; /* names of changed domains, told from the front */
+    bool unkept;      /* some domain is */
     bool closing;
 
     pthread_t loop, teller;

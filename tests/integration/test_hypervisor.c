@@ -203,9 +203,10 @@ static struct hypervisor_domain wait_for(const char *name, enum cunik_state stat
     }
 }
 
-static void wait_for_console(const char *name, const char *text)
+/* Waits for a text in a file of the root. */
+static void wait_for_text(const char *file, const char *text)
 {
-    _cleanup_free_ char *path = console_path(name);
+    _cleanup_free_ char *path = cunik_asprintf("%s/%s", root, file);
     int64_t begin = now_ns();
 
     for (;;) {
@@ -216,6 +217,13 @@ static void wait_for_console(const char *name, const char *text)
             fail_msg("'%s' has no '%s' but '%s'", path, text, got ? got : "");
         pause_10ms();
     }
+}
+
+static void wait_for_console(const char *name, const char *text)
+{
+    _cleanup_free_ char *file = cunik_asprintf("%s.log", name);
+
+    wait_for_text(file, text);
 }
 
 static int open_root(cunik_hypervisor_changed *told, struct hypervisor **ret, struct error **err)
@@ -261,6 +269,30 @@ static void test_life(void **state)
     undefine("life");
     assert_int_equal(look("life").state, CUNIK_ABSENT);
     assert_true(was_changed("life"));
+}
+
+/* A domain made anew was never started, whatever became of the one before. */
+static void test_recreated(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        define(hypervisor, "again", "hang");
+        struct hypervisor_domain d = look("again");
+        free(d.label);
+        assert_int_equal(d.state, CUNIK_CREATED);
+        start(hypervisor, "again");
+        destroy("again");
+        undefine("again");
+    }
+    define(hypervisor, "again", "hang");
+    for (int i = 0; i < 10; i++) { /* also when the events have caught up */
+        struct hypervisor_domain d = look("again");
+        free(d.label);
+        assert_int_equal(d.state, CUNIK_CREATED);
+        assert_int_equal(d.end, END_NONE);
+        pause_10ms();
+    }
+    undefine("again");
 }
 
 static void test_relabel(void **state)
@@ -483,8 +515,8 @@ static int run_owner(const char *what)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-/* What the first owner left: two guests, of which one ended with nobody there, and one that had
- * ended before. */
+/* What the first owner left: a guest that runs, one that ended with nobody there, one that had
+ * ended before, and one that went down with its host. */
 static void test_taken_over(void **state)
 {
     (void)state;
@@ -499,11 +531,16 @@ static void test_taken_over(void **state)
     free(d.label);
     assert_int_equal(d.state, CUNIK_EXITED);
     assert_string_equal(cunik_end_name(d.end), "reset");
+    d = look("left-gone");
+    free(d.label);
+    assert_int_equal(d.state, CUNIK_EXITED);
+    assert_string_equal(cunik_end_name(d.end), "killed");
     destroy("left");
     d = look("left");
     free(d.label);
     assert_string_equal(cunik_end_name(d.end), "destroyed");
     undefine("left");
+    undefine("left-gone");
     undefine("left-off");
     undefine("left-reset");
 }
@@ -569,6 +606,20 @@ static void end_guests(void)
     globfree(&found);
 }
 
+/* As after a reboot of the host: what lies in /run is gone. */
+static void forget(const char *name)
+{
+    _cleanup_free_ char *pid_path = cunik_asprintf("%s/libvirt/run/qemu/%s.pid", root, name);
+    _cleanup_free_ char *state_path = cunik_asprintf("%s/libvirt/run/qemu/%s.xml", root, name);
+    _cleanup_free_ char *text = test_read(pid_path);
+    long pid = strtol(text, NULL, 10);
+
+    assert_true(pid > 1);
+    assert_int_equal(kill((pid_t)pid, SIGKILL), 0);
+    assert_int_equal(unlink(pid_path), 0);
+    assert_int_equal(unlink(state_path), 0);
+}
+
 static int set_up(void **state)
 {
     _cleanup_error_ struct error *err = NULL;
@@ -585,6 +636,7 @@ static int set_up(void **state)
         return -1;
     }
     print_message("# first owner, with libvirt's first look at QEMU: %.0f ms\n", ms_since(t));
+    forget("left-gone");
     t = now_ns();
     if (open_root(on_change, &hypervisor, &err) < 0) {
         print_error("%s\n", err->message);
@@ -624,6 +676,9 @@ static int first_owner(void)
     start(hypervisor, "left-reset");
     free(wait_for("left-reset", CUNIK_EXITED).label);
     wait_for_console("left-reset", "UP");
+    define(hypervisor, "left-gone", "hang");
+    start(hypervisor, "left-gone");
+    wait_for_text("libvirt/etc/qemu/left-gone.xml", "cunikend");
     start(hypervisor, "left");
     start(hypervisor, "left-off");
     return 0;
@@ -737,11 +792,11 @@ static int tear_down_daemon(void **state)
 static int run_system(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),        cmocka_unit_test(test_relabel),
-        cmocka_unit_test(test_ends),        cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_shutdown),    cmocka_unit_test(test_parallel),
-        cmocka_unit_test(test_errors),      cmocka_unit_test(test_unprivileged),
-        cmocka_unit_test(test_none_listed),
+        cmocka_unit_test(test_life),         cmocka_unit_test(test_recreated),
+        cmocka_unit_test(test_relabel),      cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_killed),       cmocka_unit_test(test_shutdown),
+        cmocka_unit_test(test_parallel),     cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_unprivileged), cmocka_unit_test(test_none_listed),
     };
 
     return cmocka_run_group_tests_name("libvirtd", tests, set_up_daemon, tear_down_daemon);
@@ -768,12 +823,12 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_taken_over),   cmocka_unit_test(test_life),
-        cmocka_unit_test(test_relabel),      cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_killed),       cmocka_unit_test(test_exit_status),
-        cmocka_unit_test(test_shutdown),     cmocka_unit_test(test_parallel),
-        cmocka_unit_test(test_machines),     cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_unprivileged), cmocka_unit_test(test_second_owner),
-        cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_recreated),    cmocka_unit_test(test_relabel),
+        cmocka_unit_test(test_ends),         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_exit_status),  cmocka_unit_test(test_shutdown),
+        cmocka_unit_test(test_parallel),     cmocka_unit_test(test_machines),
+        cmocka_unit_test(test_errors),       cmocka_unit_test(test_unprivileged),
+        cmocka_unit_test(test_second_owner), cmocka_unit_test(test_nothing_left),
     };
 
     if (argc == 3) {
