@@ -84,7 +84,12 @@ $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
-$(TEST_PROGRAMS) $(INTEGRATION_PROGRAMS): $(B)/%: $(B)/%.o $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.o) $(ARCHIVE)
+# An archive too, so that a test gets only the fakes that it uses, and may bring its own in place of a module.
+$(B)/libsupport.a: $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.o)
+	@rm -f $@
+	$(call SAY,AR)$(AR) rcsD $@ $^
+
+$(TEST_PROGRAMS) $(INTEGRATION_PROGRAMS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 
