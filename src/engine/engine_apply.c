@@ -3,8 +3,9 @@
 
 #include "base/memory.h"
 #include "engine/engine_internal.h"
+#include "engine/parallel.h"
 
-enum { CHECKS_AT_ONCE = 8 };
+enum { CHECKS_AT_ONCE = 8, KILLS_AT_ONCE = 32 };
 
 /* What the apply's calls get. */
 struct engine_run {
@@ -129,41 +130,20 @@ struct checks {
     const struct world_cunik **cuniks;
     struct error **errors;
     struct strv *warnings;
-    size_t n, next;
-    pthread_mutex_t lock;
+    size_t n;
 };
 
-static void *check_some(void *arg)
+static void check_one(void *ctx, size_t i)
 {
-    struct checks *c = arg;
+    struct checks *c = ctx;
 
-    for (;;) {
-        pthread_mutex_lock(&c->lock);
-        size_t i = c->next++;
-        pthread_mutex_unlock(&c->lock);
-        if (i >= c->n)
-            return NULL;
-        c->e->host.ops->check(c->e->host.ctx, c->cuniks[i], c->w, &c->warnings[i], &c->errors[i]);
-    }
+    c->e->host.ops->check(c->e->host.ctx, c->cuniks[i], c->w, &c->warnings[i], &c->errors[i]);
 }
 
 static bool is_checked(const struct plan_step *s)
 {
     return s->kind == PLAN_CUNIK &&
            (s->verb == PLAN_CREATE || s->verb == PLAN_RECREATE || s->verb == PLAN_START);
-}
-
-static void run_checks(struct checks *c)
-{
-    pthread_t threads[CHECKS_AT_ONCE];
-    size_t n = 0;
-
-    while (n + 1 < CHECKS_AT_ONCE && n + 1 < c->n &&
-           pthread_create(&threads[n], NULL, check_some, c) == 0)
-        n++;
-    check_some(c);
-    for (size_t i = 0; i < n; i++)
-        pthread_join(threads[i], NULL);
 }
 
 static int gather_checks(struct checks *c, struct strv *ret_warnings, struct error **err)
@@ -202,14 +182,12 @@ static int check_all(struct engine *e, const struct prepared *p, struct strv *re
             *ARRAY_APPEND(c.cuniks, c.n) = cunik_map_get(&desired, p->plan.steps[i].name);
     c.errors = cunik_calloc(c.n, sizeof(*c.errors));
     c.warnings = cunik_calloc(c.n, sizeof(*c.warnings));
-    pthread_mutex_init(&c.lock, NULL);
-    run_checks(&c);
+    cunik_parallel(c.n, CHECKS_AT_ONCE, check_one, &c);
     int r = gather_checks(&c, ret_warnings, err);
     for (size_t i = 0; i < c.n; i++) {
         cunik_error_destroy(c.errors[i]);
         cunik_strv_done(&c.warnings[i]);
     }
-    pthread_mutex_destroy(&c.lock);
     free(c.cuniks);
     free(c.errors);
     free(c.warnings);
@@ -352,6 +330,39 @@ static int apply_in_turn(struct engine *e, struct slot *s, const struct request 
     return e_;
 }
 
+/* A kill does not wait until another request has given its guests their grace: destroying them is
+ * what ends that. Its own turn then finds little left to do; what could not be destroyed here fails
+ * there, with its reason. */
+struct kills {
+    struct engine *e;
+    const struct world_cunik **cuniks;
+    size_t n;
+};
+
+static void kill_one(void *ctx, size_t i)
+{
+    struct kills *k = ctx;
+
+    (void)k->e->host.ops->domain_destroy(k->e->host.ctx, k->cuniks[i], NULL);
+}
+
+static int kill_at_once(struct engine *e, const struct request *r, struct error **err)
+{
+    _cleanup_world_ struct world w = {0};
+    struct kills k = {.e = e};
+    int e_ = e->host.ops->observe(e->host.ctx, &w, err);
+
+    for (size_t i = 0; e_ == 0 && i < w.n_cuniks; i++) {
+        const struct world_cunik *c = &w.cuniks[i];
+        if (strcmp(c->stack, r->stack) == 0 && c->status.state == CUNIK_RUNNING &&
+            (!r->services.n || cunik_strv_has(&r->services, c->service)))
+            *ARRAY_APPEND(k.cuniks, k.n) = c;
+    }
+    cunik_parallel(k.n, KILLS_AT_ONCE, kill_one, &k);
+    free(k.cuniks);
+    return e_;
+}
+
 int cunik_engine_apply(struct engine *e, const struct request *r, const struct event_sink *sink,
                        const _Atomic bool *cancel, struct error **err)
 {
@@ -363,7 +374,10 @@ int cunik_engine_apply(struct engine *e, const struct request *r, const struct e
     int64_t deadline =
         r->wait && r->wait_timeout_ns > 0 ? cunik_engine_now(e) + r->wait_timeout_ns : CLOCK_NEVER;
     struct slot *s = cunik_engine_slot(e, r->stack);
-    e_ = cunik_engine_enter(e, s, &w, cunik_request_action_name(r->action), sink, cancel, err);
+    if (r->action == ACTION_KILL && cunik_engine_busy(e, s))
+        e_ = kill_at_once(e, r, err);
+    if (e_ == 0)
+        e_ = cunik_engine_enter(e, s, &w, cunik_request_action_name(r->action), sink, cancel, err);
     if (e_ < 0)
         return e_;
     e_ = apply_in_turn(e, s, r, sink, cancel, deadline, err);

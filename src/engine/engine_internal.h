@@ -111,6 +111,8 @@ int cunik_engine_observe(struct engine *e, struct world *ret, struct error **err
 /* engine_slots.c */
 struct slot *cunik_engine_slot(struct engine *e, const char *stack);
 void cunik_engine_slots_done(struct engine *e);
+/* Whether a request has the stack's turn now. */
+bool cunik_engine_busy(struct engine *e, const struct slot *s);
 /* Waits for the stack's turn; the waiter is the caller's until cunik_engine_leave(). No restart is
  * under way or begins until `held` is cleared by cunik_engine_unhold(). */
 int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *action,

@@ -70,6 +70,14 @@ static void unlink_waiter(struct slot *s, struct waiter *w)
         s->last = p;
 }
 
+bool cunik_engine_busy(struct engine *e, const struct slot *s)
+{
+    pthread_mutex_lock(&e->lock);
+    bool busy = s->first != NULL;
+    pthread_mutex_unlock(&e->lock);
+    return busy;
+}
+
 int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *action,
                        const struct event_sink *sink, const _Atomic bool *cancel,
                        struct error **err)

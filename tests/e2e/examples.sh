@@ -15,7 +15,7 @@ check 'guestbook: sign' bash -c "curl -sS -o /dev/null --data-urlencode name=$na
 check 'guestbook: the entry is there' bash -c "curl -sS http://127.0.0.1:8080/ | grep -q $name"
 check 'guestbook: a change of app is planned' bash -c 'GUESTBOOK_TITLE=Other cunik-compose plan >'"$OUT"
 check 'guestbook: … with its reason' out_has 'environment.TITLE "Guestbook" → "Other"'
-check 'guestbook: … and app alone' test "$(grep -c recreate "$OUT")" = 1
+check 'guestbook: … and app alone' test "$(grep -c '^~ recreate' "$OUT")" = 1
 check 'guestbook: stop hears the power button' bash -c 'time cunik-compose stop redis; cunik-compose logs --tail 20 redis | grep -qiE "power|shutdown|bye"'
 check 'guestbook: down' expect 0 cunik-compose down
 check 'nothing is left' nothing_left
