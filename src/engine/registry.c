@@ -169,7 +169,8 @@ void cunik_registry_overlay(struct registry *r, struct world *w)
             cunik_replace(&s->reason, c->reason);
         if (is_over(s->state) && c->state == CUNIK_RESTARTING)
             s->state = CUNIK_RESTARTING;
-        if (s->state == CUNIK_EXITED && c->stopped)
+        /* Also one that has heard the request and that nobody has waited for yet. */
+        if (s->state == CUNIK_EXITED && (c->stopped || (c->changing && !c->wanted)))
             s->end = END_DESTROYED;
     }
     pthread_mutex_unlock(&r->lock);

@@ -43,9 +43,14 @@ static void clock_wait(void *ctx, pthread_cond_t *cond, pthread_mutex_t *mutex, 
     f->waits[i].n = 1;
     pthread_mutex_unlock(&f->clock_lock);
     pthread_cond_wait(cond, mutex);
+    /* Who sets the clock may be about to wake this one: what it needs for that must stay. */
+    pthread_mutex_unlock(mutex);
     pthread_mutex_lock(&f->clock_lock);
+    while (f->waits[i].pinned)
+        pthread_cond_wait(&f->unpinned, &f->clock_lock);
     f->waits[i].n = 0;
     pthread_mutex_unlock(&f->clock_lock);
+    pthread_mutex_lock(mutex);
 }
 
 void fake_engine_advance(struct fake_engine *f, int64_t ns)
@@ -59,12 +64,17 @@ void fake_engine_advance(struct fake_engine *f, int64_t ns)
         pthread_mutex_lock(&f->clock_lock);
         pthread_mutex_t *mutex = f->waits[i].n ? f->waits[i].mutex : NULL;
         pthread_cond_t *cond = f->waits[i].cond;
+        f->waits[i].pinned += mutex != NULL;
         pthread_mutex_unlock(&f->clock_lock);
         if (!mutex)
             continue;
         pthread_mutex_lock(mutex);
         pthread_cond_broadcast(cond);
         pthread_mutex_unlock(mutex);
+        pthread_mutex_lock(&f->clock_lock);
+        f->waits[i].pinned--;
+        pthread_cond_broadcast(&f->unpinned);
+        pthread_mutex_unlock(&f->clock_lock);
     }
 }
 
@@ -232,6 +242,7 @@ void fake_engine_init(struct fake_engine *f)
 {
     *f = (struct fake_engine){.host = fake_host_create()};
     pthread_mutex_init(&f->clock_lock, NULL);
+    pthread_cond_init(&f->unpinned, NULL);
     pthread_mutex_init(&f->health_lock, NULL);
     pthread_mutex_init(&f->events_lock, NULL);
     f->now_ns = 1000000000;
@@ -262,6 +273,7 @@ void fake_engine_done(struct fake_engine *f)
     cunik_strv_done(&f->events);
     cunik_map_done(&f->probed);
     pthread_mutex_destroy(&f->clock_lock);
+    pthread_cond_destroy(&f->unpinned);
     pthread_mutex_destroy(&f->health_lock);
     pthread_mutex_destroy(&f->events_lock);
 }

@@ -15,9 +15,10 @@ struct fake_engine {
     struct {
         pthread_cond_t *cond;
         pthread_mutex_t *mutex;
-        size_t n;
+        size_t n, pinned;
     } waits[64];
     size_t n_waits;
+    pthread_cond_t unpinned;
     /* Health. */
     pthread_mutex_t health_lock;
     struct strv sick;  /* services that do not become healthy by themselves */
