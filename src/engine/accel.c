@@ -61,7 +61,8 @@ static char *identity(const struct accel_settings *s)
         stat(s->emulator, &st) < 0)
         return NULL;
     boot[strcspn(boot, "\n")] = '\0';
-    return cunik_asprintf("%s %s %lld.%09ld %lld", boot, s->emulator, (long long)st.st_mtim.tv_sec,
+    return cunik_asprintf("%s %s %llu %lld.%09ld %lld", boot, s->emulator,
+                          (unsigned long long)st.st_ino, (long long)st.st_mtim.tv_sec,
                           st.st_mtim.tv_nsec, (long long)s->uid);
 }
 
