@@ -105,8 +105,15 @@ static int open_connection(struct hypervisor *h, const char *uri, const char *ro
     return cunik_hypervisor_error(err, "connecting to libvirt at %s", uri);
 }
 
-/* For a connection to somebody else's libvirt there is no trial: it may be another host. KVM is
- * used where that host offers it. */
+/* "qemu:///system" and "qemu+unix:///session" name no host. */
+static bool is_local(const char *uri)
+{
+    const char *authority = strstr(uri, "://");
+
+    return !authority || authority[3] == '/' || authority[3] == '\0';
+}
+
+/* On another host nothing can be tried from here: KVM is used where its libvirt offers it. */
 static int decide_remote(struct hypervisor *h, const char *forced, struct error **err)
 {
     bool kvm = strcmp(forced, "kvm") == 0;
@@ -154,11 +161,13 @@ int cunik_hypervisor_open(const struct hypervisor_settings *settings,
     h->embedded = !uri;
     if (h->embedded)
         r = cunik_hypervisor_embed(h, settings, &uri, err);
+    else if (is_local(uri))
+        r = cunik_hypervisor_decide(h, settings, err);
     if (r == 0 && h->embedded)
         r = cunik_reaper_create(cunik_hypervisor_reaped, h, &h->reaper, err);
     if (r == 0)
         r = open_connection(h, uri, settings->root, err);
-    if (r == 0 && !h->embedded)
+    if (r == 0 && !h->embedded && !is_local(uri))
         r = decide_remote(h, settings->accel, err);
     if (r < 0) {
         cunik_hypervisor_close(h);

@@ -261,6 +261,15 @@ static int decide(struct hypervisor *h, const struct hypervisor_settings *s,
     return cunik_accel_decide(&settings, &h->accel, err);
 }
 
+int cunik_hypervisor_decide(struct hypervisor *h, const struct hypervisor_settings *s,
+                            struct error **err)
+{
+    struct guest_user user;
+    int r = choose_user(&user, err);
+
+    return r < 0 ? r : decide(h, s, &user, err);
+}
+
 int cunik_hypervisor_embed(struct hypervisor *h, const struct hypervisor_settings *s,
                            char **ret_uri, struct error **err)
 {

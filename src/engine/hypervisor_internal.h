@@ -55,6 +55,10 @@ pid_t cunik_hypervisor_read_pid(const struct hypervisor *h, const char *name);
 
 /* hypervisor_embed.c */
 
+/* Tries KVM on this host, as the user that the embedded driver's guests run as: a system libvirtd's
+ * run as the same one. Forks: no other thread may exist. */
+int cunik_hypervisor_decide(struct hypervisor *h, const struct hypervisor_settings *s,
+                            struct error **err);
 /* Makes the embedded driver's root with its configuration, decides on KVM, and prepares this
  * process and the driver's cache; *ret_uri is what to open. No other thread may exist. */
 int cunik_hypervisor_embed(struct hypervisor *h, const struct hypervisor_settings *s,
