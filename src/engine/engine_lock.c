@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/file.h>
 
 #include "base/memory.h"
@@ -25,13 +24,6 @@ static int take(const char *root, const char *name, int operation, int *ret, str
     return 0;
 }
 
-/* For people and scripts; the lock itself is what counts. */
-static void write_pid(int fd)
-{
-    if (ftruncate(fd, 0) == 0)
-        dprintf(fd, "%d\n", (int)getpid());
-}
-
 int cunik_engine_lock_take(const char *root, struct engine_lock *ret, bool *ret_running,
                            struct error **err)
 {
@@ -44,8 +36,6 @@ int cunik_engine_lock_take(const char *root, struct engine_lock *ret, bool *ret_
     r = take(root, "lock", LOCK_EX | LOCK_NB, &engine, err);
     if (r < 0 && r != -EWOULDBLOCK)
         return r;
-    if (r == 0)
-        write_pid(engine);
     *ret_running = r < 0;
     *ret = (struct engine_lock){-1, -1};
     if (r == 0)

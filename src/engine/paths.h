@@ -5,7 +5,7 @@
  *
  *     ROOT/cunikd.log        what the engine logs when a command has started it
  *     ROOT/cunikd.pid        its process, while it runs
- *     ROOT/lock              held by the engine for as long as it lives; has its pid in it
+ *     ROOT/lock              held by the engine for as long as it lives
  *     ROOT/lock.start        held while one starts or ends, see engine_lock.h
  *
  * The folders of the state and the socket are declared in client.h: cunik_paths_state() and

@@ -148,7 +148,7 @@ elsewhere() {
     chmod 777 "$root"
     CUNIK_ROOT=$root "$@" >"$OUT" 2>"$ERR"
     STATUS=$?
-    [ ! -s "$root/lock" ] || kill "$(cat "$root/lock")" 2>/dev/null
+    [ ! -s "$root/cunikd.pid" ] || kill "$(cat "$root/cunikd.pid")" 2>/dev/null
     rm -rf "$root"
     return 0
 }
