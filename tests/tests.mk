@@ -3,6 +3,7 @@
 TEST_SUPPORT_SOURCES = \
 	tests/support/fake_engine.c \
 	tests/support/fake_host.c \
+	tests/support/random_world.c \
 	tests/support/test.c
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with its corpus in tests/fuzz/corpus/NAME. An ordinary build replays

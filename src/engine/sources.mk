@@ -72,6 +72,7 @@ engine_TESTS = \
 	tests/unit/test_engine.c \
 	tests/unit/test_health.c \
 	tests/unit/test_plan.c \
+	tests/unit/test_plan_laws.c \
 	tests/unit/test_reaper.c \
 	tests/unit/test_request.c \
 	tests/unit/test_supervise.c \
