@@ -50,8 +50,15 @@ struct hypervisor {
 
 /* *err from libvirt's last error of this thread: "DOING: MESSAGE". */
 int cunik_hypervisor_error(struct error **err, const char *format, ...) _printf_(2, 3);
+/* Whether that error is the given one of virterror.h. */
+bool cunik_hypervisor_error_is(int number);
 /* The pid in the file that libvirt keeps while a domain runs; 0 = none. */
 pid_t cunik_hypervisor_read_pid(const struct hypervisor *h, const char *name);
+
+/* hypervisor_list.c */
+
+/* Reads the pid, and keeps it for the reaper too. */
+int64_t cunik_hypervisor_learn_pid(struct hypervisor *h, const char *name);
 
 /* hypervisor_embed.c */
 

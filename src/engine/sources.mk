@@ -36,6 +36,7 @@ engine_SOURCES = \
 	src/engine/hypervisor.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \
+	src/engine/hypervisor_list.c \
 	src/engine/parallel.c \
 	src/engine/paths.c \
 	src/engine/plan.c \
