@@ -77,4 +77,5 @@ engine_TESTS = \
 	tests/unit/test_reaper.c \
 	tests/unit/test_request.c \
 	tests/unit/test_supervise.c \
+	tests/unit/test_torture.c \
 	tests/unit/test_world.c

@@ -1,0 +1,229 @@
+/* Each changing operation on the host fails in turn: without its effect, with it, or as the last
+ * thing an engine does before it dies. Whatever was being done: doing it again converges, and down
+ * leaves nothing. */
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "tests/support/fake_engine.h"
+#include "tests/support/random_world.h"
+
+enum way { WITHOUT_EFFECT, WITH_EFFECT, DIES_BEFORE, DIES_AFTER, WAY_MAX_ };
+
+static const char *const ways[] = {"fails", "fails after its effect", "is where the engine dies",
+                                   "is the last before the engine dies"};
+_Static_assert(ARRAY_SIZE(ways) == WAY_MAX_, "every way has its words");
+
+/* One thing to do: from what is there, by the request `act`; `again` is what has to converge. */
+struct plot {
+    const char *name;
+    struct request before; /* done well first; action UP with nothing = nothing */
+    struct request act;
+};
+
+static void request_init(struct request *r, enum request_action action)
+{
+    cunik_request_init(r);
+    cunik_replace(&r->stack, "demo");
+    r->action = action;
+    r->remove_orphans = true;
+}
+
+static void fill(struct world *w)
+{
+    fake_add_network(w, "default");
+    fake_add_network(w, "back");
+    struct world_cunik *db = fake_add_cunik(w, "db", 1, "back");
+    fake_add_health(db);
+    fake_add_depend(fake_add_cunik(w, "job1", 1, "back"), "db", DEPEND_HEALTHY);
+    for (int64_t i = 1; i <= 2; i++) {
+        struct world_cunik *web = fake_add_cunik(w, "web", i, "default");
+        free(cunik_world_add_interface(web)->network);
+        web->interfaces[1].network = cunik_strdup("demo_back");
+        fake_add_depend(web, "job1", DEPEND_COMPLETED);
+        fake_add_port(web, 0, 80);
+    }
+}
+
+/* The same stack, much changed: one recreated, one updated, one scaled down, one gone, one new, a
+ * network recreated. */
+static void change(struct world *w)
+{
+    fake_add_network(w, "default");
+    fake_add_network(w, "back");
+    w->networks[1].internal = true;
+    struct world_cunik *db = fake_add_cunik(w, "db", 1, "back");
+    fake_add_health(db);
+    cunik_world_pair_add(&db->labels, "a", "b");
+    struct world_cunik *web = fake_add_cunik(w, "web", 1, "default");
+    cunik_world_pair_add(&web->environment, "A", "1");
+    fake_add_port(web, 8080, 80);
+    fake_add_cunik(w, "new", 1, "default");
+}
+
+static struct error *apply(struct fake_engine *f, const struct request *r)
+{
+    return fake_engine_apply(f, r);
+}
+
+static void apply_ok(struct fake_engine *f, const struct request *r, const char *what)
+{
+    _cleanup_error_ struct error *err = apply(f, r);
+
+    if (err)
+        fail_msg("%s: %s", what, err->message);
+}
+
+static void plans_nothing(struct fake_engine *f, const struct request *r, const char *what)
+{
+    _cleanup_plan_ struct plan p = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_engine_plan(f->engine, r, &p, &err), err);
+    _cleanup_free_ char *text = cunik_plan_text(&p);
+    if (p.n)
+        fail_msg("%s: then the plan is\n%s", what, text);
+}
+
+static void begin(struct fake_engine *f, const struct plot *plot)
+{
+    fake_engine_init(f);
+    random_world_jobs(f->host);
+    fake_host_set_deaf(f->host, "db");
+    if (plot->before.desired.n_cuniks)
+        apply_ok(f, &plot->before, plot->name);
+    fake_host_log_clear(f->host);
+}
+
+static size_t count(const struct plot *plot)
+{
+    struct fake_engine f;
+
+    begin(&f, plot);
+    apply_ok(&f, &plot->act, plot->name);
+    size_t n = fake_host_operations(f.host);
+    fake_engine_done(&f);
+    return n;
+}
+
+static void run(const struct plot *plot, size_t k, enum way way, bool converge)
+{
+    _cleanup_free_ char *what = cunik_asprintf("%s: operation %zu %s", plot->name, k, ways[way]);
+    _cleanup_request_ struct request down;
+    struct fake_engine f;
+
+    request_init(&down, ACTION_DOWN);
+    begin(&f, plot);
+    bool dies = way == DIES_BEFORE || way == DIES_AFTER;
+    fake_host_fail_at(f.host, k, way == WITH_EFFECT || way == DIES_AFTER, dies);
+    cunik_error_destroy(apply(&f, &plot->act));
+    fake_host_fail_at(f.host, 0, false, false);
+    if (dies)
+        fake_engine_again(&f);
+    if (converge) {
+        apply_ok(&f, &plot->act, what);
+        if (plot->act.action == ACTION_UP)
+            plans_nothing(&f, &plot->act, what);
+        fake_engine_assert_well(&f);
+    }
+    apply_ok(&f, &down, what);
+    _cleanup_strv_ struct strv left = {0};
+    fake_host_inventory(f.host, &left);
+    if (left.n)
+        fail_msg("%s: left behind: %s", what, left.items[0]);
+    fake_engine_done(&f);
+}
+
+static size_t torture(const struct plot *plot)
+{
+    size_t n = count(plot), runs = 0;
+
+    for (size_t k = 1; k <= n; k++)
+        for (enum way way = 0; way < WAY_MAX_; way++) {
+            run(plot, k, way, true);
+            run(plot, k, way, false);
+            runs += 2;
+        }
+    print_message("# %s: %zu operations, %zu runs\n", plot->name, n, runs);
+    return runs;
+}
+
+static void plot_init(struct plot *p, const char *name, enum request_action action)
+{
+    p->name = name;
+    request_init(&p->before, ACTION_UP);
+    request_init(&p->act, action);
+}
+
+static void plot_done(struct plot *p)
+{
+    cunik_request_done(&p->before);
+    cunik_request_done(&p->act);
+}
+
+static void test_up(_unused_ void **state)
+{
+    struct plot p;
+
+    plot_init(&p, "up", ACTION_UP);
+    fill(&p.act.desired);
+    assert_true(torture(&p) > 100);
+    plot_done(&p);
+}
+
+static void test_change(_unused_ void **state)
+{
+    struct plot p;
+
+    plot_init(&p, "change", ACTION_UP);
+    fill(&p.before.desired);
+    change(&p.act.desired);
+    assert_true(torture(&p) > 100);
+    plot_done(&p);
+}
+
+static void test_others(_unused_ void **state)
+{
+    static const enum request_action actions[] = {ACTION_DOWN, ACTION_STOP, ACTION_RESTART,
+                                                  ACTION_KILL};
+
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+        struct plot p;
+        plot_init(&p, cunik_request_action_name(actions[i]), actions[i]);
+        fill(&p.before.desired);
+        assert_true(torture(&p) > 0);
+        plot_done(&p);
+    }
+}
+
+/* A sample of larger stacks. */
+static void test_sample(_unused_ void **state)
+{
+    enum { SAMPLES = 40, SERVICES = 8 };
+    uint64_t seed = test_seed();
+
+    for (size_t i = 0; i < SAMPLES; i++) {
+        struct plot p;
+        plot_init(&p, "sample", ACTION_UP);
+        random_world(&seed, SERVICES, &p.before.desired);
+        random_world(&seed, SERVICES, &p.act.desired);
+        size_t n = count(&p);
+        if (n)
+            run(&p, 1 + test_random_below(&seed, n), (enum way)test_random_below(&seed, WAY_MAX_),
+                test_random_below(&seed, 2));
+        plot_done(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_up),
+        cmocka_unit_test(test_change),
+        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_sample),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
