@@ -30,6 +30,7 @@ enum field_type {
     FIELD_STRING_LIST, /* a string or a list of strings; canonical: a list */
     FIELD_PAIRS,       /* mapping of scalars, or list of "K=V"; canonical: a mapping */
     FIELD_MAPPING,     /* mapping of free keys to scalars (or lists of them) */
+    FIELD_OPTIONS,     /* the same; canonical: each a list of strings */
     FIELD_HOSTS,       /* mapping, or list of "host=ip"; canonical: the list */
     FIELD_COMMAND,    /* a line for the shell's word rules, or a list of words; canonical: a list */
     FIELD_TEST,       /* healthcheck.test: as a command, but a line becomes ["CMD-SHELL", line] */
@@ -78,12 +79,12 @@ struct field_shape {
 
 /* How a later file's value goes over an earlier one's, both canonical. */
 enum field_merge {
-    MERGE_DEFAULT,  /* mappings by key, lists append, the rest is replaced; null changes nothing */
-    MERGE_REPLACE,  /* the later one as a whole */
-    MERGE_PAIRS,    /* mapping by key, and null is a value */
-    MERGE_DISTINCT, /* list: appends what is not there yet */
-    MERGE_LOGGING,  /* by key, unless both name a driver and not the same */
-    MERGE_SUBNETS,  /* list of mappings: by `subnet` */
+    MERGE_DEFAULT, /* mappings by key, lists append, the rest is replaced; null changes nothing */
+    MERGE_REPLACE, /* the later one as a whole */
+    MERGE_PAIRS,   /* mapping by key, and null is a value */
+    MERGE_HOSTS,   /* list of "host=ip": adds what is not there yet, after others of the host */
+    MERGE_LOGGING, /* by key, unless both name a driver and not the same */
+    MERGE_SUBNETS, /* list of mappings: by `subnet` */
 };
 
 /* The key by which items of a list are one and the same: the last one stays, at the first's place.
@@ -125,6 +126,7 @@ struct field {
     enum field_base base;
     bool nullable;         /* null is allowed where the type has it not */
     bool required;         /* in the merged canonical form */
+    bool text;             /* a FIELD_SCALAR that is canonically a string */
     const char *choices;   /* "a|b": the strings allowed, or NULL */
     const char *short_key; /* of FIELD_SHORT and its lists */
     const char *reason;    /* why it is not supported, or NULL */

@@ -107,7 +107,7 @@ static const struct field extends_rows[] = {
 const struct fields cunik_fields_extends = FIELDS(extends_rows, false);
 
 static const struct field provider_rows[] = {
-    {.name = "options", .type = FIELD_MAPPING, .help = "its settings"},
+    {.name = "options", .type = FIELD_OPTIONS, .help = "its settings"},
     {.name = "type", .type = FIELD_STRING, .required = true, .help = "who provides it"},
 };
 const struct fields cunik_fields_provider = FIELDS(provider_rows, true);

@@ -141,7 +141,7 @@ static const struct field service_rows[] = {
     {.name = "external_links", .type = FIELD_STRINGS, .help = "containers of other stacks"},
     {.name = "extra_hosts",
      .type = FIELD_HOSTS,
-     .merge = MERGE_DISTINCT,
+     .merge = MERGE_HOSTS,
      .help = "more names and their addresses"},
     {.name = "gpus",
      .type = FIELD_GPUS,

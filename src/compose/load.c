@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "compose/check_values.h"
 #include "compose/interpolate.h"
 #include "compose/load_context.h"
 #include "compose/merge.h"
@@ -141,6 +142,33 @@ static void add_selected(const struct load_context *c, const struct node *servic
     }
 }
 
+/* The service and what it depends on, as far as it is enabled. */
+static void keep(const struct node *services, const struct map *enabled, const char *name,
+                 struct map *kept)
+{
+    const struct node *depends = cunik_node_get(cunik_node_get(services, name), "depends_on");
+
+    if (!cunik_map_has(enabled, name) || !cunik_map_add(kept, name, NULL))
+        return;
+    for (size_t i = 0; depends && depends->kind == NODE_MAP && i < depends->n; i++)
+        keep(services, enabled, depends->items[i]->key, kept);
+}
+
+static void restrict_enabled(struct load_context *c, const struct node *services)
+{
+    _cleanup_map_ struct map enabled = {0}, kept = {0};
+    _cleanup_strv_ struct strv all = c->l->enabled;
+
+    c->l->enabled = (struct strv){0};
+    for (size_t i = 0; i < all.n; i++)
+        cunik_map_add(&enabled, all.items[i], NULL);
+    for (size_t i = 0; i < c->o->services->n; i++)
+        keep(services, &enabled, c->o->services->items[i], &kept);
+    for (size_t i = 0; i < all.n; i++)
+        if (cunik_map_has(&kept, all.items[i]))
+            cunik_strv_add(&c->l->enabled, all.items[i]);
+}
+
 static void choose_enabled(struct load_context *c)
 {
     const struct node *services = cunik_node_get(c->l->root, "services");
@@ -151,6 +179,8 @@ static void choose_enabled(struct load_context *c)
     for (size_t i = 0; services && i < services->n; i++)
         if (has_profile(services->items[i], &active))
             cunik_strv_add(&c->l->enabled, services->items[i]->key);
+    if (c->o->only_services && c->o->services && c->o->services->n)
+        restrict_enabled(c, services);
 }
 
 static int load(struct load_context *c, struct parsed_files *files, struct error **err)
@@ -167,10 +197,12 @@ static int load(struct load_context *c, struct parsed_files *files, struct error
         return r;
     merge_files(c, files);
     cunik_validate_merged(c->l->root, c->d);
+    const char *base = c->o->no_paths ? "." : c->l->working_dir;
     if (c->o->no_normalise)
-        cunik_normalise_little(c->l->tree, c->l->root, c->l->name, &c->lookup, c->d);
+        cunik_normalise_little(c->l->tree, c->l->root, c->l->name, base, &c->lookup, c->d);
     else
-        cunik_normalise(c->l->tree, c->l->root, c->l->name, c->l->working_dir, &c->lookup, c->d);
+        cunik_normalise(c->l->tree, c->l->root, c->l->name, base, &c->lookup, c->d);
+    cunik_check_values(c->l->root, c->d);
     choose_enabled(c);
     cunik_load_environment(c);
     return 0;

@@ -37,6 +37,7 @@ struct load_options {
     const struct strv *env_files;  /* --env-file */
     const struct strv *profiles;   /* --profile */
     const struct strv *services;   /* named on the command line: their profiles are enabled */
+    bool only_services;            /* nothing but these and what they depend on is enabled */
     const char *project_name;      /* -p */
     const char *project_directory; /* --project-directory */
     bool no_interpolate;           /* templates stay as they are; no typed stack can be made */

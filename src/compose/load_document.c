@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "compose/interpolate.h"
 #include "compose/load_context.h"
 #include "compose/long_form.h"
@@ -17,6 +18,19 @@ static int mistaken(struct error **err, int r)
     return r;
 }
 
+/* What Docker Compose would fetch: a Git repository or an OCI artifact. A loader for these would
+ * stand here. */
+static bool is_remote(const char *name)
+{
+    static const char *const starts[] = {"oci://",  "git://",   "git@",       "ssh://",
+                                         "http://", "https://", "github.com/"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+        if (cunik_text_starts(name, starts[i]))
+            return true;
+    return false;
+}
+
 int cunik_load_parse(struct load_context *c, const char *name, const char *folder,
                      struct node ***ret_documents, size_t *ret_n, struct error **err)
 {
@@ -24,6 +38,11 @@ int cunik_load_parse(struct load_context *c, const char *name, const char *folde
     size_t size;
     int r;
 
+    if (is_remote(name))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "'%s' is a remote resource, and those are not loaded: get it and "
+                               "name the file",
+                               name);
     if (strcmp(name, "-") == 0) {
         r = cunik_file_read_fd(STDIN_FILENO, "standard input", LOAD_FILE_LIMIT, &text, &size, err);
     } else {

@@ -132,10 +132,14 @@ static struct node *hosts(const struct lengthening *l, struct node *n,
             char *separator = strchr(host, '=');
             if (!separator)
                 separator = strchr(host, ':');
+            if (!separator && is_template(l, item->text)) {
+                cunik_node_append(l->tree, list, item);
+                continue;
+            }
             if (!separator || separator == host) {
                 _cleanup_error_ struct error *err = NULL;
-                cunik_error_set(&err, ERROR_INVALID, "invalid additional host, missing IP: %s",
-                                item->text);
+                cunik_error_set(&err, ERROR_INVALID, "invalid additional host, %s: %s",
+                                separator ? "bad host name" : "missing IP", item->text);
                 mistake(l, item, path, &err);
                 continue;
             }
@@ -247,6 +251,24 @@ static struct node *items(const struct lengthening *l, const struct field *field
     return list;
 }
 
+/* A mapping to lists of strings, where one scalar is a list of one. */
+static struct node *options(const struct lengthening *l, struct node *n)
+{
+    for (size_t i = 0; i < n->n; i++) {
+        struct node *item = n->items[i];
+        if (item->kind == NODE_LIST)
+            strings(l, item);
+        if (item->kind == NODE_LIST || item->kind == NODE_NULL)
+            continue;
+        const char *key = item->key;
+        const struct place key_place = item->key_place;
+        n->items[i] = list_of(l, as_string(l, item));
+        n->items[i]->key = key;
+        n->items[i]->key_place = key_place;
+    }
+    return n;
+}
+
 static struct node *gpus(const struct lengthening *l, struct node *n)
 {
     if (n->kind != NODE_STRING)
@@ -262,10 +284,14 @@ static struct node *short_value(const struct lengthening *l, const struct field 
         return as_string(l, n);
     case FIELD_STRING_LIST:
         return n->kind == NODE_STRING ? list_of(l, n) : n;
+    case FIELD_SCALAR:
+        return field->text ? as_string(l, n) : n;
     case FIELD_SCALARS:
     case FIELD_MAPPING:
         strings(l, n);
         return n;
+    case FIELD_OPTIONS:
+        return options(l, n);
     case FIELD_PAIRS:
         return pairs(l, n, path);
     case FIELD_HOSTS:
@@ -334,7 +360,7 @@ static void lengthen_external(const struct lengthening *l, struct node *map,
     if (!name)
         return;
     cunik_diagnostics_warn(l->d, &external->key_place, where,
-                           "external.name is deprecated: write 'name' and 'external: true'");
+                           "external.name is deprecated. Please set name and external: true");
     if (!own)
         cunik_node_set(l->tree, map, "name", name);
     else if (own->kind == NODE_STRING && strcmp(own->text, name->text) != 0)

@@ -36,7 +36,7 @@ static bool resolve_value(void *context, const struct field *field, struct node 
     const struct paths *p = context;
     const char *base = field->base == BASE_FILE ? p->file_dir : p->project_dir;
 
-    if (field->base != BASE_NONE && n->kind == NODE_LIST)
+    if (field->base != BASE_NONE && (n->kind == NODE_LIST || n->kind == NODE_MAP))
         for (size_t i = 0; i < n->n; i++)
             resolve(p, n->items[i], base);
     else if (field->base != BASE_NONE)
@@ -50,6 +50,25 @@ static bool resolve_value(void *context, const struct field *field, struct node 
                 resolve(p, source, base);
         }
     return true;
+}
+
+static bool is_text(const struct node *map, const char *key, const char *text)
+{
+    const struct node *n = cunik_node_get(map, key);
+
+    return n && n->kind == NODE_STRING && strcmp(n->text, text) == 0;
+}
+
+/* The folder that a local volume is bound to. */
+static void resolve_object(void *context, const struct fields *table, struct node *map,
+                           const struct field_path *path _unused_)
+{
+    const struct paths *p = context;
+    const struct node *options = cunik_node_get(map, "driver_opts");
+
+    if (table == &cunik_fields_volume && is_text(map, "driver", "local") &&
+        is_text(options, "o", "bind"))
+        resolve(p, cunik_node_get(options, "device"), p->project_dir);
 }
 
 static void resolve_all(const struct paths *p, struct node *list)
@@ -81,6 +100,7 @@ void cunik_long_form_paths(struct tree *t, struct node *root, const char *projec
 {
     struct paths p = {t, project_dir, file_dir, home};
 
-    cunik_fields_walk(&cunik_fields, root, NULL,
-                      &(struct field_visitor){.value = resolve_value, .context = &p});
+    cunik_fields_walk(
+        &cunik_fields, root, NULL,
+        &(struct field_visitor){.object = resolve_object, .value = resolve_value, .context = &p});
 }

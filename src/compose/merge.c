@@ -78,12 +78,26 @@ static void merge_members(const struct merging *m, const struct rule *rule, stru
     }
 }
 
-static bool has_item(const struct node *list, const struct node *item)
+static size_t host_length(const struct node *item)
 {
-    for (size_t i = 0; i < list->n; i++)
+    return item->text ? strcspn(item->text, "=") : 0;
+}
+
+/* Addresses of one host stand together. */
+static void add_host(const struct merging *m, struct node *list, struct node *item)
+{
+    size_t length = host_length(item), at = list->n;
+
+    for (size_t i = 0; i < list->n; i++) {
         if (cunik_node_equal(list->items[i], item))
-            return true;
-    return false;
+            return;
+        if (host_length(list->items[i]) == length && item->text &&
+            strncmp(list->items[i]->text, item->text, length) == 0)
+            at = i + 1;
+    }
+    cunik_node_append(m->tree, list, item);
+    memmove(&list->items[at + 1], &list->items[at], (list->n - 1 - at) * sizeof(struct node *));
+    list->items[at] = item;
 }
 
 /* What the later file does not name is not there any more, as with compose-go. */
@@ -145,7 +159,9 @@ static struct node *merge_value(const struct merging *m, const struct rule *rule
         return merge_subnets(m, rule, base, over, path);
     cunik_merge_clean(over);
     for (size_t i = 0; i < over->n; i++)
-        if (rule->merge != MERGE_DISTINCT || !has_item(base, over->items[i]))
+        if (rule->merge == MERGE_HOSTS)
+            add_host(m, base, over->items[i]);
+        else
             cunik_node_append(m->tree, base, over->items[i]);
     return base;
 }

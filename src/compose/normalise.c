@@ -123,6 +123,14 @@ static void imply_dependencies(const struct normaliser *c, struct node *service)
                   strcspn(from->items[i]->text, ":"), false);
 }
 
+static void require_depends(const struct normaliser *c, struct node *service)
+{
+    struct node *depends = cunik_node_get(service, "depends_on");
+
+    for (size_t i = 0; depends && i < depends->n; i++)
+        default_bool(c->tree, depends->items[i], "required", true);
+}
+
 static void normalise_depends(const struct normaliser *c, struct node *service)
 {
     struct node *depends = cunik_node_get(service, "depends_on");
@@ -131,6 +139,16 @@ static void normalise_depends(const struct normaliser *c, struct node *service)
         default_string(c->tree, depends->items[i], "condition", "service_started");
         default_bool(c->tree, depends->items[i], "required", true);
     }
+}
+
+/* Hooks before the start run in the service's image unless they name another one. */
+static void normalise_hooks(const struct normaliser *c, struct node *service)
+{
+    const char *image = string_of(service, "image");
+    const struct node *hooks = cunik_node_get(service, "pre_start");
+
+    for (size_t i = 0; image && hooks && i < hooks->n; i++)
+        default_string(c->tree, hooks->items[i], "image", image);
 }
 
 static void normalise_build(const struct normaliser *c, struct node *service)
@@ -157,6 +175,18 @@ void cunik_normalise_included(struct tree *t, struct node *root, const char *fol
     }
 }
 
+/* What a variable that is not set leaves behind. */
+static void drop_blank(struct node *list)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; list && i < list->n; i++)
+        if (!list->items[i]->text || *list->items[i]->text)
+            list->items[kept++] = list->items[i];
+    if (list)
+        list->n = kept;
+}
+
 static void normalise_lists(const struct normaliser *c, struct node *service)
 {
     struct node *ports = cunik_node_get(service, "ports");
@@ -164,6 +194,7 @@ static void normalise_lists(const struct normaliser *c, struct node *service)
     struct node *secrets = cunik_node_get(service, "secrets");
     struct node *env_files = cunik_node_get(service, "env_file");
 
+    drop_blank(cunik_node_get(service, "dns"));
     for (size_t i = 0; ports && i < ports->n; i++) {
         default_string(c->tree, ports->items[i], "protocol", "tcp");
         default_string(c->tree, ports->items[i], "mode", "ingress");
@@ -211,6 +242,7 @@ static void normalise_service(const struct normaliser *c, struct node *service)
         cunik_node_get(service, "pull_policy")->text = "missing";
     normalise_depends(c, service);
     imply_dependencies(c, service);
+    normalise_hooks(c, service);
     normalise_build(c, service);
 }
 
@@ -257,17 +289,32 @@ static void check_external(const struct normaliser *c, const struct node *root, 
     }
 }
 
-void cunik_normalise_little(struct tree *t, struct node *root, const char *name,
-                            const struct lookup *environment, struct diagnostics *d)
+/* All devices, when nothing says which. */
+static void count_devices(void *context, const struct fields *table, struct node *map,
+                          const struct field_path *path _unused_)
 {
-    struct normaliser c = {.tree = t, .environment = environment, .d = d};
+    if (table == &cunik_fields_device_request && !cunik_node_get(map, "device_ids"))
+        default_string(context, map, "count", "all");
+}
+
+void cunik_normalise_little(struct tree *t, struct node *root, const char *name,
+                            const char *working_dir, const struct lookup *environment,
+                            struct diagnostics *d)
+{
+    struct normaliser c = {t, environment, working_dir, d};
     const struct node *services = cunik_node_get(root, "services");
     struct node *stack = cunik_node_string(t, NULL, name);
     const struct node *old = cunik_node_get(root, "name");
 
     cunik_node_remove(root, "version");
-    cunik_fields_walk(&cunik_fields, root, NULL, &(struct field_visitor){.value = fill_labels});
+    cunik_fields_walk(
+        &cunik_fields, root, NULL,
+        &(struct field_visitor){.object = count_devices, .value = fill_labels, .context = t});
     for (size_t i = 0; services && i < services->n; i++) {
+        struct node *build = cunik_node_get(services->items[i], "build");
+        if (build)
+            default_string(t, build, "context", working_dir);
+        require_depends(&c, services->items[i]);
         normalise_lists(&c, services->items[i]);
         take_over(&c, cunik_node_get(services->items[i], "environment"));
     }
@@ -289,7 +336,7 @@ void cunik_normalise(struct tree *t, struct node *root, const char *name, const 
     struct node *networks = cunik_node_get(root, "networks");
     bool uses_default = false;
 
-    cunik_normalise_little(t, root, name, environment, d);
+    cunik_normalise_little(t, root, name, working_dir, environment, d);
     for (size_t i = 0; services && i < services->n; i++) {
         normalise_service(&c, services->items[i]);
         uses_default |= normalise_networks(&c, services->items[i]);

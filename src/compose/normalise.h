@@ -15,10 +15,11 @@
 void cunik_normalise_included(struct tree *t, struct node *root, const char *folder,
                               const struct lookup *environment);
 
-/* Only what belongs to the long form: defaults within ports, volumes and secrets, variables without
- * a value, the stack's name; and the checks that go with them. */
+/* Only what belongs to the long form: defaults within dependencies, builds, ports, volumes, secrets
+ * and devices, variables without a value, the stack's name; and the checks that go with them. */
 void cunik_normalise_little(struct tree *t, struct node *root, const char *name,
-                            const struct lookup *environment, struct diagnostics *d);
+                            const char *working_dir, const struct lookup *environment,
+                            struct diagnostics *d);
 
 /* name and working_dir are the stack's; environment is what interpolation saw. */
 void cunik_normalise(struct tree *t, struct node *root, const char *name, const char *working_dir,

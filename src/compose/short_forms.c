@@ -19,7 +19,8 @@ struct range {
     uint64_t first, last;
 };
 
-static int parse_range(const char *text, struct range *ret, struct error **err)
+/* The messages are Docker Compose's. */
+static int parse_range(const char *what, const char *text, struct range *ret, struct error **err)
 {
     _cleanup_free_ char *first = cunik_strdup(text);
     char *dash = strchr(first, '-');
@@ -29,9 +30,10 @@ static int parse_range(const char *text, struct range *ret, struct error **err)
         *dash++ = '\0';
     if (cunik_text_to_uint(first, 0, 65535, &a) < 0 ||
         cunik_text_to_uint(dash ? dash : first, 0, 65535, &b) < 0)
-        return cunik_error_set(err, ERROR_INVALID, "invalid port '%s'", text);
+        return cunik_error_set(err, ERROR_INVALID, "Invalid %s: %s", what, text);
     if (b < a)
-        return cunik_error_set(err, ERROR_INVALID, "invalid range of ports '%s'", text);
+        return cunik_error_set(err, ERROR_INVALID, "Invalid %s: %s: the range is upside down", what,
+                               text);
     *ret = (struct range){a, b};
     return 0;
 }
@@ -83,16 +85,16 @@ static int check_port(const struct port_parts *p, const char *text, struct range
     int r;
 
     if (!*p->target)
-        return cunik_error_set(err, ERROR_INVALID, "'%s' has no port of the guest", text);
+        return cunik_error_set(err, ERROR_INVALID, "No port specified: %s<empty>", text);
     if (p->address && *p->address && !is_address(p->address))
-        return cunik_error_set(err, ERROR_INVALID, "invalid IP address: %s", p->address);
+        return cunik_error_set(err, ERROR_INVALID, "Invalid ip address: %s", p->address);
     if (p->protocol && strcasecmp(p->protocol, "tcp") != 0 && strcasecmp(p->protocol, "udp") != 0 &&
         strcasecmp(p->protocol, "sctp") != 0)
-        return cunik_error_set(err, ERROR_INVALID, "invalid protocol '%s'", p->protocol);
-    r = parse_range(p->target, target, err);
+        return cunik_error_set(err, ERROR_INVALID, "Invalid proto: %s", p->protocol);
+    r = parse_range("containerPort", p->target, target, err);
     if (r < 0 || !p->published || !*p->published)
         return r;
-    r = parse_range(p->published, published, err);
+    r = parse_range("hostPort", p->published, published, err);
     if (r < 0)
         return r;
     uint64_t n = target->last - target->first, m = published->last - published->first;

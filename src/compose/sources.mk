@@ -1,6 +1,7 @@
 compose_SOURCES = \
 	src/compose/canonical.c \
 	src/compose/cast.c \
+	src/compose/check_values.c \
 	src/compose/command.c \
 	src/compose/command_config.c \
 	src/compose/command_down.c \
@@ -78,7 +79,7 @@ compose_TESTS = \
 	tests/vectors/test_vectors.c
 
 # The vectors' test is one program of several files.
-compose_VECTORS := $(patsubst %,$(B)/tests/vectors/%.o,cycles dotenv template)
+compose_VECTORS := $(patsubst %,$(B)/tests/vectors/%.o,cycles dotenv forms loader template)
 $(B)/tests/vectors/test_vectors: $(compose_VECTORS)
 # They stand behind the archive and need it too.
 $(B)/tests/vectors/test_vectors: ALL_LIBS = $(ARCHIVE) $(PKG_LIBS) -lm

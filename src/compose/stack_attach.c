@@ -86,7 +86,8 @@ static bool read_mode(struct stack_maker *m, const struct node *n, struct stack_
         return true;
     if (networks && networks->n)
         cunik_stack_mistake(m, &mode->place, s->name, "network_mode",
-                            "'network_mode' and 'networks' are mutually exclusive");
+                            "service %s declares mutually exclusive `network_mode` and `networks`",
+                            s->name);
     if (strcmp(mode->text, "none") == 0)
         return false;
     _cleanup_free_ char *path = cunik_asprintf("services.%s.network_mode", s->name);
@@ -138,13 +139,6 @@ static bool read_published(const char *text, struct stack_port *p)
     return true;
 }
 
-static bool is_address(const char *text)
-{
-    unsigned char address[sizeof(struct in6_addr)];
-
-    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
-}
-
 static void read_port(struct stack_maker *m, const struct node *n, struct stack_service *s)
 {
     struct stack_port *p = ARRAY_APPEND(s->ports, s->n_ports);
@@ -163,8 +157,6 @@ static void read_port(struct stack_maker *m, const struct node *n, struct stack_
     if (!read_published(published, p))
         cunik_stack_mistake(m, &n->place, s->name, "ports",
                             "published: a port is 1 to 65535, not '%s'", published);
-    if (*host_ip && !is_address(host_ip))
-        cunik_stack_mistake(m, &n->place, s->name, "ports", "invalid ip address: %s", host_ip);
     if (strcmp(p->protocol, "tcp") != 0 && strcmp(p->protocol, "udp") != 0)
         cunik_stack_mistake(m, &n->place, s->name, "ports",
                             "protocol '%s' is not supported, only tcp and udp are", p->protocol);

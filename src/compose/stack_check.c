@@ -268,8 +268,65 @@ static void check_references(struct stack_maker *m)
     }
 }
 
+/* What another key of a service says about a service must be about one that is there. */
+static void check_network_mode(struct stack_maker *m, const struct node *services,
+                               const struct node *service)
+{
+    const struct node *mode = cunik_node_get(service, "network_mode");
+
+    if (!mode || mode->kind != NODE_STRING || strncmp(mode->text, "service:", 8) != 0 ||
+        cunik_node_get(services, mode->text + 8))
+        return;
+    cunik_stack_mistake(m, &mode->place, service->key, "network_mode",
+                        "service \"%s\" not found for network_mode '%s'", mode->text + 8,
+                        mode->text);
+}
+
+static void check_watch(struct stack_maker *m, const struct node *service)
+{
+    const struct node *watch = cunik_node_get(cunik_node_get(service, "develop"), "watch");
+
+    for (size_t i = 0; watch && i < watch->n; i++) {
+        const char *action = cunik_stack_text(watch->items[i], "action");
+        if (strncmp(action, "sync", 4) == 0 && !cunik_node_get(watch->items[i], "target"))
+            cunik_stack_mistake(m, &watch->items[i]->place, service->key, "develop.watch",
+                                "target is required for non-rebuild actions");
+    }
+}
+
+static void check_secrets(struct stack_maker *m)
+{
+    const struct node *secrets = cunik_node_get(m->root, "secrets");
+
+    for (size_t i = 0; secrets && i < secrets->n; i++) {
+        const struct node *secret = secrets->items[i];
+        _cleanup_free_ char *path = cunik_asprintf("secrets.%s", secret->key);
+        const struct node *external = cunik_node_get(secret, "external");
+        if (cunik_node_get(secret, "file") || cunik_node_get(secret, "environment") ||
+            cunik_node_get(secret, "content") || cunik_node_get(secret, "driver") ||
+            (external && external->boolean))
+            continue;
+        cunik_diagnostics_error(m->d, &secret->key_place, path,
+                                "secret \"%s\" must declare either `file` or `environment`",
+                                secret->key);
+    }
+}
+
+static void check_services(struct stack_maker *m)
+{
+    const struct node *services = cunik_node_get(m->root, "services");
+
+    for (size_t i = 0; i < m->stack->n_services; i++) {
+        const struct node *service = cunik_node_get(services, m->stack->services[i].name);
+        check_network_mode(m, services, service);
+        check_watch(m, service);
+    }
+}
+
 void cunik_stack_check(struct stack_maker *m)
 {
+    check_services(m);
+    check_secrets(m);
     check_depends(m);
     check_cycles(m);
     check_container_names(m);

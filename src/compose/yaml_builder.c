@@ -326,7 +326,8 @@ static int find_anchor(struct yaml_builder *b, const struct yaml_item *item,
                               b->limits->depth);
     if (a->nodes > b->limits->aliased - b->aliased)
         return cunik_error_at(err, ERROR_INVALID, &item->place,
-                              "aliases expand to more than %zu values", b->limits->aliased);
+                              "excessive aliasing: aliases expand to more than %zu values",
+                              b->limits->aliased);
     *ret = a;
     return 0;
 }

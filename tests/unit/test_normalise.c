@@ -72,14 +72,14 @@ static const struct {
      "[{mode: ingress, target: 80, protocol: tcp},"
      " {mode: ingress, target: 81, protocol: tcp}]",
      NULL},
-    {"8080:", NULL, "has no port of the guest"},
-    {"x", NULL, "invalid port 'x'"},
-    {"70000", NULL, "invalid port '70000'"},
+    {"8080:", NULL, "No port specified: 8080:<empty>"},
+    {"x", NULL, "Invalid containerPort: x"},
+    {"70000", NULL, "Invalid containerPort: 70000"},
     {"80-80:8080", "[{mode: ingress, target: 8080, published: '80', protocol: tcp}]", NULL},
-    {"9-8", NULL, "invalid range of ports '9-8'"},
+    {"9-8", NULL, "Invalid containerPort: 9-8: the range is upside down"},
     {"1-3:1-2", NULL, "invalid ranges specified for container and host Ports: 1-2 and 1-3"},
-    {"1.2.3:1:1", NULL, "invalid IP address: 1.2.3"},
-    {"80/icmp", NULL, "invalid protocol 'icmp'"},
+    {"1.2.3:1:1", NULL, "Invalid ip address: 1.2.3"},
+    {"80/icmp", NULL, "Invalid proto: icmp"},
 };
 
 static void short_ports(void **state _unused_)

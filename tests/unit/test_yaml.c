@@ -233,7 +233,7 @@ static void test_bounds(void **state)
     assert_refused(directives.data, directives.size, NULL,
                    "t.yaml: file has more than 1000 directives");
     assert_refused(bomb, strlen(bomb), NULL,
-                   "t.yaml:6:40: aliases expand to more than 500000 values");
+                   "t.yaml:6:40: excessive aliasing: aliases expand to more than 500000 values");
     assert_refused(deep, strlen(deep), NULL,
                    "t.yaml:1:129: lists and mappings are nested deeper than 128 levels");
     assert_refused(deep_keys, strlen(deep_keys), NULL,
@@ -242,7 +242,7 @@ static void test_bounds(void **state)
     assert_refused("[1,2,3,4,5,6,7,8,9,10]", 22, &small,
                    "t.yaml:1:20: file exceeds maximum node visit limit (10)");
     assert_refused("[&a [1], *a, *a, *a]", 20, &small,
-                   "t.yaml:1:18: aliases expand to more than 5 values");
+                   "t.yaml:1:18: excessive aliasing: aliases expand to more than 5 values");
     assert_refused("[&a [[1]], [[*a]]]", 18, &small,
                    "t.yaml:1:14: alias 'a' nests lists and mappings deeper than 3 levels");
 }

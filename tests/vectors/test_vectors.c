@@ -2,9 +2,7 @@
  * of the Test Anything Protocol for each. Vectors that do not pass are listed with their reason in
  * tests/vectors-known.txt; one that is listed there and passes, or does not exist, is a failure
  * too.
- *
- * Kinds of further files (loader.json, merge.json, misc.json, ports.json, volumes.json) get a file
- * of their own beside this one and a row in `tables`. */
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +25,8 @@ static const struct {
     {vectors_template, &n_vectors_template},
     {vectors_dotenv, &n_vectors_dotenv},
     {vectors_cycles, &n_vectors_cycles},
+    {vectors_loader, &n_vectors_loader},
+    {vectors_forms, &n_vectors_forms},
 };
 
 /* Names of vectors that are known not to pass; a value says whether the name was met. */
@@ -62,7 +62,7 @@ void vector_variables(const json_t *object, struct variables *ret)
         cunik_variables_set(ret, name, json_string_value(value));
 }
 
-static bool message_fits(const json_t *vector, const char *error)
+bool vector_message_fits(const json_t *vector, const char *error)
 {
     const char *expected = vector_text(vector, "error");
     const char *match = vector_text(vector, "error_match");
@@ -84,7 +84,7 @@ bool vector_outcome(const json_t *vector, const char *error, struct buffer *comp
         cunik_buffer_printf(complaint, "fails: %s", error);
     else if (wants_error && !error)
         cunik_buffer_printf(complaint, "succeeds");
-    else if (wants_error && !message_fits(vector, error))
+    else if (wants_error && !vector_message_fits(vector, error))
         cunik_buffer_printf(complaint, "fails otherwise: %s", error);
     return !wants_error && !error;
 }

@@ -1,0 +1,107 @@
+#include "compose/check_values.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "compose/fields.h"
+#include "compose/fields_parts.h"
+
+/* A string that is known by now: a template is not. */
+static const char *text_of(const struct diagnostics *d, const struct node *map, const char *key)
+{
+    const struct node *n = cunik_node_get(map, key);
+
+    if (!n || n->kind != NODE_STRING || (d->templates && strchr(n->text, '$')))
+        return NULL;
+    return n->text;
+}
+
+static void mistake(struct diagnostics *d, const struct node *n, const struct field_path *path,
+                    const char *message)
+{
+    _cleanup_free_ char *where = cunik_field_path_text(path);
+
+    cunik_diagnostics_error(d, &n->place, where, "%s", message);
+}
+
+static void check_port(struct diagnostics *d, const struct node *map, const struct field_path *path)
+{
+    const char *address = text_of(d, map, "host_ip");
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    if (!address || !*address || inet_pton(AF_INET, address, bytes) == 1 ||
+        inet_pton(AF_INET6, address, bytes) == 1)
+        return;
+    _cleanup_free_ char *message = cunik_asprintf("invalid ip address: %s", address);
+    mistake(d, cunik_node_get(map, "host_ip"), path, message);
+}
+
+static void check_mount(struct diagnostics *d, const struct node *map,
+                        const struct field_path *path)
+{
+    const char *type = text_of(d, map, "type");
+    const struct node *size = cunik_node_get(cunik_node_get(map, "tmpfs"), "size");
+
+    if (type && strcmp(type, "bind") == 0 && !cunik_node_get(map, "source"))
+        mistake(d, map, path,
+                "invalid mount config for type \"bind\": field Source must not be empty");
+    if (size && size->kind == NODE_INT && size->integer < 0) {
+        struct field_path tmpfs = {.parent = path, .key = "tmpfs"},
+                          inner = {.parent = &tmpfs, .key = "size"};
+        mistake(d, size, &inner, "must be greater than or equal to 0");
+    }
+}
+
+static void check_device(struct diagnostics *d, const struct node *map,
+                         const struct field_path *path)
+{
+    const struct node *count = cunik_node_get(map, "count");
+    const char *text = text_of(d, map, "count");
+    int64_t number;
+
+    if (text && strcmp(text, "all") != 0 &&
+        cunik_text_to_int(text, INT64_MIN, INT64_MAX, &number) < 0) {
+        _cleanup_free_ char *message = cunik_asprintf(
+            "invalid value \"%s\", the only value allowed is 'all' or a number", text);
+        mistake(d, count, path, message);
+    }
+    if (count && cunik_node_get(map, "device_ids"))
+        mistake(d, count, path, "\"count\" and \"device_ids\" attributes are exclusive");
+}
+
+/* Where the content of a secret or config comes from. */
+static void check_source(struct diagnostics *d, const struct node *map,
+                         const struct field_path *path)
+{
+    static const char *const keys[] = {"file", "environment", "content"};
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        n += cunik_node_get(map, keys[i]) != NULL;
+    if (n > 1)
+        mistake(d, map, path, "file|environment|content attributes are mutually exclusive");
+}
+
+static void check_object(void *context, const struct fields *table, struct node *map,
+                         const struct field_path *path)
+{
+    struct diagnostics *d = context;
+
+    if (table == &cunik_fields_port)
+        check_port(d, map, path);
+    else if (table == &cunik_fields_mount)
+        check_mount(d, map, path);
+    else if (table == &cunik_fields_device_request)
+        check_device(d, map, path);
+    else if (table == &cunik_fields_secret || table == &cunik_fields_config)
+        check_source(d, map, path);
+}
+
+void cunik_check_values(struct node *root, struct diagnostics *d)
+{
+    cunik_fields_walk(&cunik_fields, root, NULL,
+                      &(struct field_visitor){.object = check_object, .context = d});
+}
