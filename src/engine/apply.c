@@ -40,6 +40,12 @@ struct waiting {
     bool required, over;
 };
 
+struct failure {
+    size_t job;
+    enum error_code code;
+    char *message;
+};
+
 struct apply {
     const struct apply_settings *s;
     struct apply_things things;
@@ -63,9 +69,8 @@ struct apply {
     size_t n_settled;
     bool draining;
     bool abandoned, cancelled, timed_out, over;
-    struct strv failures;
-    enum error_code code;
-    bool mixed;
+    struct failure *failures;
+    size_t n_failures;
 };
 
 /* The heap */
@@ -137,12 +142,10 @@ static void warn(const struct apply *a, const char *message)
     a->s->emit(a->s->ctx, &e);
 }
 
-static void note_failure(struct apply *a, enum error_code code, const char *message)
+static void note_failure(struct apply *a, size_t job, enum error_code code, const char *message)
 {
-    if (a->failures.n && a->code != code)
-        a->mixed = true;
-    a->code = code;
-    cunik_strv_add(&a->failures, message);
+    *ARRAY_APPEND(a->failures, a->n_failures) =
+        (struct failure){.job = job, .code = code, .message = cunik_strdup(message)};
 }
 
 /* Ends of jobs */
@@ -220,7 +223,7 @@ static void give_up(struct apply *a, struct waiting *w, enum error_code code, co
         release(a, w->job);
         return;
     }
-    note_failure(a, code, cunik_buffer_text(&b));
+    note_failure(a, w->job, code, cunik_buffer_text(&b));
     skip(a, w->job, cunik_buffer_text(&b));
 }
 
@@ -337,7 +340,7 @@ static void do_job(struct apply *a, size_t job)
         const char *message = err ? err->message : "failed";
         enum error_code code = err ? err->code : ERROR_FAILED;
         tell(a, job, PHASE_FAILED, message, cunik_error_name(code));
-        note_failure(a, code, message);
+        note_failure(a, job, code, message);
     } else {
         tell(a, job, PHASE_DONE, NULL, NULL);
     }
@@ -498,14 +501,28 @@ static void supervise(struct apply *a)
     }
 }
 
+static int by_job(const void *x, const void *y)
+{
+    size_t a = ((const struct failure *)x)->job, b = ((const struct failure *)y)->job;
+
+    return a < b ? -1 : a > b;
+}
+
+/* All failures, in the order of the plan. */
 static int result(const struct apply *a, struct error **err)
 {
-    if (a->cancelled && !a->failures.n)
-        return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
-    if (!a->failures.n)
-        return 0;
-    _cleanup_free_ char *text = cunik_strv_join(&a->failures, "\n");
-    enum error_code code = a->cancelled ? ERROR_CANCELLED : a->mixed ? ERROR_FAILED : a->code;
+    _cleanup_strv_ struct strv messages = {0};
+    enum error_code code = ERROR_CANCELLED;
+
+    if (!a->n_failures)
+        return a->cancelled ? cunik_error_set(err, ERROR_CANCELLED, "cancelled") : 0;
+    qsort(a->failures, a->n_failures, sizeof(*a->failures), by_job);
+    for (size_t i = 0; i < a->n_failures; i++) {
+        cunik_strv_add(&messages, a->failures[i].message);
+        if (!a->cancelled)
+            code = i == 0 || a->failures[i].code == code ? a->failures[i].code : ERROR_FAILED;
+    }
+    _cleanup_free_ char *text = cunik_strv_join(&messages, "\n");
     return cunik_error_set(err, code, "%s", text);
 }
 
@@ -522,7 +539,7 @@ int cunik_apply_run(struct apply *a, struct error **err)
     while (made < n && pthread_create(&threads[made], NULL, work, a) == 0)
         made++;
     if (!made) {
-        note_failure(a, ERROR_FAILED, "starting a thread: no room for one");
+        note_failure(a, 0, ERROR_FAILED, "starting a thread: no room for one");
         abandon(a, "no thread to do it");
     }
     supervise(a);
@@ -559,7 +576,9 @@ void cunik_apply_destroy(struct apply *a)
     free(a->waitings);
     free(a->heads);
     cunik_map_done(&a->waiting_for);
-    cunik_strv_done(&a->failures);
+    for (size_t i = 0; i < a->n_failures; i++)
+        free(a->failures[i].message);
+    free(a->failures);
     cunik_apply_things_done(&a->things);
     pthread_cond_destroy(&a->work);
     pthread_cond_destroy(&a->ended);

@@ -202,8 +202,14 @@ static void adopt_network(struct engine *e, const struct world_network *n)
     pthread_mutex_unlock(&e->worlds);
 }
 
-/* What runs, and what should, is supervised from now on. What ended while nobody looked is seen as
- * an end by the supervisor's first look. */
+/* Whether the policy starts it again whoever comes back: what ended while nobody looked is then an
+ * end for the supervisor's first look. `on-failure` does not, as with Docker. */
+static bool is_kept_up(enum restart_policy p)
+{
+    return p == RESTART_ALWAYS || p == RESTART_UNLESS_STOPPED;
+}
+
+/* What runs, and what should, is supervised from now on. */
 static int adopt(struct engine *e, struct error **err)
 {
     _cleanup_world_ struct world w = {0};
@@ -225,7 +231,7 @@ static int adopt(struct engine *e, struct error **err)
             cunik_world_cunik_copy(ARRAY_APPEND(s->others.cuniks, s->others.n_cuniks), c);
         pthread_mutex_unlock(&e->worlds);
         enum cunik_state seen = c->status.state;
-        if (wanted && seen == CUNIK_EXITED)
+        if (wanted && !runs && is_kept_up(c->restart))
             c->status.state = CUNIK_RUNNING;
         cunik_registry_adopt(&e->registry, c, wanted);
         if (seen == CUNIK_RUNNING)

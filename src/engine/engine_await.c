@@ -1,4 +1,5 @@
 /* Waiting until what was asked for has come about: every replica, one deadline. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -73,10 +74,37 @@ static enum verdict judge_all(struct engine *e, const struct world *desired, con
     return all;
 }
 
+/* Whether the host says so, too: what ended a moment ago may not have been noticed yet. When not,
+ * the supervisor is told to look, and what it sees changes the registry. */
+static int confirm(struct engine *e, const struct world *desired, const bool *in, bool *ret,
+                   struct error **err)
+{
+    _cleanup_world_ struct world w = {0};
+    _cleanup_map_ struct map seen = {0};
+    int r = e->host.ops->observe(e->host.ctx, &w, err);
+
+    *ret = true;
+    for (size_t i = 0; i < w.n_cuniks; i++)
+        cunik_map_add(&seen, w.cuniks[i].name, &w.cuniks[i]);
+    for (size_t i = 0; r == 0 && *ret && i < desired->n_cuniks; i++) {
+        struct live l;
+        if (in && !in[i])
+            continue;
+        const struct world_cunik *c = cunik_map_get(&seen, desired->cuniks[i].name);
+        cunik_registry_look(&e->registry, desired->cuniks[i].name, &l);
+        *ret = cunik_registry_completed(&l) || (c && c->status.state == CUNIK_RUNNING);
+        free(l.reason);
+    }
+    if (!*ret)
+        cunik_engine_wake(e, NULL);
+    return r;
+}
+
 static int say_missing(const struct strv *missing, enum error_code code, const char *what,
                        struct error **err)
 {
-    _cleanup_free_ char *text = cunik_strv_join(missing, "\n");
+    _cleanup_free_ char *text =
+        missing->n ? cunik_strv_join(missing, "\n") : cunik_strdup("a guest has just ended");
 
     return cunik_error_set(err, code, "%s%s", what, text);
 }
@@ -97,13 +125,14 @@ int cunik_engine_await(struct engine *e, const struct world *desired, const bool
         uint64_t seen = a.n;
         pthread_mutex_unlock(&a.lock);
         enum verdict v = judge_all(e, desired, in, &missing);
+        bool confirmed = false;
         if (v == READY)
-            r = 0;
+            r = confirm(e, desired, in, &confirmed, err) < 0 ? -EIO : !confirmed;
         else if (v == FAILED)
             r = say_missing(&missing, ERROR_FAILED, "", err);
-        else if (cancel && *cancel)
+        if (r > 0 && cancel && *cancel)
             r = cunik_error_set(err, ERROR_CANCELLED, "cancelled");
-        else if (cunik_engine_now(e) >= deadline_ns)
+        else if (r > 0 && cunik_engine_now(e) >= deadline_ns)
             r = say_missing(&missing, ERROR_TIMEOUT, "not in time: ", err);
         if (r <= 0)
             break;

@@ -90,7 +90,7 @@ static void want_networks(struct planner *p)
         p->nets[i].wanted = every;
     for (size_t i = 0; !every && i < p->desired->n_cuniks; i++) {
         const struct plan_wish *w = &p->wishes[i];
-        bool runs = p->o->repair ? w->actual && is_up(w->actual)
+        bool runs = p->o->repair ? w->actual && is_active(w->actual)
                                  : w->in_scope && w->c->status.state != CUNIK_EXITED;
         for (size_t k = 0; runs && k < w->c->n_interfaces; k++) {
             struct plan_net *n = cunik_map_get(&p->nets_by_name, w->c->interfaces[k].network);

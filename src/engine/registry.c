@@ -222,7 +222,6 @@ void cunik_registry_starting(struct registry *r, const struct world_cunik *c, bo
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *e = get(r, c);
     e->wanted = true;
-    e->stopped = false;
     e->changing = true;
     e->due_ns = CLOCK_NEVER;
     if (!again) {
@@ -240,7 +239,7 @@ void cunik_registry_started(struct registry *r, const char *name)
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *c = cunik_registry_find(r, name);
     if (c) {
-        c->changing = false;
+        c->changing = c->stopped = false;
         c->state = CUNIK_RUNNING;
         c->health = c->checked ? HEALTH_STARTING : HEALTH_NONE;
         c->end = END_NONE;

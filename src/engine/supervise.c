@@ -9,6 +9,8 @@
 #include "base/memory.h"
 #include "engine/engine_internal.h"
 
+enum { THREADS_MOST = 64 }; /* restarts and repairs at once */
+
 static const int64_t second_ns = 1000000000;
 static const int64_t backoff_first_ns = 100000000; /* Docker's, doubling */
 static const int64_t backoff_most_ns = 60 * second_ns;
@@ -245,6 +247,8 @@ static void return_from(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
     e->threads--;
+    e->woken = true;
+    pthread_cond_signal(&e->wake);
     pthread_cond_broadcast(&e->turn);
     pthread_mutex_unlock(&e->lock);
 }
@@ -315,7 +319,8 @@ static bool take_due(struct engine *e, struct slot *s, const char *name, int64_t
     pthread_mutex_lock(&e->lock);
     pthread_mutex_lock(&e->registry.lock);
     struct registry_cunik *c = cunik_registry_find(&e->registry, name);
-    if (c && !s->held && !c->held && !c->changing && c->due_ns <= now && !e->quit) {
+    if (c && !s->held && !c->held && !c->changing && c->due_ns <= now && !e->quit &&
+        e->threads < THREADS_MOST) {
         c->due_ns = CLOCK_NEVER;
         c->changing = true;
         c->restarts++;
@@ -384,31 +389,38 @@ static void start_due(struct engine *e, int64_t now)
 
 /* Drift */
 
-static bool uses(const struct world *w, const char *network)
+static bool is_external(const struct slot *s, const char *network)
 {
-    for (size_t i = 0; i < w->n_cuniks; i++)
-        for (size_t k = 0; is_active(w->cuniks[i].status.state) && k < w->cuniks[i].n_interfaces;
-             k++)
-            if (strcmp(w->cuniks[i].interfaces[k].network, network) == 0)
-                return true;
-    return false;
+    const struct world_network *n = cunik_world_network(&s->desired, network);
+
+    return n && n->external;
 }
 
-static bool has_drifted(const struct engine *e, const struct slot *s, const struct world *w)
+/* Whether the networks of a cunik are as they should be. With `worlds` held. */
+static bool has_networks(const struct slot *s, const struct map *networks,
+                         const struct world_cunik *c)
+{
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        const struct world_network *n = cunik_map_get(networks, c->interfaces[i].network);
+        if (!is_external(s, c->interfaces[i].network) && (!n || !n->up || !n->names_served))
+            return false;
+    }
+    return true;
+}
+
+/* rules: whether it can be told that ports are published as they should be. */
+static bool has_drifted(const struct slot *s, const struct world *w, const struct map *networks,
+                        bool rules)
 {
     for (size_t i = 0; i < w->n_cuniks; i++) {
         const struct world_cunik *c = &w->cuniks[i];
-        if (strcmp(c->stack, s->stack) != 0 || c->status.state != CUNIK_RUNNING)
+        bool running = c->status.state == CUNIK_RUNNING;
+        if (strcmp(c->stack, s->stack) != 0 || (!running && c->status.state != CUNIK_RESTARTING))
             continue;
-        if (c->status.links_missing || c->status.links_lost)
+        if (!has_networks(s, networks, c))
             return true;
-        /* While a request is under way, rules and labels may be apart for a moment. */
-        if (!w->ports_published && c->n_ports && !e->requests)
-            return true;
-    }
-    for (size_t i = 0; i < w->n_networks; i++) {
-        const struct world_network *n = &w->networks[i];
-        if (strcmp(n->stack, s->stack) == 0 && (!n->up || !n->names_served) && uses(w, n->name))
+        if (running && (c->status.links_missing || c->status.links_lost ||
+                        (rules && !w->ports_published && c->n_ports)))
             return true;
     }
     return false;
@@ -447,13 +459,13 @@ static void *repair(void *arg)
     return NULL;
 }
 
-static void consider_repair(struct engine *e, struct slot *s, const struct world *w)
+static void consider_repair(struct engine *e, struct slot *s, bool drifted)
 {
     bool begin = false;
 
     pthread_mutex_lock(&e->lock);
     int64_t wait = s->repair_ns - cunik_engine_now(e);
-    if (!has_drifted(e, s, w)) {
+    if (!drifted) {
         if (wait <= 0)
             s->repair_backoff_ns = 0;
         wait = 0;
@@ -478,14 +490,25 @@ static void consider_repair(struct engine *e, struct slot *s, const struct world
 
 static void repair_drift(struct engine *e, const struct world *w)
 {
+    _cleanup_map_ struct map networks = {0};
+
+    for (size_t i = 0; i < w->n_networks; i++)
+        cunik_map_add(&networks, w->networks[i].name, &w->networks[i]);
+    /* While a request is under way, rules and labels may be apart for a moment. */
+    pthread_mutex_lock(&e->lock);
+    bool rules = !e->requests;
+    pthread_mutex_unlock(&e->lock);
     pthread_mutex_lock(&e->worlds);
     size_t n = e->slots.n;
     _cleanup_free_ struct slot **slots = cunik_calloc(n, sizeof(struct slot *));
-    for (size_t i = 0; i < n; i++)
+    _cleanup_free_ bool *drifted = cunik_calloc(n, sizeof(*drifted));
+    for (size_t i = 0; i < n; i++) {
         slots[i] = e->slots.entries[i].value;
+        drifted[i] = has_drifted(slots[i], w, &networks, rules);
+    }
     pthread_mutex_unlock(&e->worlds);
     for (size_t i = 0; i < n; i++)
-        consider_repair(e, slots[i], w);
+        consider_repair(e, slots[i], drifted[i]);
 }
 
 static void look(struct engine *e)
@@ -505,6 +528,7 @@ static void look(struct engine *e)
     bool stale = compare_all(e, &w, seq, &o);
     adopt_new(e, &w, &o);
     follow_up(e, &w, &o);
+    cunik_registry_overlay(&e->registry, &w);
     repair_drift(e, &w);
     if (stale)
         cunik_engine_wake(e, NULL);

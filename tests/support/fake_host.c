@@ -948,6 +948,21 @@ void fake_host_flush_rules(struct fake_host *f)
     tell(f, NULL);
 }
 
+void fake_host_reboot(struct fake_host *f)
+{
+    pthread_mutex_lock(&f->lock);
+    for (size_t i = 0; i < f->n_domains; i++)
+        if (f->domains[i]->c.status.state == CUNIK_RUNNING)
+            ended(f, f->domains[i], END_KILLED, 137);
+    while (f->n_taps)
+        drop_tap(f, 0);
+    while (f->n_bridges)
+        drop_bridge(f, &f->bridges[0]);
+    cunik_strv_done(&f->names);
+    cunik_strv_done(&f->rules);
+    pthread_mutex_unlock(&f->lock);
+}
+
 void fake_host_inventory(struct fake_host *f, struct strv *ret)
 {
     pthread_mutex_lock(&f->lock);

@@ -62,6 +62,8 @@ void fake_host_unplug_tap(struct fake_host *f, const char *link);
 void fake_host_delete_bridge(struct fake_host *f, const char *network);
 void fake_host_kill_names(struct fake_host *f, const char *network);
 void fake_host_flush_rules(struct fake_host *f);
+/* The host starts anew: domains are defined and ended, links, names and rules are gone. */
+void fake_host_reboot(struct fake_host *f);
 
 /* All that is there: "domain demo-web-1 running", "tap ckt…", "bridge …", "names …", "rule …",
  * "state demo", sorted. */

@@ -297,7 +297,8 @@ static void test_wait(void **state)
     s->up.wait = true;
     s->up.wait_timeout_ns = 30000000000;
     fake_engine_begin(&s->f, &a, &s->up);
-    AWAIT(fake_host_runs(s->f.host, "demo-web-2") && fake_host_runs(s->f.host, "demo-web-1"));
+    fake_engine_await_event(&s->f, "step create demo-web-1 done");
+    fake_engine_await_event(&s->f, "step create demo-web-2 done");
     fake_engine_health(&s->f, "demo-web-1", HEALTH_HEALTHY, "");
     fake_engine_advance(&s->f, 29000000000);
     fake_engine_pause();
@@ -405,8 +406,8 @@ static void test_partial_failure(void **state)
     fake_host_fail_on(s->f.host, "domain_start", "demo-lone-1", true);
     cunik_world_pair_add(&s->up.desired.cuniks[3].environment, "A", "1");
     apply_fails(s, &s->up, ERROR_FAILED,
-                "recreating 'demo-lone-1': domain_start 'demo-lone-1': injected failure\n"
-                "creating 'demo-app-1': domain_start 'demo-app-1': injected failure");
+                "creating 'demo-app-1': domain_start 'demo-app-1': injected failure\n"
+                "recreating 'demo-lone-1': domain_start 'demo-lone-1': injected failure");
     fake_host_fail_on(s->f.host, "domain_start", "demo-app-1", false);
     fake_host_fail_on(s->f.host, "domain_start", "demo-lone-1", false);
     apply_ok(s, &s->up);

@@ -246,6 +246,49 @@ static void test_engine_comes_back(void **state)
     starts_after(s, 100 * ms);
 }
 
+/* After a reboot of the host, what is kept up comes back, with what it needs; the rest is planned.
+ */
+static void test_reboot(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_UNLESS_STOPPED;
+    fake_add_cunik(&s->up.desired, "plain", 1, "default");
+    apply_ok(s, &s->up);
+    fake_host_on_change(s->f.host, NULL, NULL);
+    cunik_engine_destroy(s->f.engine);
+    s->f.engine = NULL;
+    fake_host_reboot(s->f.host);
+    fake_engine_again(&s->f);
+    for (int i = 0; i < 5000 && starts(s) < 2; i++) {
+        fake_engine_advance(&s->f, 100 * ms);
+        fake_engine_pause();
+    }
+    AWAIT(status(s).state == CUNIK_RUNNING);
+    AWAIT(planned(s) == 1);
+    apply_ok(s, &s->up);
+    assert_int_equal(planned(s), 0);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
+/* Who has given up is not asked again by an engine that comes back. */
+static void test_given_up(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ON_FAILURE;
+    s->web->restart_max = 1;
+    apply_ok(s, &s->up);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+    end(s, END_KILLED, 1, CUNIK_EXITED);
+    fake_engine_again(&s->f);
+    fake_engine_advance(&s->f, 1000 * second);
+    AWAIT(cunik_engine_idle(s->f.engine));
+    assert_int_equal(starts(s), 2);
+}
+
 static void test_interference(void **state)
 {
     struct scene *s = *state;
@@ -392,6 +435,8 @@ int main(void)
         SCENE(test_stop_ends_restarts),
         SCENE(test_policy_changes),
         SCENE(test_engine_comes_back),
+        SCENE(test_reboot),
+        SCENE(test_given_up),
         SCENE(test_interference),
         SCENE(test_drift_is_repaired),
         SCENE(test_drift_without_supervision_is_planned),
