@@ -28,17 +28,26 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+/* With "%d" in it replaced by the number, and "%x" by its two hexadecimal digits. */
+static char *numbered(char *word, int number)
+{
+    char *mark = strchr(word, '%');
+
+    if (!mark || (mark[1] != 'd' && mark[1] != 'x'))
+        return word;
+    return cunik_asprintf(mark[1] == 'd' ? "%.*s%d%s" : "%.*s%02x%s", (int)(mark - word), word,
+                          number, mark + 2);
+}
+
 static pid_t start(char **argv, int number)
 {
     pid_t pid = fork();
 
     if (pid != 0)
         return pid;
-    for (char **word = argv; *word; word++) {
-        char *mark = strstr(*word, "%d");
-        if (mark)
-            *word = cunik_asprintf("%.*s%d%s", (int)(mark - *word), *word, number, mark + 2);
-    }
+    for (char **word = argv; *word; word++)
+        *word = numbered(*word, number);
+    close(3);
     execvp(argv[0], argv);
     perror(argv[0]);
     _exit(127);
@@ -78,35 +87,37 @@ static int answers(const struct sockaddr_in *to, int timeout_ms)
     return good;
 }
 
-static int until_answer(const char *address, int n, char **argv)
+static void end_all(const pid_t *pids, int n)
 {
-    const char *colon = strchr(address, ':');
-    pid_t *pids = cunik_calloc((size_t)n, sizeof(*pids));
-    double begin = now_ms();
-
-    for (int i = 0; i < n; i++)
-        pids[i] = start(argv, i + 1);
-    for (int i = 0; i < n; i++) {
-        char *host = cunik_strndup(address, (size_t)(colon - address));
-        char *mark = strstr(host, "%d");
-        char *whole =
-            mark ? cunik_asprintf("%.*s%d", (int)(mark - host), host, i + 1) : cunik_strdup(host);
-        struct sockaddr_in to = {.sin_family = AF_INET,
-                                 .sin_port = htons((uint16_t)atoi(colon + 1))};
-        inet_pton(AF_INET, whole, &to.sin_addr);
-        while (!answers(&to, 20))
-            if (now_ms() - begin > 120000)
-                return 1;
-        free(host);
-        free(whole);
-    }
-    dprintf(3, "%.1f\n", now_ms() - begin);
     for (int i = 0; i < n; i++)
         kill(pids[i], SIGKILL);
     for (int i = 0; i < n; i++)
         waitpid(pids[i], NULL, 0);
+}
+
+static int until_answer(char *address, int n, char **argv)
+{
+    pid_t *pids = cunik_calloc((size_t)n, sizeof(*pids));
+    double begin = now_ms();
+    int missing = 0;
+
+    for (int i = 0; i < n; i++)
+        pids[i] = start(argv, i + 1);
+    for (int i = 0; i < n && !missing; i++) {
+        char *host = cunik_strdup(numbered(address, i + 1)), *colon = strchr(host, ':');
+        struct sockaddr_in to = {.sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)atoi(colon + 1))};
+        *colon = '\0';
+        inet_pton(AF_INET, host, &to.sin_addr);
+        while (!answers(&to, 20) && !missing)
+            missing = now_ms() - begin > 60000;
+        free(host);
+    }
+    if (!missing)
+        dprintf(3, "%.1f\n", now_ms() - begin);
+    end_all(pids, n);
     free(pids);
-    return 0;
+    return missing;
 }
 
 int main(int argc, char **argv)
