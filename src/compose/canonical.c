@@ -11,7 +11,7 @@
 struct canonical {
     const struct loaded *l;
     struct tree *tree;
-    struct map enabled; /* service names */
+    struct map enabled, disabled; /* service names */
 };
 
 static struct node *copy_value(const struct canonical *c, const struct field *field,
@@ -113,16 +113,17 @@ static struct node *copy_object(const struct canonical *c, const struct fields *
     return copy;
 }
 
-/* Members with names of the user's choice, as `keep` says. */
+/* Members with names of the user's choice: those of `keep`, or all but those of `drop`. */
 static struct node *copy_members(const struct canonical *c, const struct fields *table,
-                                 const struct node *map, const struct map *keep)
+                                 const struct node *map, const struct map *keep,
+                                 const struct map *drop)
 {
     struct node *copy = cunik_node_map(c->tree, &map->place);
     _cleanup_free_ struct ranked *members = sorted(map, NULL);
 
     for (size_t i = 0; i < map->n; i++) {
         const struct node *n = members[i].node;
-        if (keep && !cunik_map_has(keep, n->key))
+        if ((keep && !cunik_map_has(keep, n->key)) || (drop && cunik_map_has(drop, n->key)))
             continue;
         cunik_node_set(c->tree, copy, n->key,
                        table && n->kind == NODE_MAP ? copy_object(c, table, n)
@@ -150,7 +151,8 @@ static struct node *copy_value(const struct canonical *c, const struct field *fi
     if (sub && cunik_field_shape(field->type)->keys == KEYS_FIELDS)
         return copy_object(c, sub, n);
     /* An optional dependency on a disabled service is left out with it. */
-    return copy_members(c, sub, n, field && field->type == FIELD_DEPENDS ? &c->enabled : NULL);
+    return copy_members(c, sub, n, NULL,
+                        field && field->type == FIELD_DEPENDS ? &c->disabled : NULL);
 }
 
 /* Adds the names that a service's list or mapping `key` refers to. */
@@ -174,24 +176,28 @@ static struct node *copy_section(const struct canonical *c, const struct field *
     _cleanup_map_ struct map used = {0};
 
     if (strcmp(n->key, "services") == 0)
-        return copy_members(c, field->sub, n, &c->enabled);
+        return copy_members(c, field->sub, n, &c->enabled, NULL);
     for (size_t i = 0; i < c->enabled.n; i++) {
         const struct node *service = cunik_node_get(services, c->enabled.entries[i].key);
         add_references(service, n->key, &used);
         if (strcmp(n->key, "secrets") == 0)
             add_references(cunik_node_get(service, "build"), n->key, &used);
     }
-    return copy_members(c, field->sub, n, &used);
+    return copy_members(c, field->sub, n, &used, NULL);
 }
 
 struct node *cunik_canonical(const struct loaded *l)
 {
     struct canonical c = {.l = l, .tree = l->tree};
     struct node *copy = cunik_node_map(l->tree, &l->root->place);
+    const struct node *services = cunik_node_get(l->root, "services");
     _cleanup_free_ struct ranked *members = sorted(l->root, cunik_fields.order);
 
     for (size_t i = 0; i < l->enabled.n; i++)
         cunik_map_add(&c.enabled, l->enabled.items[i], NULL);
+    for (size_t i = 0; services && i < services->n; i++)
+        if (!cunik_map_has(&c.enabled, services->items[i]->key))
+            cunik_map_add(&c.disabled, services->items[i]->key, NULL);
     for (size_t i = 0; i < l->root->n; i++) {
         const struct node *n = members[i].node;
         const struct field *field = cunik_field_find(&cunik_fields, n->key);
@@ -201,6 +207,7 @@ struct node *cunik_canonical(const struct loaded *l)
             cunik_node_set(l->tree, copy, n->key, value);
     }
     cunik_map_done(&c.enabled);
+    cunik_map_done(&c.disabled);
     return copy;
 }
 
@@ -233,12 +240,22 @@ void cunik_canonical_images(const struct loaded *l, struct strv *ret)
     cunik_strv_sort(ret);
 }
 
+static void add_names(const struct loaded *l, const char *section, struct strv *ret)
+{
+    const struct node *n = cunik_node_get(cunik_canonical(l), section);
+
+    for (size_t i = 0; n && i < n->n; i++)
+        cunik_strv_add(ret, n->items[i]->key);
+}
+
 void cunik_canonical_networks(const struct loaded *l, struct strv *ret)
 {
-    const struct node *networks = cunik_node_get(cunik_canonical(l), "networks");
+    add_names(l, "networks", ret);
+}
 
-    for (size_t i = 0; networks && i < networks->n; i++)
-        cunik_strv_add(ret, networks->items[i]->key);
+void cunik_canonical_volumes(const struct loaded *l, struct strv *ret)
+{
+    add_names(l, "volumes", ret);
 }
 
 /* Of all services, the disabled ones too: these are what can be chosen. */

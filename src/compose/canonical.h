@@ -15,8 +15,9 @@ char *cunik_canonical_json(const struct loaded *l);
 /* The tree behind both, in l's arena. */
 struct node *cunik_canonical(const struct loaded *l);
 
-/* For --services, --images, --networks, --profiles: sorted names, appended. */
+/* For --services, --images, --networks, --volumes, --profiles: sorted names, appended. */
 void cunik_canonical_services(const struct loaded *l, struct strv *ret);
 void cunik_canonical_images(const struct loaded *l, struct strv *ret);
 void cunik_canonical_networks(const struct loaded *l, struct strv *ret);
+void cunik_canonical_volumes(const struct loaded *l, struct strv *ret);
 void cunik_canonical_profiles(const struct loaded *l, struct strv *ret);

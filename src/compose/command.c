@@ -91,6 +91,11 @@ static int load_options(struct command *c, const struct strv *services, struct l
         .services = services,
         .project_name = cunik_arguments_value(a, "project-name"),
         .project_directory = cunik_arguments_value(a, "project-directory"),
+        .only_services = c->load.only_services,
+        .no_interpolate = c->load.no_interpolate,
+        .no_normalise = c->load.no_normalise,
+        .no_paths = c->load.no_paths,
+        .no_consistency = c->load.no_consistency,
     };
     return 0;
 }
@@ -131,7 +136,8 @@ int cunik_command_load_all(struct command *c, struct loaded *ret_loaded, struct 
     if (r < 0)
         return r;
     r = cunik_load_stack(&o, ret_loaded, ret, &d, err);
-    print_warnings(&d);
+    if (!c->load.no_warnings)
+        print_warnings(&d);
     if (r < 0)
         return r;
     check_health(ret, &d);

@@ -15,11 +15,18 @@
 #include "compose/stack.h"
 #include "engine/client.h"
 
+/* How `config` loads; see struct load_options. */
+struct command_load {
+    bool only_services, no_interpolate, no_normalise, no_paths, no_consistency;
+    bool no_warnings; /* they are what is printed */
+};
+
 struct command {
     const struct arguments *arguments;
     enum progress_mode progress;
     bool color; /* standard error, or what --ansi says */
     int64_t parallel;
+    struct command_load load;
     struct client *client; /* made by cunik_command_client() */
 };
 

@@ -239,7 +239,7 @@ int cunik_load_stack(const struct load_options *o, struct loaded *ret_loaded, st
     r = cunik_load(o, &l, d, err);
     if (r < 0)
         return r;
-    if (!o->no_consistency && !o->no_interpolate)
+    if (!o->no_consistency && !o->no_interpolate && !o->no_normalise)
         cunik_stack_from_tree(l.root, l.name, l.working_dir, &l.enabled, &s, d);
     r = cunik_diagnostics_fail(d, err);
     if (r < 0)

@@ -51,8 +51,22 @@ static const struct option_row logs_options[] = {
 
 static const struct option_row config_options[] = {
     {"format", 0, "FORMAT", "Form of the output", "yaml|json", false},
-    {"services", 0, NULL, "Only names of services", NULL, false},
+    {"output", 'o', "FILE", "Write to a file", NULL, false},
     {"quiet", 'q', NULL, "Only check the file", NULL, false},
+    {"services", 0, NULL, "Only names of services", NULL, false},
+    {"images", 0, NULL, "Only names of images", NULL, false},
+    {"volumes", 0, NULL, "Only names of volumes", NULL, false},
+    {"networks", 0, NULL, "Only names of networks", NULL, false},
+    {"profiles", 0, NULL, "Only names of profiles", NULL, false},
+    {"hash", 0, "SERVICES", "Only hashes of services, separated by commas, or \"*\"", NULL, false},
+    {"environment", 0, NULL, "Only the variables that interpolation sees", NULL, false},
+    {"variables", 0, NULL, "Only the variables that the file mentions", NULL, false},
+    {"unsupported", 0, NULL, "Only what is not carried out, and why", NULL, false},
+    {"no-interpolate", 0, NULL, "Leave variables as they are", NULL, false},
+    {"no-normalize", 0, NULL, "Leave out what the file leaves out", NULL, false},
+    {"no-path-resolution", 0, NULL, "Leave relative paths as they are", NULL, false},
+    {"no-consistency", 0, NULL, "Without the checks between services, networks and the like", NULL,
+     false},
 };
 
 static const struct option_row plan_options[] = {

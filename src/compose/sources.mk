@@ -12,6 +12,7 @@ compose_SOURCES = \
 	src/compose/command_ps.c \
 	src/compose/command_up.c \
 	src/compose/command_version.c \
+	src/compose/config_lists.c \
 	src/compose/diagnostics.c \
 	src/compose/dotenv.c \
 	src/compose/emit.c \

@@ -1,12 +1,14 @@
 /* Loading: golden folders of whole stack files, and what needs a world of its own.
  *
  * tests/golden/compose/CASE holds a stack file (and others), `options` (a line for each: -f NAME,
- * -p NAME, --profile NAME, --env-file NAME, --project-directory NAME, --strict, SERVICE) and `env`
- * (NAME=VALUE). What is expected stands in config.yaml or error.txt, and warnings.txt when there
- * are any; "@" is the folder. Every configuration is loaded again and must give the same.
+ * -p NAME, --profile NAME, --env-file NAME, --project-directory NAME, --strict, the --no-… of
+ * `config`, --lists, SERVICE) and `env` (NAME=VALUE). What is expected stands in config.yaml or
+ * error.txt, warnings.txt when there are any, and lists.txt (what `config` lists) for --lists; "@"
+ * is the folder. Every configuration is loaded again and must give the same.
  */
 #include "tests/support/test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,6 +20,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "compose/canonical.h"
+#include "compose/config_lists.h"
 
 static const char golden[] = "tests/golden/compose";
 
@@ -27,7 +30,7 @@ struct given {
     struct strv files, env_files, profiles, services, lines, environment;
     char *folder;
     char **environ;
-    bool strict;
+    bool strict, lists;
 };
 
 static void read_lines(const char *folder, const char *name, struct strv *ret)
@@ -58,6 +61,18 @@ static void take_option(struct given *g, char *line)
         g->o.project_directory = value;
     else if (strcmp(line, "--strict") == 0)
         g->strict = true;
+    else if (strcmp(line, "--lists") == 0)
+        g->lists = true;
+    else if (strcmp(line, "--no-interpolate") == 0)
+        g->o.no_interpolate = true;
+    else if (strcmp(line, "--no-normalize") == 0)
+        g->o.no_normalise = true;
+    else if (strcmp(line, "--no-path-resolution") == 0)
+        g->o.no_paths = true;
+    else if (strcmp(line, "--no-consistency") == 0)
+        g->o.no_consistency = true;
+    else if (strcmp(line, "--only-services") == 0)
+        g->o.only_services = true;
     else
         cunik_strv_add(&g->services, line);
 }
@@ -142,7 +157,15 @@ static void check_again(const struct given *g, const char *text)
     _cleanup_stack_ struct stack s = {0};
     _cleanup_diagnostics_ struct diagnostics d = {0};
     _cleanup_error_ struct error *err = NULL;
-    struct load_options o = {.working_dir = folder, .files = &files, .profiles = &g->profiles};
+    struct load_options o = {
+        .working_dir = folder,
+        .files = &files,
+        .profiles = &g->profiles,
+        .no_interpolate = g->o.no_interpolate,
+        .no_normalise = g->o.no_normalise,
+        .no_paths = g->o.no_paths,
+        .no_consistency = g->o.no_consistency,
+    };
 
     cunik_strv_add(&files, path);
     test_ok(cunik_file_write(path, text, strlen(text), 0644, false, &err), err);
@@ -154,6 +177,27 @@ static void check_again(const struct given *g, const char *text)
     _cleanup_free_ char *again = cunik_canonical_yaml(&l);
     assert_string_equal(again, text);
     test_ok(cunik_file_remove_tree(folder, &err), err);
+}
+
+/* All that `config` lists, each under its option. */
+static void compare_lists(const struct given *g, const struct loaded *l)
+{
+    static const struct {
+        const char *option;
+        char *(*list)(const struct loaded *);
+    } lists[] = {
+        {"services", cunik_config_services},   {"images", cunik_config_images},
+        {"volumes", cunik_config_volumes},     {"networks", cunik_config_networks},
+        {"profiles", cunik_config_profiles},   {"environment", cunik_config_environment},
+        {"variables", cunik_config_variables}, {"unsupported", cunik_config_unsupported},
+    };
+    _cleanup_buffer_ struct buffer b = {0};
+
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        _cleanup_free_ char *text = lists[i].list(l);
+        cunik_buffer_printf(&b, "--%s\n%s", lists[i].option, text);
+    }
+    compare(g, "lists.txt", cunik_buffer_text(&b));
 }
 
 static void golden_case(void **state)
@@ -173,6 +217,8 @@ static void golden_case(void **state)
         _cleanup_free_ char *text = cunik_canonical_yaml(&l);
         compare(&g, "config.yaml", text);
         check_again(&g, text);
+        if (g.lists)
+            compare_lists(&g, &l);
     }
     compare_warnings(&g, &d);
     cunik_diagnostics_done(&d);
@@ -217,6 +263,50 @@ static void expect_error(const struct scratch *s, const char *part)
     assert_int_equal(cunik_error_exit_status(err->code), 2);
     if (!strstr(err->message, part))
         fail_msg("'%s' is not in '%s'", part, err->message);
+}
+
+/* The hash of one service of a file with one line more. */
+static char *hash_with(const char *more)
+{
+    _cleanup_free_ char *text =
+        cunik_asprintf("name: h\nservices:\n  other: {unikernel: {kernel: /k}}\n"
+                       "  web:\n    unikernel: {kernel: /k}\n    %s\n",
+                       more);
+    struct scratch s;
+    _cleanup_loaded_ struct loaded l = {0};
+    _cleanup_stack_ struct stack stack = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+    char *hash;
+
+    scratch_init(&s, text, strlen(text));
+    test_ok(cunik_load_stack(&s.o, &l, &stack, &d, &err), err);
+    test_ok(cunik_config_hashes(&l, "web", &hash, &err), err);
+    assert_int_equal(cunik_config_hashes(&l, "web,absent", &hash, NULL), -EINVAL);
+    scratch_done(&s);
+    return hash;
+}
+
+/* It is about what a service has to be created anew for. */
+static void hashes(void **state _unused_)
+{
+    static const char *const same[] = {"depends_on: [other]", "scale: 3", "pull_policy: always",
+                                       "deploy: {replicas: 2}", "build: ."};
+    static const char *const different[] = {"image: x", "environment: [A=1]", "mem_limit: 9m",
+                                            "deploy: {resources: {limits: {cpus: '1'}}}"};
+    _cleanup_free_ char *plain = hash_with("");
+
+    assert_memory_equal(plain, "web ", 4);
+    assert_int_equal(strlen(plain), 4 + 64 + 1);
+
+    for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+        _cleanup_free_ char *hash = hash_with(same[i]);
+        assert_string_equal(hash, plain);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(different); i++) {
+        _cleanup_free_ char *hash = hash_with(different[i]);
+        assert_string_not_equal(hash, plain);
+    }
 }
 
 static void missing_file(void **state _unused_)
@@ -393,10 +483,11 @@ static void large_stack(void **state _unused_)
 int main(void)
 {
     static const struct CMUnitTest own[] = {
-        cmocka_unit_test(missing_file),   cmocka_unit_test(folder_as_file),
-        cmocka_unit_test(huge_file),      cmocka_unit_test(binary_file),
-        cmocka_unit_test(search_upwards), cmocka_unit_test(standard_input),
-        cmocka_unit_test(project_names),  cmocka_unit_test(large_stack),
+        cmocka_unit_test(hashes),         cmocka_unit_test(missing_file),
+        cmocka_unit_test(folder_as_file), cmocka_unit_test(huge_file),
+        cmocka_unit_test(binary_file),    cmocka_unit_test(search_upwards),
+        cmocka_unit_test(standard_input), cmocka_unit_test(project_names),
+        cmocka_unit_test(large_stack),
     };
     _cleanup_strv_ struct strv folders = {0};
 
