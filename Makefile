@@ -9,6 +9,7 @@ CC := gcc
 endif
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
 PKG_CONFIG ?= pkg-config
 # V=1 shows whole commands, otherwise a word and the file.
 SAY = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)
@@ -53,8 +54,9 @@ include tests/guest/guest.mk
 include guests/linux/guests.mk
 
 SOURCES := $(foreach room,$(ROOMS),$($(room)_SOURCES))
-UNIT_TESTS := $(foreach room,$(ROOMS),$($(room)_TESTS))
-TEST_PROGRAMS := $(UNIT_TESTS:%.c=$(B)/%)
+TESTS := $(foreach room,$(ROOMS),$($(room)_TESTS))
+TEST_PROGRAMS := $(patsubst %.c,$(B)/%,$(filter-out tests/integration/%,$(TESTS)))
+INTEGRATION_PROGRAMS := $(patsubst %.c,$(B)/%,$(filter tests/integration/%,$(TESTS)))
 
 include tests/tests.mk
 
@@ -104,7 +106,7 @@ deps:
 
 # The packages come first, in a make of their own: what follows asks pkg-config for them.
 check: deps
-	$(MAKE) check-built
+	$(MAKE) -j$(JOBS) check-built
 
 check-built: all guests-guestbook $(CHECK_PROGRAMS)
 	tests/run $(CHECKS) $(SANITIZED_CHECKS)
@@ -117,7 +119,7 @@ check-units: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 	exit $$status
 
 demo: deps
-	$(MAKE) demo-built
+	$(MAKE) -j$(JOBS) demo-built
 
 demo-built: all guests-guestbook
 	examples/guestbook/demo

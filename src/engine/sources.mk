@@ -65,6 +65,7 @@ engine_SOURCES = \
 
 engine_TESTS = \
 	tests/integration/test_host_real.c \
+	tests/integration/test_hypervisor.c \
 	tests/unit/test_accel.c \
 	tests/unit/test_api.c \
 	tests/unit/test_assign.c \
