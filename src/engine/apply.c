@@ -109,6 +109,16 @@ static size_t pop(struct apply *a)
 
 /* Telling. Events go out with the lock held, so that those of one step are in order. */
 
+/* What a step has made of its cunik. */
+static const char *state_after(const struct apply *a, const struct plan_step *step)
+{
+    const struct world_cunik *c = cunik_map_get(&a->things.desired_cuniks, step->name);
+
+    if (step->kind != PLAN_CUNIK)
+        return NULL;
+    return cunik_state_name(c ? c->status.state : CUNIK_ABSENT);
+}
+
 static void tell(const struct apply *a, size_t job, enum event_phase phase, const char *message,
                  const char *code)
 {
@@ -124,6 +134,7 @@ static void tell(const struct apply *a, size_t job, enum event_phase phase, cons
         .service = step->service,
         .verb = cunik_plan_verb_name(step->verb),
         .phase = phase,
+        .state = phase == PHASE_DONE ? state_after(a, step) : NULL,
         .message = message,
         .code = code,
         .exit_code = -1,
