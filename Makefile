@@ -68,7 +68,7 @@ ARCHIVE := $(B)/libcunik.a
 .SUFFIXES:
 .PHONY: all check check-built check-units demo demo-built demo-down deps install clean lint format bench help fuzz
 
-all: $(PROGRAMS:%=$(BIN)/%) build/guests/probe.elf
+all: $(PROGRAMS:%=$(BIN)/%) $(BIN)/cunik-stack.schema.json build/guests/probe.elf
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -140,6 +140,13 @@ MANUALS := cunik-compose.1 cunik-stack.5
 $(B)/tools/manual: $(B)/tools/manual.o $(ARCHIVE)
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
+# What editors use: its keys come from the table of fields.
+$(B)/tools/schema: $(B)/tools/schema.o $(ARCHIVE)
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(BIN)/cunik-stack.schema.json: $(B)/tools/schema
+	$< >$@
+
 $(B)/docs/%: docs/%.scd $(B)/tools/manual
 	@mkdir -p $(@D)
 	$(B)/tools/manual $< | scdoc >$@
@@ -149,6 +156,7 @@ install: all $(MANUALS:%=$(B)/docs/%)
 	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(B)/docs/cunik-compose.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(B)/docs/cunik-stack.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -D -m 644 $(BIN)/cunik-stack.schema.json $(DESTDIR)$(PREFIX)/share/cunik/cunik-stack.schema.json
 
 clean:
 	rm -rf build
@@ -160,7 +168,7 @@ format:
 	clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'guests/*.[ch]')
 
 help:
-	@echo 'all        build/cunik-compose, build/cunik, build/cunikd, build/guests/probe.elf (default)'
+	@echo 'all        build/cunik-compose, build/cunik, build/cunikd, build/guests/probe.elf and build/cunik-stack.schema.json (default)'
 	@echo 'deps       install the Debian packages that building, running and testing need'
 	@echo 'demo       install, build, and bring up examples/guestbook; demo-down takes it down'
 	@echo 'check      install, build and run all tests'

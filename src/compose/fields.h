@@ -201,3 +201,6 @@ void cunik_fields_walk(const struct fields *table, struct node *map, const struc
 /* The keys as scdoc source, for the manual page: those carried out with their help, then the names
  * of the others with the reason. */
 char *cunik_fields_manual(void);
+
+/* A JSON schema (draft 7) of stack files, for editors; the caller frees the text. */
+char *cunik_fields_schema(void);

@@ -23,6 +23,7 @@ compose_SOURCES = \
 	src/compose/fields_manual.c \
 	src/compose/fields_network.c \
 	src/compose/fields_parts.c \
+	src/compose/fields_schema.c \
 	src/compose/fields_service.c \
 	src/compose/fields_unikernel.c \
 	src/compose/fields_walk.c \
@@ -73,6 +74,7 @@ compose_TESTS = \
 	tests/unit/test_merge.c \
 	tests/unit/test_normalise.c \
 	tests/unit/test_progress.c \
+	tests/unit/test_schema.c \
 	tests/unit/test_stack.c \
 	tests/unit/test_tree.c \
 	tests/unit/test_validate.c \
