@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -118,7 +119,7 @@ static void print_warnings(const struct diagnostics *d)
     for (size_t i = 0; i < d->n; i++) {
         if (d->items[i].is_error)
             continue;
-        _cleanup_free_ char *text = cunik_diagnostic_text(&d->items[i]);
+        _cleanup_free_ char *text = cunik_diagnostics_text(d, &d->items[i]);
         fprintf(stderr, "%s\n", text);
     }
 }
@@ -127,7 +128,10 @@ int cunik_command_load_all(struct command *c, struct loaded *ret_loaded, struct 
                            struct error **err)
 {
     const struct arguments *a = c->arguments;
-    _cleanup_diagnostics_ struct diagnostics d = {.strict = cunik_arguments_flag(a, "strict")};
+    _cleanup_diagnostics_ struct diagnostics d = {
+        .strict = cunik_arguments_flag(a, "strict"),
+        .excerpts = isatty(STDERR_FILENO),
+    };
     _cleanup_free_ char *folder = NULL;
     struct load_options o;
     int r;

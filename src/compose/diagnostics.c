@@ -71,6 +71,68 @@ char *cunik_diagnostic_text(const struct diagnostic *d)
     return cunik_buffer_take(&b);
 }
 
+void cunik_diagnostics_source(struct diagnostics *d, const char *file, const char *text,
+                              size_t size)
+{
+    if (d->excerpts && !cunik_map_has(&d->sources, file))
+        cunik_map_add(&d->sources, file, cunik_strndup(text, size));
+}
+
+/* One character of a line, so that the terminal only shows it. */
+static void append_shown(struct buffer *b, char c)
+{
+    bool control = ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+
+    cunik_buffer_char(b, control ? '?' : c);
+}
+
+static bool continues(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+char *cunik_diagnostics_excerpt(const char *text, unsigned line, unsigned column)
+{
+    enum { BEFORE = 60, AFTER = 40 }; /* characters around the column that are shown */
+    struct buffer b = {0};
+    unsigned at = 1;
+
+    for (unsigned i = 1; i < line && text; i++) {
+        text = strchr(text, '\n');
+        text = text ? text + 1 : NULL;
+    }
+    if (!text || !*text || !line || !column)
+        return NULL;
+    _cleanup_free_ char *margin = cunik_asprintf("%5u | ", line);
+    _cleanup_buffer_ struct buffer caret = {0};
+    cunik_buffer_printf(&caret, "\n%*s", (int)strlen(margin), "| ");
+    cunik_buffer_text_append(&b, margin);
+    for (; *text && *text != '\n' && *text != '\r' && at <= column + AFTER; text++) {
+        bool first = !continues(*text);
+        if (at + BEFORE > column)
+            append_shown(&b, *text);
+        if (first && at + BEFORE > column && at < column)
+            cunik_buffer_char(&caret, *text == '\t' ? '\t' : ' ');
+        at += !continues(text[1]);
+    }
+    cunik_buffer_printf(&b, "%s^", cunik_buffer_text(&caret));
+    return cunik_buffer_take(&b);
+}
+
+char *cunik_diagnostics_text(const struct diagnostics *d, const struct diagnostic *item)
+{
+    char *text = cunik_diagnostic_text(item);
+    const char *source = item->file ? cunik_map_get(&d->sources, item->file) : NULL;
+    _cleanup_free_ char *excerpt =
+        source ? cunik_diagnostics_excerpt(source, item->line, item->column) : NULL;
+
+    if (!excerpt)
+        return text;
+    char *both = cunik_asprintf("%s\n%s", text, excerpt);
+    free(text);
+    return both;
+}
+
 /* An error with what sorts it: files stand in the order of their first mistake. */
 struct ranked {
     const struct diagnostic *diagnostic;
@@ -117,7 +179,7 @@ int cunik_diagnostics_fail(const struct diagnostics *d, struct error **err)
     }
     qsort(ranked, n, sizeof(*ranked), compare);
     for (size_t i = 0; i < n; i++) {
-        _cleanup_free_ char *text = cunik_diagnostic_text(ranked[i].diagnostic);
+        _cleanup_free_ char *text = cunik_diagnostics_text(d, ranked[i].diagnostic);
         cunik_buffer_printf(&b, "%s%s", i ? "\n" : "", text);
     }
     return cunik_error_set(err, ERROR_INVALID, "%s", cunik_buffer_text(&b));
@@ -131,5 +193,8 @@ void cunik_diagnostics_done(struct diagnostics *d)
         free(d->items[i].message);
     }
     free(d->items);
+    for (size_t i = 0; i < d->sources.n; i++)
+        free(d->sources.entries[i].value);
+    cunik_map_done(&d->sources);
     *d = (struct diagnostics){0};
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/map.h"
 
 struct diagnostic {
     bool is_error; /* else a warning */
@@ -21,8 +22,10 @@ struct diagnostics {
     struct diagnostic *items;
     size_t n;
     size_t n_errors;
-    bool strict;    /* unsupported keys are errors */
-    bool templates; /* what holds a '$' was not interpolated, and is not judged */
+    bool strict;        /* unsupported keys are errors */
+    bool excerpts;      /* messages show the line of the file, with a caret: for terminals */
+    struct map sources; /* private: file → its text, when there are to be excerpts */
+    bool templates;     /* what holds a '$' was not interpolated, and is not judged */
 };
 
 void cunik_diagnostics_error(struct diagnostics *d, const struct place *place, const char *path,
@@ -32,10 +35,20 @@ void cunik_diagnostics_warn(struct diagnostics *d, const struct place *place, co
 /* Adds an error's message and place; frees *err. */
 void cunik_diagnostics_take(struct diagnostics *d, struct error **err);
 
+/* What a file says, for excerpts; the text is copied, and only when there are to be any. */
+void cunik_diagnostics_source(struct diagnostics *d, const char *file, const char *text,
+                              size_t size);
+/* A line of a text and a caret under a column (both from 1, the column in characters), as two lines
+ * without a line feed at the end; what a terminal would take for a command is shown as "?". NULL
+ * when the text has no such line. The caller frees it. */
+char *cunik_diagnostics_excerpt(const char *text, unsigned line, unsigned column);
+
 /* 0 without errors; else ERROR_INVALID whose message has one line for each error, sorted by place:
- * "FILE:LINE:COLUMN: PATH: MESSAGE". */
+ * "FILE:LINE:COLUMN: PATH: MESSAGE", and below it the excerpt if there are to be any. */
 int cunik_diagnostics_fail(const struct diagnostics *d, struct error **err);
 /* The text of one, "FILE:LINE:COLUMN: [warning: ]PATH: MESSAGE"; the caller frees it. */
 char *cunik_diagnostic_text(const struct diagnostic *d);
+/* The same with its excerpt. */
+char *cunik_diagnostics_text(const struct diagnostics *d, const struct diagnostic *item);
 void cunik_diagnostics_done(struct diagnostics *d);
 #define _cleanup_diagnostics_ _cleanup_(cunik_diagnostics_done)

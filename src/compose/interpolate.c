@@ -218,6 +218,7 @@ static void interpolate_string(struct walk *w, struct node *n, const struct step
         return;
     }
     w->changed += strlen(text);
+    n->template = n->text;
     n->text = cunik_tree_text(w->tree, text, strlen(text));
 }
 

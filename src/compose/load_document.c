@@ -51,6 +51,7 @@ int cunik_load_parse(struct load_context *c, const char *name, const char *folde
     }
     if (r < 0)
         return mistaken(err, r);
+    cunik_diagnostics_source(c->d, name, text, size);
     return cunik_yaml_parse(c->l->tree, name, text, size, NULL, ret_documents, ret_n, err);
 }
 

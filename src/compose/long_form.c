@@ -21,7 +21,9 @@ static void mistake(const struct lengthening *l, const struct node *n,
 {
     _cleanup_free_ char *where = cunik_field_path_text(path);
 
-    cunik_diagnostics_error(l->d, &n->place, where, "%s", (*err)->message);
+    _cleanup_free_ char *origin = cunik_node_origin(n);
+
+    cunik_diagnostics_error(l->d, &n->place, where, "%s%s", (*err)->message, origin);
     cunik_error_destroy(*err);
     *err = NULL;
 }

@@ -63,6 +63,7 @@ compose_SOURCES = \
 	src/compose/yaml_builder.c
 
 compose_TESTS = \
+	tests/unit/test_diagnostics.c \
 	tests/unit/test_dotenv.c \
 	tests/unit/test_emit.c \
 	tests/unit/test_fields.c \

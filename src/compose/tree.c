@@ -33,6 +33,11 @@ static const char *const kind_names[] = {
 };
 _Static_assert(ARRAY_SIZE(kind_names) == NODE_KIND_MAX_, "every kind of node has a name");
 
+char *cunik_node_origin(const struct node *n)
+{
+    return n->template ? cunik_asprintf(" (from '%s')", n->template) : cunik_strdup("");
+}
+
 const char *cunik_node_kind_name(enum node_kind kind)
 {
     return kind_names[kind];

@@ -33,6 +33,7 @@ struct node {
     struct place key_place; /* of its key when it is a member of a mapping */
     const char *key;        /* when it is a member of a mapping, else NULL */
     const char *text;       /* a scalar's text (decoded); NULL for list and map */
+    const char *template;   /* what the text was before interpolation, when that changed it */
     bool quoted;            /* the scalar was quoted or a block: a string whatever it looks like */
     bool boolean;           /* NODE_BOOL */
     int64_t integer;        /* NODE_INT */
@@ -81,4 +82,7 @@ bool cunik_node_equal(const struct node *a, const struct node *b);
 const char *cunik_node_as_text(struct tree *t, const struct node *n);
 /* The shortest decimal form that reads as the same number; the caller frees it. */
 char *cunik_float_text(double value);
+/* For messages: " (from '$X')" when the text came out of interpolation, else ""; the caller frees
+ * it. */
+char *cunik_node_origin(const struct node *n);
 const char *cunik_node_kind_name(enum node_kind kind); /* "mapping", "list", "string", … */

@@ -63,7 +63,9 @@ static bool cast_size(const struct validation *v, struct node *n, const struct f
     if (n->kind == NODE_STRING && strcmp(n->text, "-1") == 0)
         size = -1; /* "unlimited" of some keys */
     else if (n->kind == NODE_STRING && cunik_text_to_bytes(n->text, &size) < 0) {
-        mistake(v, &n->place, path, "failed to cast to expected type: invalid size: '%s'", n->text);
+        _cleanup_free_ char *origin = cunik_node_origin(n);
+        mistake(v, &n->place, path, "failed to cast to expected type: invalid size: '%s'%s",
+                n->text, origin);
         return false;
     }
     struct node *number = cunik_node_int(v->tree, &n->place, size);
@@ -81,7 +83,9 @@ static bool cast_duration(const struct validation *v, const struct node *n,
 
     if (cunik_text_to_duration(n->text, &ns) == 0)
         return true;
-    mistake(v, &n->place, path, "invalid duration '%s': write it as 30s or 1m30s", n->text);
+    _cleanup_free_ char *origin = cunik_node_origin(n);
+    mistake(v, &n->place, path, "invalid duration '%s'%s: write it as 30s or 1m30s", n->text,
+            origin);
     return false;
 }
 
@@ -92,7 +96,8 @@ static bool cast_plain(const struct validation *v, struct node *n, enum cast to,
     _cleanup_free_ char *warning = NULL;
 
     if (cunik_cast(n, to, &warning, &err) < 0) {
-        mistake(v, &n->place, path, "failed to cast to expected type: %s", err->message);
+        _cleanup_free_ char *origin = cunik_node_origin(n);
+        mistake(v, &n->place, path, "failed to cast to expected type: %s%s", err->message, origin);
         return false;
     }
     if (warning) {
@@ -133,7 +138,8 @@ static bool check_choice(const struct validation *v, const char *choices, const 
         return true;
     const char *nearest = cunik_text_nearest(n->text, (const char *const *)names.items, names.n);
     _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
-    mistake(v, &n->place, path, "'%s' is none of %s%s%s%s", n->text, list,
+    _cleanup_free_ char *origin = cunik_node_origin(n);
+    mistake(v, &n->place, path, "'%s'%s is none of %s%s%s%s", n->text, origin, list,
             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     return false;
 }
