@@ -3,9 +3,12 @@
  *     GET  /v1/version                     the version object (client.h)
  *     GET  /v1/world[?stack=S]             a world; without a stack all of them
  *     POST /v1/plan                        body: a request (request.h); answer: a plan
- *     POST /v1/apply[?cancel=1]            body: a request; answer: events, a line each, the last
- * of them "done" or "error" GET  /v1/logs?stack=S[&service=X]…[&follow=1][&tail=N] lines
- * {"cunik","service","text","time"} GET  /v1/events[?stack=S]            every event from now on
+ *     POST /v1/apply[?cancel=1]            body: a request; answer: events
+ *     GET  /v1/logs?stack=S                lines {"cunik","service","text","time"}
+ *              [&service=X]…[&follow=1][&tail=N]
+ *     GET  /v1/events[?stack=S]            every event from now on
+ *
+ * The last event of an apply is "done" or "error".
  *
  * Streams are chunked application/x-ndjson, each line sent as it comes. What fails before the first
  * line is answered with the status of base/error.h's table and {"error":{"code","message"}}.

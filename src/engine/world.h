@@ -92,7 +92,7 @@ struct world_pairs {
 struct world_interface {
     char *network;       /* world_network.name */
     char *link;          /* the tap; "" until cunik_assign() names it */
-    char *mac;           /* "52:54:00:…", from the file or derived */
+    char *mac;           /* "52:1f:…", from the file or derived (network/names.h) */
     char *address;       /* "10.1.2.3", without length; "" = to be assigned by cunik_assign() */
     struct strv aliases; /* names besides service and cunik name, sorted */
 };

@@ -8,14 +8,15 @@
  *
  * What the rules say:
  *
- *   prerouting, output   to an address of the host, by protocol and port: to a guest; several
- * guests behind one port share its connections at random guard                a guest cannot reach
- * the host's 127.0.0.0/8, although its bridge may carry such addresses (link.h) input a guest
- * reaches the gateway of its own network, not those of others forward              guests reach
- * guests of their network, and others through published ports alone; so does the world outside;
- * internal networks have no way out postrouting          guests' connections to the outside, a
- * host's own over 127.0.0.1, and a guest's to a port published by its own network take the host's
- * address
+ *   prerouting,   to an address of the host, by protocol and port: to a guest; several guests
+ *   output        behind one port share its connections at random
+ *   guard         a guest cannot reach the host's 127.0.0.0/8, although its bridge may carry such
+ *                 addresses (link.h)
+ *   input         a guest reaches the gateway of its own network, not those of others
+ *   forward       guests reach guests of their network, and others through published ports alone;
+ *                 so does the world outside; internal networks have no way out
+ *   postrouting   guests' connections to the outside, a host's own over 127.0.0.1, and a guest's to
+ *                 a port published by its own network take the host's address
  *
  * Names are served at the gateways: port 53 there is never published.
  */
