@@ -95,6 +95,7 @@ struct backend {
     const char *name;
     const char *help;                       /* one line */
     bool (*claims)(const struct kernel *k); /* probing; NULL = only by its name */
+    /* *ret is all zero before; the caller has to cunik_boot_done() it, also after an error. */
     int (*make)(const struct boot_settings *s, const struct kernel *k, struct boot *ret,
                 struct error **err);
 };

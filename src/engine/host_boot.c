@@ -167,6 +167,7 @@ int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const stru
     _cleanup_prepared_ struct prepared p = {0};
     const struct kernel *kernel = NULL;
     const struct backend *backend;
+    struct boot boot = {0};
     int r;
 
     if ((r = prepare(h, c, w, &p, err)) < 0)
@@ -177,9 +178,14 @@ int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const stru
     if (r == 0)
         r = cunik_backend_find(c->boot.backend, kernel, &backend, err);
     if (r == 0)
-        r = backend->make(&p.settings, kernel, ret, err);
+        r = backend->make(&p.settings, kernel, &boot, err);
     pthread_mutex_unlock(&h->lock);
-    return r;
+    if (r < 0) {
+        cunik_boot_done(&boot);
+        return r;
+    }
+    *ret = boot;
+    return 0;
 }
 
 /* A file that the stack file names and that is not there is a mistake in that file. */
