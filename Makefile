@@ -96,7 +96,7 @@ $(TEST_PROGRAMS) $(INTEGRATION_PROGRAMS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(A
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 
 -include $(OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(INTEGRATION_PROGRAMS:=.d) $(FUZZ_PROGRAMS:=.d) $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.d) \
-	$(foreach p,compose/main engine/cunik engine/cunikd,$(B)/src/$(p).d)
+	$(foreach p,src/compose/main src/engine/cunik src/engine/cunikd tools/manual tools/schema bench/measure,$(B)/$(p).d)
 
 $(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(ARCHIVE)
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(ALL_LIBS)
@@ -174,7 +174,7 @@ help:
 	@echo 'check      install, build and run all tests'
 	@echo 'bench      measure against plain QEMU'
 	@echo 'install    to DESTDIR$(PREFIX)'
-	@echo 'lint       order of includes between rooms, formatting, static analysis'
+	@echo 'lint       order of includes between rooms, formatting, forbidden functions, scripts'
 	@echo 'format     clang-format in place'
 	@echo 'fuzz       build the fuzz targets (VARIANT=fuzz)'
 	@echo 'clean      remove build/'
