@@ -9,8 +9,6 @@
 #include "engine/client_internal.h"
 #include "engine/paths.h"
 
-enum { API = 1 };
-
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
 static void library_init(void)
@@ -32,12 +30,12 @@ static int check_version(struct client *c, const json_t *version, struct error *
         r = cunik_json_get_string(version, "netns", &netns, err);
     if (r < 0)
         return cunik_error_prefix(err, r, "the engine's version");
-    if (api != API)
+    if (api != CLIENT_API)
         return cunik_error_set(
             err, ERROR_CONFLICT,
             "the engine speaks version %lld of the API, this program %d: end the "
             "one that runs",
-            (long long)api, API);
+            (long long)api, CLIENT_API);
     if (*c->connect && strcmp(c->connect, connect) != 0)
         return cunik_error_set(err, ERROR_CONFLICT,
                                "the engine that runs is connected to '%s', not to '%s'; end it, or "

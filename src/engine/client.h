@@ -8,6 +8,9 @@
 
 struct client;
 
+/* What /v1/version says in "api": a client talks to no other. */
+enum { CLIENT_API = 1 };
+
 struct client_settings {
     const char *connect; /* libvirt URI for the engine, "" = its default; a running engine with
                             another one is ERROR_CONFLICT */
@@ -15,11 +18,6 @@ struct client_settings {
     int cancel_fd;       /* becomes readable when the user wants to stop: calls end with
                             ERROR_CANCELLED; -1 = none */
 };
-
-/* Where things are, from CUNIK_ROOT or the defaults /var/lib/cunik and /run/cunik. The caller
- * frees. */
-char *cunik_paths_state(void);  /* …/ of what has to survive */
-char *cunik_paths_socket(void); /* the engine's socket */
 
 /* Reaches the engine, or starts it and waits until it answers: `cunikd` beside the running program,
  * else in PATH; it goes on in a session of its own and logs to ROOT/cunikd.log, whose last line is

@@ -28,7 +28,6 @@
 #include "engine/server.h"
 
 enum {
-    API = 1,
     IDLE_SECONDS = 60,
     IDLE_SECONDS_MAX = 1000000,
     LISTEN_FD = 3, /* the first one that systemd hands over, sd_listen_fds(3) */
@@ -115,7 +114,7 @@ static int read_options(struct daemon *d, const struct arguments *a, struct erro
         setenv("CUNIK_ROOT", root, 1);
     d->root = cunik_paths_state();
     d->run = cunik_paths_run(d->root);
-    d->socket = path ? cunik_strdup(path) : cunik_asprintf("%s/cunikd.sock", d->run);
+    d->socket = path ? cunik_strdup(path) : cunik_paths_socket();
     d->connect = value_or(a, "connect", "CUNIK_CONNECT");
     d->accel = value_or(a, "accel", "CUNIK_ACCEL");
     if (level && cunik_log_level_parse(level, &parsed) == 0)
@@ -216,7 +215,7 @@ static json_t *version_object(const struct daemon *d)
     if (readlink("/proc/self/ns/net", netns, sizeof(netns) - 1) < 0)
         netns[0] = '\0';
     cunik_json_set_string(v, "version", CUNIK_VERSION);
-    cunik_json_set_int(v, "api", API);
+    cunik_json_set_int(v, "api", CLIENT_API);
     cunik_json_set_string(v, "libvirt", libvirt_text);
     cunik_json_set_string(v, "connect", *d->connect ? d->connect : embedded);
     cunik_json_set_string(v, "accel", accel);

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "engine/client.h"
 
 static const char default_state[] = "/var/lib/cunik", default_run[] = "/run/cunik";
 

@@ -7,9 +7,6 @@
  *     ROOT/cunikd.pid        its process, while it runs
  *     ROOT/lock              held by the engine for as long as it lives
  *     ROOT/lock.start        held while one starts or ends, see engine_lock.h
- *
- * The folders of the state and the socket are declared in client.h: cunik_paths_state() and
- * cunik_paths_socket().
  */
 #pragma once
 
@@ -18,6 +15,9 @@
 /* The longest path of a UNIX socket, without its NUL (unix(7)). */
 enum { SOCKET_PATH_MAX = 107 };
 
+/* From the environment; the caller frees them. */
+char *cunik_paths_state(void);
+char *cunik_paths_socket(void);
 /* The folder of what need not survive, for a state folder: /run/cunik for the default one, the
  * state folder itself otherwise. The caller frees it. */
 char *cunik_paths_run(const char *state);
