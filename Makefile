@@ -112,9 +112,9 @@ check-built: all guests-guestbook $(CHECK_PROGRAMS)
 	tests/run $(CHECKS) $(SANITIZED_CHECKS)
 
 # The unit tests and corpora of one variant as one stream of test results.
-check-units: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
+check-units: $(VARIANT_PROGRAMS) $(FUZZ_PROGRAMS)
 	@status=0; export CMOCKA_MESSAGE_OUTPUT=TAP; \
-	for t in $(TEST_PROGRAMS); do $$t || status=1; done; \
+	for t in $(VARIANT_PROGRAMS); do $$t || status=1; done; \
 	for t in $(FUZZ_TARGETS); do $(B)/tests/fuzz/fuzz_$$t tests/fuzz/corpus/$$t || status=1; done; \
 	exit $$status
 

@@ -28,6 +28,10 @@ CHECKS = \
 	"guest/linux=guests/linux/selftest.sh"
 CHECK_PROGRAMS = $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS)
 
+# ThreadSanitizer looks at what has threads.
+TSAN_TESTS := api console engine health reaper supervise
+VARIANT_PROGRAMS = $(if $(filter tsan,$(VARIANT)),$(filter $(TSAN_TESTS:%=$(B)/tests/unit/test_%),$(TEST_PROGRAMS)),$(TEST_PROGRAMS))
+
 # Variants of the unit tests that belong to every check.
 SANITIZED_CHECKS = "lint=tests/lint.sh" \
 	"asan=$(MAKE) -s check-units VARIANT=asan -j$(JOBS)" \
