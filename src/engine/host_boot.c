@@ -256,19 +256,29 @@ static int check_accel(const struct host_real *h, const struct world_cunik *c, s
     return 0;
 }
 
-int cunik_host_check(void *ctx, const struct world_cunik *c, const struct world *w,
-                     struct strv *ret_warnings, struct error **err)
+static int check_service(struct host_real *h, const struct world_cunik *c, const struct world *w,
+                         struct strv *ret_warnings, struct error **err)
 {
-    struct host_real *h = ctx;
     struct boot boot = {0};
     int r;
 
     if ((r = check_kernel(h, c, err)) < 0 || (r = check_files(c, err)) < 0 ||
         (r = cunik_host_boot(h, c, w, &boot, err)) < 0)
         return r;
-    cunik_strv_copy(ret_warnings, &boot.warnings);
+    for (size_t i = 0; i < boot.warnings.n; i++)
+        cunik_strv_addf(ret_warnings, "service '%s': %s", c->service, boot.warnings.items[i]);
     cunik_boot_done(&boot);
-    if ((r = check_accel(h, c, err)) < 0)
-        return r;
+    return check_accel(h, c, err);
+}
+
+/* What is wrong with a service names it; copies of one service say the same. */
+int cunik_host_check(void *ctx, const struct world_cunik *c, const struct world *w,
+                     struct strv *ret_warnings, struct error **err)
+{
+    struct host_real *h = ctx;
+    int r = check_service(h, c, w, ret_warnings, err);
+
+    if (r < 0)
+        return cunik_error_prefix(err, r, "service '%s'", c->service);
     return cunik_host_prerequisites(h, err);
 }

@@ -85,7 +85,7 @@ services:
   web:
     image: nginx
 EOF
-wrong missing-kernel 2 '/does/not/exist' <<'EOF'
+wrong missing-kernel 2 "service 'a': unikernel.kernel" '/does/not/exist' <<'EOF'
 services:
   a:
     unikernel: {backend: unikraft, kernel: /does/not/exist}
@@ -96,7 +96,7 @@ services:
   a:
     unikernel: {kernel: ./script}
 EOF
-wrong unknown-backend 2 'unikraff' 'unikraft' <<EOF
+wrong unknown-backend 2 "service 'a': unikernel.backend" 'unikraff' 'unikraft' <<EOF
 services:
   a:
     unikernel: {backend: unikraff, kernel: $PROBE}

@@ -361,13 +361,13 @@ static void test_check(_unused_ void **state)
     struct world_boot *b = &w.cuniks[0].boot;
     _cleanup_free_ char *kernel = cunik_strdup(b->kernel);
     cunik_replace(&b->kernel, "/does/not/exist");
-    assert_refused(&w, ERROR_INVALID, "unikernel.kernel: ");
+    assert_refused(&w, ERROR_INVALID, "service 'web': unikernel.kernel: ");
     assert_refused(&w, ERROR_INVALID, "/does/not/exist");
     cunik_replace(&b->kernel, "/etc/passwd");
     assert_refused(&w, ERROR_INVALID, "/etc/passwd");
     cunik_replace(&b->kernel, kernel);
     cunik_replace(&b->initrd, "/");
-    assert_refused(&w, ERROR_INVALID, "unikernel.initrd: '/' is a folder");
+    assert_refused(&w, ERROR_INVALID, "service 'web': unikernel.initrd: '/' is a folder");
     cunik_replace(&b->initrd, "");
     cunik_replace(&b->backend, "unikraff");
     assert_refused(&w, ERROR_INVALID, "did you mean 'unikraft'");
