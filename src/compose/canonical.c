@@ -107,8 +107,10 @@ static struct node *copy_object(const struct canonical *c, const struct fields *
         /* It has become part of `environment`. */
         if (table == &cunik_fields_service && strcmp(n->key, "env_file") == 0)
             continue;
-        if (!field || !is_empty(field, n))
-            cunik_node_set(c->tree, copy, n->key, copy_value(c, field, n));
+        /* What is left of it may be nothing. */
+        struct node *value = copy_value(c, field, n);
+        if (!field || field->required || !is_empty(field, value))
+            cunik_node_set(c->tree, copy, n->key, value);
     }
     return copy;
 }

@@ -59,6 +59,7 @@ static void check_device(struct diagnostics *d, const struct node *map,
                          const struct field_path *path)
 {
     const struct node *count = cunik_node_get(map, "count");
+    const struct node *ids = cunik_node_get(map, "device_ids");
     const char *text = text_of(d, map, "count");
     int64_t number;
 
@@ -68,7 +69,7 @@ static void check_device(struct diagnostics *d, const struct node *map,
             "invalid value \"%s\", the only value allowed is 'all' or a number", text);
         mistake(d, count, path, message);
     }
-    if (count && cunik_node_get(map, "device_ids"))
+    if (count && ids && ids->n)
         mistake(d, count, path, "\"count\" and \"device_ids\" attributes are exclusive");
 }
 

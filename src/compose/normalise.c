@@ -293,7 +293,9 @@ static void check_external(const struct normaliser *c, const struct node *root, 
 static void count_devices(void *context, const struct fields *table, struct node *map,
                           const struct field_path *path _unused_)
 {
-    if (table == &cunik_fields_device_request && !cunik_node_get(map, "device_ids"))
+    const struct node *ids = cunik_node_get(map, "device_ids");
+
+    if (table == &cunik_fields_device_request && (!ids || !ids->n))
         default_string(context, map, "count", "all");
 }
 

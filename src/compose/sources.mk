@@ -71,6 +71,7 @@ compose_TESTS = \
 	tests/unit/test_interpolate.c \
 	tests/unit/test_listing.c \
 	tests/unit/test_load.c \
+	tests/unit/test_load_laws.c \
 	tests/unit/test_lower.c \
 	tests/unit/test_merge.c \
 	tests/unit/test_normalise.c \
