@@ -95,23 +95,21 @@ static int prepare_interfaces(struct prepared *p, const struct world_cunik *c,
         const struct world_interface *in = &c->interfaces[i];
         const struct world_network *n = cunik_world_network(w, in->network);
         struct cidr subnet;
-        uint32_t first;
+        uint32_t gateway;
         int r;
 
         if (!n)
             return cunik_error_set(err, ERROR_NOT_FOUND, "there is no network '%s'", in->network);
-        if ((r = cunik_cidr_parse(n->subnet, &subnet, err)) < 0)
-            return cunik_error_prefix(err, r, "network '%s'", n->name);
-        const char *gateway = n->gateway;
-        if (!*gateway && cunik_cidr_nth(&subnet, 1, &first))
-            gateway = keep(p, cunik_address_text(first));
+        if ((r = cunik_host_network_addresses(n, &subnet, &gateway, err)) < 0)
+            return r;
+        const char *way = keep(p, cunik_address_text(gateway));
         p->interfaces[i] = (struct boot_interface){
             .mac = in->mac,
             .link = in->link,
             .address = in->address,
             .prefix_length = subnet.length,
-            .gateway = n->internal || way_out ? "" : gateway,
-            .dns = i == 0 && !n->external ? gateway : "",
+            .gateway = n->internal || way_out ? "" : way,
+            .dns = i == 0 && !n->external ? way : "",
         };
         way_out = way_out || !n->internal;
     }

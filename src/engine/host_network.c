@@ -23,15 +23,31 @@ char *cunik_host_names_folder(const struct host_real *h, const char *network)
     return cunik_asprintf("%s/names/%s", h->run, network);
 }
 
-static int read_addresses(const struct world_network *n, struct cidr *ret_subnet,
-                          uint32_t *ret_gateway, struct error **err)
+int cunik_host_network_names(const struct host_real *h, struct strv *ret, struct error **err)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/networks", h->run);
+    DIR *d = opendir(path);
+    const struct dirent *entry;
+
+    if (!d)
+        return cunik_error_errno(err, errno, "reading '%s'", path);
+    while ((entry = readdir(d)))
+        if (cunik_text_ends(entry->d_name, ".json"))
+            cunik_strv_take(ret,
+                            cunik_strndup(entry->d_name, strlen(entry->d_name) - strlen(".json")));
+    closedir(d);
+    return 0;
+}
+
+int cunik_host_network_addresses(const struct world_network *n, struct cidr *ret_subnet,
+                                 uint32_t *ret_gateway, struct error **err)
 {
     int r = cunik_cidr_parse_subnet(n->subnet, ret_subnet, err);
 
     if (r == 0 && *n->gateway)
         r = cunik_address_parse(n->gateway, ret_gateway, err);
     else if (r == 0)
-        cunik_cidr_nth(ret_subnet, 1, ret_gateway);
+        *ret_gateway = cunik_cidr_first(ret_subnet) + (ret_subnet->length < 31);
     return cunik_error_prefix(err, r, "network '%s'", n->name);
 }
 
@@ -58,7 +74,7 @@ int cunik_host_network_create(void *ctx, const struct world_network *n, struct e
 
     if (n->external)
         return 0;
-    if ((r = read_addresses(n, &subnet, &b.address.address, err)) < 0 ||
+    if ((r = cunik_host_network_addresses(n, &subnet, &b.address.address, err)) < 0 ||
         (r = write_file(h, n, err)) < 0)
         return r;
     b.address.length = subnet.length;
@@ -98,7 +114,7 @@ int cunik_host_names_start(void *ctx, const struct world_network *n, struct erro
 
     if (n->external)
         return 0;
-    if ((r = read_addresses(n, &subnet, &s.address, err)) < 0)
+    if ((r = cunik_host_network_addresses(n, &subnet, &s.address, err)) < 0)
         return r;
     return cunik_dnsmasq_start(&s, err);
 }
@@ -212,26 +228,17 @@ int cunik_host_links_remove(void *ctx, const struct world_cunik *c, struct error
 /* Files of networks of this stack whose names are not served any more. */
 static int forget_stack(const struct host_real *h, const char *stack, struct error **err)
 {
-    _cleanup_free_ char *path = cunik_asprintf("%s/networks", h->run);
-    DIR *d = opendir(path);
-    const struct dirent *entry;
-    int r = 0;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_host_network_names(h, &names, err);
 
-    if (!d)
-        return errno == ENOENT ? 0 : cunik_error_errno(err, errno, "reading '%s'", path);
-    while (r == 0 && (entry = readdir(d))) {
-        if (!cunik_text_ends(entry->d_name, ".json"))
-            continue;
-        _cleanup_free_ char *name =
-            cunik_strndup(entry->d_name, strlen(entry->d_name) - strlen(".json"));
-        _cleanup_free_ char *folder = cunik_host_names_folder(h, name);
+    for (size_t i = 0; r == 0 && i < names.n; i++) {
+        _cleanup_free_ char *folder = cunik_host_names_folder(h, names.items[i]);
         struct world_network n = {0};
-        if (!cunik_file_exists(folder) && cunik_host_network_read(h, name, &n) &&
+        if (!cunik_file_exists(folder) && cunik_host_network_read(h, names.items[i], &n) &&
             strcmp(n.stack, stack) == 0)
-            r = forget(h, name, err);
+            r = forget(h, names.items[i], err);
         cunik_world_network_done(&n);
     }
-    closedir(d);
     return r;
 }
 

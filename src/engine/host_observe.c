@@ -1,7 +1,5 @@
 /* Looking at the host: domains by their labels, links by their aliases, names by their processes,
  * rules by their chains. */
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "engine/host_real_internal.h"
 #include "network/dnsmasq.h"
 #include "network/link.h"
@@ -150,10 +147,7 @@ static bool has_address(const struct link *l, const struct world_network *n)
     struct cidr subnet;
     uint32_t gateway;
 
-    if (cunik_cidr_parse(n->subnet, &subnet, NULL) < 0)
-        return false;
-    if (*n->gateway ? cunik_address_parse(n->gateway, &gateway, NULL) < 0
-                    : !cunik_cidr_nth(&subnet, 1, &gateway))
+    if (cunik_host_network_addresses(n, &subnet, &gateway, NULL) < 0)
         return false;
     for (size_t i = 0; i < l->n_addresses; i++)
         if (l->addresses[i].address == gateway && l->addresses[i].length == subnet.length)
@@ -198,24 +192,18 @@ static void recall_network(const struct link *l, struct world *w)
 static int observe_networks(const struct host_real *h, const struct links *links, struct world *w,
                             struct error **err)
 {
-    _cleanup_free_ char *path = cunik_asprintf("%s/networks", h->run);
-    DIR *d = opendir(path);
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_host_network_names(h, &names, err);
 
-    if (!d)
-        return cunik_error_errno(err, errno, "reading '%s'", path);
-    while ((entry = readdir(d))) {
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < names.n; i++) {
         struct world_network n = {0};
-        if (!cunik_text_ends(entry->d_name, ".json"))
-            continue;
-        _cleanup_free_ char *name =
-            cunik_strndup(entry->d_name, strlen(entry->d_name) - strlen(".json"));
-        if (cunik_host_network_read(h, name, &n) && strcmp(n.name, name) == 0)
+        if (cunik_host_network_read(h, names.items[i], &n) && strcmp(n.name, names.items[i]) == 0)
             *ARRAY_APPEND(w->networks, w->n_networks) = n;
         else
             cunik_world_network_done(&n);
     }
-    closedir(d);
     for (size_t i = 0; i < links->n; i++)
         if (is_network(h, &links->items[i]) && !cunik_world_network(w, links->items[i].label.name))
             recall_network(&links->items[i], w);

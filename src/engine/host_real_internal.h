@@ -69,6 +69,11 @@ char *cunik_host_network_file(const struct host_real *h, const char *network);
 bool cunik_host_network_read(const struct host_real *h, const char *name,
                              struct world_network *ret);
 char *cunik_host_names_folder(const struct host_real *h, const char *network);
+/* The names of all networks that have a file. */
+int cunik_host_network_names(const struct host_real *h, struct strv *ret, struct error **err);
+/* Its subnet, and its gateway: the one it names, else the subnet's first address. */
+int cunik_host_network_addresses(const struct world_network *n, struct cidr *ret_subnet,
+                                 uint32_t *ret_gateway, struct error **err);
 int cunik_host_network_create(void *ctx, const struct world_network *n, struct error **err);
 int cunik_host_network_remove(void *ctx, const struct world_network *n, struct error **err);
 int cunik_host_names_start(void *ctx, const struct world_network *n, struct error **err);

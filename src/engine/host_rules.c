@@ -20,14 +20,8 @@ static const struct world_interface *published_interface(const struct world_cuni
 static int add_network(const struct world_network *n, struct rules *ret, struct error **err)
 {
     struct rules_network out = {.bridge = n->link, .internal = n->internal};
-    int r = cunik_cidr_parse(n->subnet, &out.subnet, err);
+    int r = cunik_host_network_addresses(n, &out.subnet, &out.gateway, err);
 
-    if (r < 0)
-        return r;
-    if (*n->gateway)
-        r = cunik_address_parse(n->gateway, &out.gateway, err);
-    else
-        cunik_cidr_nth(&out.subnet, 1, &out.gateway);
     if (r == 0)
         *ARRAY_APPEND(ret->networks, ret->n_networks) = out;
     return r;
