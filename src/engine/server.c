@@ -64,8 +64,9 @@ int cunik_server_listen(const char *path, int *ret_fd, struct error **err)
     return 0;
 }
 
-enum MHD_Result cunik_server_answer(struct MHD_Connection *connection, unsigned status,
-                                    const char *allow, char *text)
+/* Takes the text. */
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *allow,
+                              char *text)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
@@ -94,10 +95,17 @@ static char *error_text(const struct error *err)
     return cunik_json_text(json, JSON_COMPACT);
 }
 
-enum MHD_Result cunik_server_refuse(struct MHD_Connection *connection, unsigned status,
-                                    const struct error *err)
+enum MHD_Result cunik_server_refuse(struct MHD_Connection *connection, const struct error *err)
 {
-    return cunik_server_answer(connection, status, NULL, error_text(err));
+    return answer(connection, cunik_error_http_status(err->code), NULL, error_text(err));
+}
+
+int cunik_server_read_request(const struct buffer *body, struct request *ret, struct error **err)
+{
+    _cleanup_json_ json_t *json = NULL;
+    int r = cunik_json_parse(cunik_buffer_text(body), body->size, "the request", &json, err);
+
+    return r < 0 ? r : cunik_request_from_json(json, ret, err);
 }
 
 const char *cunik_server_query(struct MHD_Connection *connection, const char *key)
@@ -120,17 +128,16 @@ static enum MHD_Result finish(struct MHD_Connection *connection, int r, json_t *
     _cleanup_error_ struct error *owned = err;
 
     if (r == 0)
-        return cunik_server_answer(connection, MHD_HTTP_OK, NULL,
-                                   cunik_json_text(owned_value, JSON_COMPACT));
+        return answer(connection, MHD_HTTP_OK, NULL, cunik_json_text(owned_value, JSON_COMPACT));
     if (!owned)
         cunik_error_errno(&owned, r, "carrying out the request");
-    return cunik_server_refuse(connection, cunik_error_http_status(owned->code), owned);
+    return cunik_server_refuse(connection, owned);
 }
 
 static enum MHD_Result get_version(struct server *s, struct MHD_Connection *connection,
                                    const struct buffer *body _unused_)
 {
-    return cunik_server_answer(connection, MHD_HTTP_OK, NULL, cunik_strdup(s->version));
+    return answer(connection, MHD_HTTP_OK, NULL, cunik_strdup(s->version));
 }
 
 static enum MHD_Result get_world(struct server *s, struct MHD_Connection *connection,
@@ -148,13 +155,9 @@ static enum MHD_Result post_plan(struct server *s, struct MHD_Connection *connec
 {
     _cleanup_request_ struct request request = {0};
     _cleanup_plan_ struct plan plan = {0};
-    _cleanup_json_ json_t *json = NULL;
     struct error *err = NULL;
-    int r;
+    int r = cunik_server_read_request(body, &request, &err);
 
-    r = cunik_json_parse(cunik_buffer_text(body), body->size, "the request", &json, &err);
-    if (r == 0)
-        r = cunik_request_from_json(json, &request, &err);
     if (r == 0)
         r = cunik_engine_plan(s->engine, &request, &plan, &err);
     return finish(connection, r, r < 0 ? NULL : cunik_plan_to_json(&plan), err);
@@ -196,7 +199,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
     _cleanup_free_ char *message = cunik_vasprintf(format, args);
     va_end(args);
     cunik_error_set(&err, code, "%s", message);
-    return cunik_server_answer(connection, status, allow, error_text(err));
+    return answer(connection, status, allow, error_text(err));
 }
 
 /* One request on its way in. */

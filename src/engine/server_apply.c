@@ -176,19 +176,6 @@ void cunik_server_cancel_all(struct server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-static int read_request(const struct buffer *body, struct request *ret, struct error **err)
-{
-    _cleanup_json_ json_t *json = NULL;
-    int r = cunik_json_parse(cunik_buffer_text(body), body->size, "the request", &json, err);
-
-    return r < 0 ? r : cunik_request_from_json(json, ret, err);
-}
-
-static enum MHD_Result refuse(struct MHD_Connection *connection, const struct error *err)
-{
-    return cunik_server_refuse(connection, cunik_error_http_status(err->code), err);
-}
-
 enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *connection,
                                    const struct buffer *body)
 {
@@ -200,23 +187,23 @@ enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *conn
     if (r < 0) {
         free(a);
         cunik_error_errno(&err, r, "beginning a stream");
-        return refuse(connection, err);
+        return cunik_server_refuse(connection, err);
     }
     a->server = s;
     a->users = 1;
     a->stream.close = close_apply;
     a->stream.ctx = a;
     a->cancel_on_close = cunik_server_query_flag(connection, "cancel");
-    r = read_request(body, &a->request, &err);
+    r = cunik_server_read_request(body, &a->request, &err);
     if (r == 0)
         r = start(a, &err);
     if (r < 0) {
         unref(a);
-        return refuse(connection, err);
+        return cunik_server_refuse(connection, err);
     }
     /* What goes wrong before anything is done is an answer of its own, not a stream. */
     if (cunik_stream_wait(&a->stream) && a->err) {
-        enum MHD_Result result = refuse(connection, a->err);
+        enum MHD_Result result = cunik_server_refuse(connection, a->err);
         close_apply(&a->stream, a);
         return result;
     }
@@ -259,7 +246,7 @@ enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *con
         _cleanup_error_ struct error *err = NULL;
         free(l);
         cunik_error_errno(&err, r, "beginning a stream");
-        return refuse(connection, err);
+        return cunik_server_refuse(connection, err);
     }
     l->server = s;
     l->stack = cunik_strdup(stack ? stack : "");

@@ -29,10 +29,10 @@ struct server {
 int64_t cunik_server_now(void);
 
 /* Answers. */
-enum MHD_Result cunik_server_answer(struct MHD_Connection *connection, unsigned status,
-                                    const char *allow, char *text);
-enum MHD_Result cunik_server_refuse(struct MHD_Connection *connection, unsigned status,
-                                    const struct error *err);
+/* The error, with the HTTP status of its code. */
+enum MHD_Result cunik_server_refuse(struct MHD_Connection *connection, const struct error *err);
+/* The request that a body is. */
+int cunik_server_read_request(const struct buffer *body, struct request *ret, struct error **err);
 /* A member of the query, NULL when absent. */
 const char *cunik_server_query(struct MHD_Connection *connection, const char *key);
 bool cunik_server_query_flag(struct MHD_Connection *connection, const char *key);
@@ -59,7 +59,6 @@ struct stream {
 /* 0 or negative errno. */
 int cunik_stream_init(struct stream *s, struct MHD_Connection *connection);
 void cunik_stream_done(struct stream *s);
-void cunik_stream_put(struct stream *s, const char *text, size_t size);
 /* One line; takes the reference. */
 void cunik_stream_put_json(struct stream *s, json_t *value);
 void cunik_stream_end(struct stream *s);

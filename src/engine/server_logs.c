@@ -226,7 +226,7 @@ enum MHD_Result cunik_server_logs(struct server *s, struct MHD_Connection *conne
     if (r < 0) {
         free(l);
         cunik_error_errno(&err, r, "beginning a stream");
-        return cunik_server_refuse(connection, cunik_error_http_status(err->code), err);
+        return cunik_server_refuse(connection, err);
     }
     l->server = s;
     l->stream.fill = fill;
@@ -243,7 +243,7 @@ enum MHD_Result cunik_server_logs(struct server *s, struct MHD_Connection *conne
         r = refresh(l, true, &err);
     if (r < 0) {
         close_logs(&l->stream, l);
-        return cunik_server_refuse(connection, cunik_error_http_status(err->code), err);
+        return cunik_server_refuse(connection, err);
     }
     cunik_stream_wake(&l->stream);
     return cunik_stream_answer(&l->stream, connection);

@@ -39,7 +39,7 @@ void cunik_stream_wake(struct stream *s)
     (void)!write(s->wake, &one, sizeof(one));
 }
 
-void cunik_stream_put(struct stream *s, const char *text, size_t size)
+static void put(struct stream *s, const char *text, size_t size)
 {
     pthread_mutex_lock(&s->lock);
     if (s->data.size + size > PENDING_LIMIT)
@@ -57,7 +57,7 @@ void cunik_stream_put_json(struct stream *s, json_t *value)
     size_t size = strlen(text);
 
     text[size] = '\n'; /* in place of the NUL */
-    cunik_stream_put(s, text, size + 1);
+    put(s, text, size + 1);
 }
 
 void cunik_stream_end(struct stream *s)
