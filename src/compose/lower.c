@@ -25,8 +25,17 @@ static void copy_pairs(struct world_pairs *to, const struct stack_pairs *from)
         cunik_world_pair_add(to, from->items[i].key, from->items[i].value);
 }
 
-static void lower_network(struct world *w, const char *stack, const struct stack_network *from)
+/* What the engine would refuse, said with its place in the file. */
+static int refused(struct error **err, const struct error *cause, const struct place *place,
+                   const char *kind, const char *name)
 {
+    return cunik_error_at(err, cause->code, place, "%s '%s': %s", kind, name, cause->message);
+}
+
+static int lower_network(struct world *w, const char *stack, const struct stack_network *from,
+                         struct error **err)
+{
+    _cleanup_error_ struct error *cause = NULL;
     struct world_network *n = cunik_world_add_network(w);
 
     cunik_replace(&n->name, from->name);
@@ -38,6 +47,9 @@ static void lower_network(struct world *w, const char *stack, const struct stack
     n->internal = from->internal;
     n->external = from->external;
     copy_pairs(&n->labels, &from->labels);
+    if (cunik_world_network_check(n, &cause) < 0)
+        return refused(err, cause, &from->place, "network", from->key);
+    return 0;
 }
 
 static void add_interface(const struct lowering *l, struct world_cunik *c,
@@ -157,6 +169,7 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
                       struct error **err)
 {
     struct world_cunik *c = cunik_world_add_cunik(l->world);
+    _cleanup_error_ struct error *cause = NULL;
 
     c->index = index;
     cunik_replace(&c->stack, l->stack->name);
@@ -186,6 +199,9 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
         add_interface(l, c, &s->networks[i]);
     for (size_t i = 0; r == 0 && i < s->n_ports; i++)
         r = add_port(s, c, &s->ports[i], err);
+    /* The other copies differ in numbers only. */
+    if (r == 0 && index == 1 && cunik_world_cunik_check(c, &cause) < 0)
+        r = refused(err, cause, &s->place, "service", s->name);
     return r;
 }
 
@@ -194,13 +210,13 @@ static int lower(struct lowering *l, struct error **err)
     const struct stack *s = l->stack;
     int r = 0;
 
-    for (size_t i = 0; i < s->n_networks; i++) {
+    for (size_t i = 0; r == 0 && i < s->n_networks; i++) {
         cunik_map_set(&l->networks, s->networks[i].key, &s->networks[i]);
-        lower_network(l->world, s->name, &s->networks[i]);
+        r = lower_network(l->world, s->name, &s->networks[i], err);
     }
     for (size_t i = 0; i < s->n_services; i++)
         cunik_map_set(&l->services, s->services[i].name, &s->services[i]);
-    for (size_t i = 0; i < s->n_services; i++) {
+    for (size_t i = 0; r == 0 && i < s->n_services; i++) {
         if (!s->services[i].scale)
             cunik_strv_add(&l->world->services, s->services[i].name);
         for (int64_t index = 1; r == 0 && index <= s->services[i].scale; index++)

@@ -13,5 +13,6 @@
 #include "engine/world.h"
 
 /* ret is empty and is filled on success only. Errors are ERROR_INVALID with a place: a name that is
- * too long or given twice, a range with fewer ports than there are copies. */
+ * too long or given twice, a range with fewer ports than there are copies, and what an engine would
+ * not read (texts with characters that a field does not allow, lists that are too long). */
 int cunik_lower(const struct stack *s, struct world *ret, struct error **err);

@@ -70,6 +70,8 @@ enum text_kind {
     TEXT_KIND_MAX_,
 };
 
+enum { RECORD_LIST_MOST = 4096 };
+
 struct enumeration {
     const char *const *names;
     size_t n;
@@ -87,7 +89,7 @@ struct field {
     const struct enumeration *enumeration;
     const struct record *of;
     size_t count;     /* list: offset of the number of elements */
-    size_t most;      /* list, strv, pairs: the most elements that are read; 0 = 4096 */
+    size_t most;      /* list, strv, pairs: the most elements; 0 = RECORD_LIST_MOST */
     int64_t min, max; /* int, bytes, duration; both 0: not negative */
 };
 
@@ -116,6 +118,10 @@ json_t *cunik_record_to_json(const struct record *r, const void *data);
  * "" = none. */
 int cunik_record_from_json(const struct record *r, const json_t *json, const char *name, void *data,
                            struct error **err);
+
+/* Whether what reading its JSON asks of texts and counts holds of a record that was filled by hand:
+ * ERROR_INVALID with the same words otherwise. */
+int cunik_record_check(const struct record *r, const void *data, struct error **err);
 
 /* Whether a text is of a kind; *ret_expected, when not NULL, is then what the kind allows. */
 bool cunik_record_text_ok(enum text_kind kind, const char *s, size_t size,

@@ -8,8 +8,6 @@
 #include "base/text.h"
 #include "engine/world.h"
 
-enum { LIST_MOST = 4096 };
-
 /* Where in the JSON we are, as a chain on the stack: made into text only for an error. */
 struct spot {
     const struct spot *parent;
@@ -220,7 +218,7 @@ static int read_number(const struct field *f, const json_t *value, const struct 
 
 static int read_count(const struct field *f, size_t n, const struct spot *s, struct error **err)
 {
-    size_t most = f->most ? f->most : LIST_MOST;
+    size_t most = f->most ? f->most : RECORD_LIST_MOST;
 
     if (n <= most)
         return 0;

@@ -51,6 +51,7 @@ engine_SOURCES = \
 	src/engine/probe_test.c \
 	src/engine/reaper.c \
 	src/engine/record.c \
+	src/engine/record_check.c \
 	src/engine/record_diff.c \
 	src/engine/record_json.c \
 	src/engine/record_text.c \

@@ -265,6 +265,16 @@ void cunik_world_network_copy(struct world_network *to, const struct world_netwo
     cunik_record_copy(&network, to, from);
 }
 
+int cunik_world_cunik_check(const struct world_cunik *c, struct error **err)
+{
+    return cunik_record_check(&cunik, c, err);
+}
+
+int cunik_world_network_check(const struct world_network *n, struct error **err)
+{
+    return cunik_record_check(&network, n, err);
+}
+
 struct world_cunik *cunik_world_add_cunik(struct world *w)
 {
     struct world_cunik *c = ARRAY_APPEND(w->cuniks, w->n_cuniks);

@@ -220,6 +220,10 @@ void cunik_world_copy(struct world *to, const struct world *from);
 void cunik_world_cunik_copy(struct world_cunik *to, const struct world_cunik *from);
 void cunik_world_network_copy(struct world_network *to, const struct world_network *from);
 
+/* Whether an engine would read it; the error says what is wrong with which field (see record.h). */
+int cunik_world_cunik_check(const struct world_cunik *c, struct error **err);
+int cunik_world_network_check(const struct world_network *n, struct error **err);
+
 /* ERROR_INVALID when two cuniks or two networks have one name. */
 int cunik_world_check(const struct world *w, struct error **err);
 

@@ -131,6 +131,39 @@ static void test_host_names(void **state)
     assert_string_equal(w.cuniks[1].hostname, "given");
 }
 
+/* What the engine would not read is said with the place that it has in the file. */
+static void test_refused(void **state)
+{
+    _cleanup_stack_ struct stack s = {0}, ports = {0}, networks = {0}, names = {0};
+
+    (void)state;
+    init(&s);
+    cunik_stack_add_network(&s, "net");
+    struct stack_service *web = add_service(&s, "web", 2);
+    add_attachment(web, "net");
+    cunik_strv_add(&web->networks[0].aliases, "fine");
+    cunik_strv_add(&web->networks[0].aliases, "x\n10.0.0.1 other");
+    assert_fails(&s, "f:1:0: service 'web': 'networks[0].aliases[1]' must be a host name");
+    cunik_strv_done(&web->networks[0].aliases);
+    cunik_replace(&web->unikernel.machine, "q35,accel=kvm");
+    assert_fails(&s, "f:1:0: service 'web': 'unikernel.machine' must be a name of at most 128 "
+                     "letters, digits and _ . -, beginning with a letter or digit");
+    init(&ports);
+    struct stack_service *many = add_service(&ports, "many", 1);
+    for (size_t i = 0; i < 1025; i++)
+        add_port(many, 0, 0);
+    assert_fails(&ports, "f:1:0: service 'many': 'ports' must be at most 1024 elements");
+    init(&networks);
+    cunik_replace(&cunik_stack_add_network(&networks, "net")->name, "../net");
+    networks.networks[0].place = (struct place){"f", 5, 3};
+    assert_fails(&networks, "f:5:3: network 'net': 'name' must be a name of at most 128 letters, "
+                            "digits and _ . -, beginning with a letter or digit");
+    names.name = cunik_strdup("Upper");
+    add_service(&names, "a", 1);
+    assert_fails(&names, "f:1:0: service 'a': 'stack' must be a name of at most 64 lower-case "
+                         "letters, digits and _ -, beginning with a letter or digit");
+}
+
 /* What is derived is the same each time, its own for each, and does not depend on other services.
  */
 static void test_derived(void **state)
@@ -182,7 +215,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_world), cmocka_unit_test(test_ports),
         cmocka_unit_test(test_names),        cmocka_unit_test(test_host_names),
-        cmocka_unit_test(test_derived),      cmocka_unit_test(test_large),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_derived),
+        cmocka_unit_test(test_large),
     };
 
     return cmocka_run_group_tests_name("lower", tests, NULL, NULL);
