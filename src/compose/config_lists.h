@@ -20,8 +20,8 @@ char *cunik_config_environment(const struct loaded *l);
 char *cunik_config_variables(const struct loaded *l);
 
 /* "SERVICE HASH" of the services in a list separated by commas, "*" for all. The hash changes when
- * something changes for which the service has to be created anew: it is the SHA-256 of its canonical
- * form less build, pull_policy, scale, depends_on, profiles and deploy.replicas. */
+ * something changes for which the service has to be created anew: it is the SHA-256 of its
+ * canonical form less build, pull_policy, scale, depends_on, profiles and deploy.replicas. */
 int cunik_config_hashes(const struct loaded *l, const char *names, char **ret, struct error **err);
 
 /* A table of the keys of all services and sections that are not carried out, where they stand, and

@@ -41,9 +41,9 @@ struct load_options {
     const char *project_name;      /* -p */
     const char *project_directory; /* --project-directory */
     bool no_interpolate;           /* templates stay as they are; no typed stack can be made */
-    bool no_normalise;             /* without what is filled in (see normalise.h); no typed stack either */
-    bool no_paths;                 /* relative paths stay relative to the project directory */
-    bool no_consistency;           /* without the checks between fields; no typed stack is made */
+    bool no_normalise;   /* without what is filled in (see normalise.h); no typed stack either */
+    bool no_paths;       /* relative paths stay relative to the project directory */
+    bool no_consistency; /* without the checks between fields; no typed stack is made */
 };
 
 struct loaded {

@@ -13,7 +13,8 @@
 void cunik_long_form(struct tree *t, struct node *root, struct diagnostics *d);
 
 /* Makes relative paths absolute, in long forms: those of the specification start at project_dir,
- * those of `unikernel` at file_dir; an empty folder leaves them relative. "~" is home (NULL = stays). URLs are no paths. */
+ * those of `unikernel` at file_dir; an empty folder leaves them relative. "~" is home (NULL =
+ * stays). URLs are no paths. */
 void cunik_long_form_paths(struct tree *t, struct node *root, const char *project_dir,
                            const char *file_dir, const char *home);
 

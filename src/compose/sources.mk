@@ -84,7 +84,7 @@ compose_TESTS = \
 	tests/vectors/test_vectors.c
 
 # The vectors' test is one program of several files.
-compose_VECTORS := $(patsubst %,$(B)/tests/vectors/%.o,cycles dotenv forms loader template)
+compose_VECTORS := $(patsubst %,$(B)/tests/vectors/%.o,cycles dotenv forms loader model template)
 $(B)/tests/vectors/test_vectors: $(compose_VECTORS)
 # They stand behind the archive and need it too.
 $(B)/tests/vectors/test_vectors: ALL_LIBS = $(ARCHIVE) $(PKG_LIBS) -lm

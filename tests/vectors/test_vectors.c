@@ -22,10 +22,8 @@ static const struct {
     const struct vector_kind *kinds;
     const size_t *n;
 } tables[] = {
-    {vectors_template, &n_vectors_template},
-    {vectors_dotenv, &n_vectors_dotenv},
-    {vectors_cycles, &n_vectors_cycles},
-    {vectors_loader, &n_vectors_loader},
+    {vectors_template, &n_vectors_template}, {vectors_dotenv, &n_vectors_dotenv},
+    {vectors_cycles, &n_vectors_cycles},     {vectors_loader, &n_vectors_loader},
     {vectors_forms, &n_vectors_forms},
 };
 
