@@ -6,11 +6,11 @@
 #include "compose/command.h"
 
 /* Without --remove-orphans only what the file defines goes: *ret_services are then the services to
- * remove, empty when there are no others. */
+ * remove, empty when there are no others. *ret_nothing: there are only others. */
 static int keep_orphans(struct command *c, const struct stack *s, struct strv *ret_services,
-                        struct error **err)
+                        bool *ret_nothing, struct error **err)
 {
-    _cleanup_map_ struct map known = {0}, orphans = {0};
+    _cleanup_map_ struct map known = {0}, present = {0}, orphans = {0};
     _cleanup_world_ struct world w = {0};
     struct client *client;
     int r;
@@ -25,8 +25,8 @@ static int keep_orphans(struct command *c, const struct stack *s, struct strv *r
     if (r < 0)
         return r;
     for (size_t i = 0; i < w.n_cuniks; i++)
-        if (!cunik_map_has(&known, w.cuniks[i].service))
-            cunik_map_add(&orphans, w.cuniks[i].service, NULL);
+        cunik_map_add(cunik_map_has(&known, w.cuniks[i].service) ? &present : &orphans,
+                      w.cuniks[i].service, NULL);
     if (!orphans.n)
         return 0;
     for (size_t i = 0; i < orphans.n; i++)
@@ -34,13 +34,14 @@ static int keep_orphans(struct command *c, const struct stack *s, struct strv *r
                 "warning: service '%s' of stack '%s' is not in the file and is left alone; "
                 "--remove-orphans removes it, and the networks that it keeps\n",
                 orphans.entries[i].key, s->name);
-    for (size_t i = 0; i < known.n; i++)
-        cunik_strv_add(ret_services, known.entries[i].key);
+    for (size_t i = 0; i < present.n; i++)
+        cunik_strv_add(ret_services, present.entries[i].key);
+    *ret_nothing = present.n == 0;
     return 0;
 }
 
 static int select_services(struct command *c, const struct arguments *a, struct request *request,
-                           struct error **err)
+                           bool *ret_nothing, struct error **err)
 {
     _cleanup_stack_ struct stack s = {0};
     int r;
@@ -57,7 +58,7 @@ static int select_services(struct command *c, const struct arguments *a, struct 
     cunik_replace(&request->stack, s.name);
     if (request->remove_orphans)
         return 0;
-    return keep_orphans(c, &s, &request->services, err);
+    return keep_orphans(c, &s, &request->services, ret_nothing, err);
 }
 
 int cunik_command_down(void *context, const struct arguments *a, int *status _unused_,
@@ -65,15 +66,16 @@ int cunik_command_down(void *context, const struct arguments *a, int *status _un
 {
     struct command *c = context;
     _cleanup_request_ struct request request;
+    bool nothing = false;
     int r;
 
     cunik_request_init(&request);
     request.action = ACTION_DOWN;
     request.remove_orphans = cunik_arguments_flag(a, "remove-orphans");
-    r = select_services(c, a, &request, err);
+    r = select_services(c, a, &request, &nothing, err);
     if (r == 0)
         r = cunik_command_timeout(c, "timeout", &request.stop_grace_ns, err);
-    if (r == 0)
+    if (r == 0 && !nothing)
         r = cunik_command_apply(c, &request, err);
     return r;
 }

@@ -182,6 +182,15 @@ int cunik_engine_world(struct engine *e, const char *stack, struct world *ret, s
     return 0;
 }
 
+bool cunik_engine_deals_with(struct engine *e, const char *name)
+{
+    pthread_mutex_lock(&e->registry.lock);
+    const struct registry_cunik *c = cunik_registry_find(&e->registry, name);
+    bool held = c && c->held;
+    pthread_mutex_unlock(&e->registry.lock);
+    return held;
+}
+
 bool cunik_engine_idle(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);

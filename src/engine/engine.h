@@ -42,3 +42,6 @@ void cunik_engine_wake(struct engine *e, const char *name);
 
 /* Whether anything is there to look after (for leaving when idle). */
 bool cunik_engine_idle(struct engine *e);
+
+/* Whether a request deals with this cunik now, so that what it is may change at once. */
+bool cunik_engine_deals_with(struct engine *e, const char *name);

@@ -74,6 +74,10 @@ static int refresh(struct logs *l, bool first, struct error **err)
         }
         f->alive = is_alive(c);
     }
+    /* One that is being restarted or recreated goes on in a moment. */
+    for (size_t i = 0; i < l->n; i++)
+        if (!l->items[i].alive)
+            l->items[i].alive = cunik_engine_deals_with(l->server->engine, l->items[i].cunik);
     return 0;
 }
 
