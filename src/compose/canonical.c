@@ -104,8 +104,9 @@ static struct node *copy_object(const struct canonical *c, const struct fields *
     for (size_t i = 0; i < map->n; i++) {
         const struct node *n = members[i].node;
         const struct field *field = cunik_field_find(table, n->key);
-        /* It has become part of `environment`. */
-        if (table == &cunik_fields_service && strcmp(n->key, "env_file") == 0)
+        /* They have become part of `environment` and `labels`. */
+        if (table == &cunik_fields_service &&
+            (strcmp(n->key, "env_file") == 0 || strcmp(n->key, "label_file") == 0))
             continue;
         /* What is left of it may be nothing. */
         struct node *value = copy_value(c, field, n);

@@ -170,6 +170,7 @@ static const struct field service_rows[] = {
     {.name = "label_file",
      .type = FIELD_STRING_LIST,
      .unique = UNIQUE_TEXT,
+     .support = SUPPORT_TRANSLATED,
      .base = BASE_PROJECT,
      .help = "files with labels"},
     {.name = "labels",

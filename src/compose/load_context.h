@@ -44,5 +44,5 @@ struct node *cunik_load_include(struct load_context *c, struct node *root, const
 void cunik_load_extends(struct load_context *c, struct node *root, const char *path,
                         const struct lookup *lookup);
 
-/* load_environment.c: env_file of the enabled services becomes environment. */
+/* load_environment.c: env_file of the enabled services becomes environment, label_file labels. */
 void cunik_load_environment(struct load_context *c);

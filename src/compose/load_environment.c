@@ -1,4 +1,5 @@
-/* env_file: what the files say becomes part of `environment`, which wins over them. */
+/* env_file and label_file: what the files say becomes part of `environment` and of `labels`, which
+ * win over them. */
 #include <errno.h>
 #include <string.h>
 
@@ -139,13 +140,62 @@ static void read_service(struct env_files *f, struct node *service)
         cunik_node_set(t, service, "environment", environment);
 }
 
+/* One file of labels, in the form of .env files. */
+static int read_label_file(struct env_files *f, const struct node *path, struct variables *v,
+                           struct error **err)
+{
+    _cleanup_free_ char *at = cunik_path_join(f->c->l->working_dir, path->text);
+    _cleanup_map_ struct map missing = {0};
+
+    if (!cunik_file_exists(at))
+        return cunik_error_at(err, ERROR_INVALID, &path->place, "label file %s not found", at);
+    const struct env_text *text = text_of(f, at, err);
+    if (!text)
+        return -EINVAL;
+    int r = cunik_dotenv_parse(at, text->text, text->size, &f->c->lookup, v, &missing, err);
+    if (r == 0)
+        cunik_load_warn_missing(f->c->d, at, &missing);
+    return r;
+}
+
+static void read_labels(struct env_files *f, struct node *service)
+{
+    struct tree *t = f->c->l->tree;
+    const struct node *files = cunik_node_get(service, "label_file");
+    struct node *labels = cunik_node_get(service, "labels");
+    _cleanup_variables_ struct variables v = {0};
+
+    for (size_t i = 0; files && i < files->n; i++) {
+        _cleanup_error_ struct error *err = NULL;
+        if (read_label_file(f, files->items[i], &v, &err) < 0)
+            cunik_diagnostics_take(f->c->d, &err);
+    }
+    if (!cunik_variables_count(&v))
+        return;
+    if (!labels) {
+        labels = cunik_node_map(t, &files->place);
+        labels->key_place = files->key_place;
+        cunik_node_set(t, service, "labels", labels);
+    }
+    for (size_t i = 0; i < cunik_variables_count(&v); i++) {
+        if (cunik_node_get(labels, cunik_variables_name(&v, i)))
+            continue;
+        struct node *value = cunik_node_string(t, &files->place, cunik_variables_value(&v, i));
+        value->key_place = files->key_place;
+        cunik_node_set(t, labels, cunik_variables_name(&v, i), value);
+    }
+}
+
 void cunik_load_environment(struct load_context *c)
 {
     struct env_files f = {.c = c};
     const struct node *services = cunik_node_get(c->l->root, "services");
 
-    for (size_t i = 0; i < c->l->enabled.n; i++)
-        read_service(&f, cunik_node_get(services, c->l->enabled.items[i]));
+    for (size_t i = 0; i < c->l->enabled.n; i++) {
+        struct node *service = cunik_node_get(services, c->l->enabled.items[i]);
+        read_service(&f, service);
+        read_labels(&f, service);
+    }
     for (size_t i = 0; i < f.texts.n; i++) {
         struct env_text *text = f.texts.entries[i].value;
         free(text->text);
