@@ -124,23 +124,6 @@ int cunik_dialect_start(const struct dialect *d, const struct boot_settings *s, 
     return 0;
 }
 
-/* The length of the UTF-8 sequence at s (RFC 3629), 0 when it is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    unsigned char low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-
-    if (s[0] < 0xc2 || s[0] > 0xf4 || s[1] < low || s[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
-
 /* XML 1.0 has no U+FFFE and U+FFFF. */
 static bool is_no_character(const unsigned char *s)
 {
@@ -152,7 +135,7 @@ int cunik_dialect_check_text(const char *text, const char *what, struct error **
     const unsigned char *s = (const unsigned char *)text;
 
     for (size_t n; *s; s += n) {
-        n = utf8_length(s);
+        n = cunik_text_utf8_length((const char *)s, SIZE_MAX);
         if (n == 0 || is_no_character(s))
             return cunik_error_set(err, ERROR_INVALID,
                                    "%s: byte 0x%02x after '%.*s' is no UTF-8 text, and a command "

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 int cunik_json_parse(const char *text, size_t size, const char *what, json_t **ret,
                      struct error **err)
@@ -135,24 +136,6 @@ void cunik_json_set_strv(json_t *object, const char *key, const struct strv *val
     cunik_json_set(object, key, array);
 }
 
-/* The length of the UTF-8 sequence at s, or 0 when it is none (RFC 3629, section 4). */
-static size_t utf8_length(const unsigned char *s, size_t size)
-{
-    size_t length = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-
-    if (length == 1)
-        return 1;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || length > size)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 json_t *cunik_json_string(const char *s, size_t size)
 {
     _cleanup_buffer_ struct buffer b = {0};
@@ -161,7 +144,7 @@ json_t *cunik_json_string(const char *s, size_t size)
     if (value)
         return value;
     for (size_t i = 0; i < size;) {
-        size_t length = utf8_length((const unsigned char *)s + i, size - i);
+        size_t length = cunik_text_utf8_length(s + i, size - i);
         if (length)
             cunik_buffer_append(&b, s + i, length);
         else

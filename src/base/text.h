@@ -28,6 +28,10 @@ char *cunik_text_from_duration(int64_t ns);
  * 1024 throughout. */
 int cunik_text_to_bytes(const char *s, int64_t *ret);
 
+/* The length of the UTF-8 sequence at s, of which `size` bytes (at least one) may be read, or 0
+ * when it is none (RFC 3629, section 4). It never reads past a NUL. */
+size_t cunik_text_utf8_length(const char *s, size_t size);
+
 /* The candidate nearest to s by edit distance, or NULL when none is near (distance above a third of
  * the length, at least 1 and at most 3). */
 const char *cunik_text_nearest(const char *s, const char *const *candidates, size_t n);

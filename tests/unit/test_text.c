@@ -96,13 +96,36 @@ static void nearest(void **state _unused_)
     assert_int_equal(cunik_text_distance("kitten", "sitting", 2), 3);
 }
 
+static void utf8(void **state _unused_)
+{
+    static const struct {
+        const char *text;
+        size_t size, length;
+    } rows[] = {
+        {"a", 1, 1},
+        {"\xc2\xb5", 2, 2},
+        {"\xe2\x86\x92", 3, 3},
+        {"\xf0\x9f\x98\x80", 4, 4},
+        {"\xe2\x86\x92", 2, 0},     /* cut off */
+        {"\xe2\x86", SIZE_MAX, 0},  /* ended by a NUL */
+        {"\x80", 1, 0},             /* a byte that goes on with nothing */
+        {"\xc0\xaf", 2, 0},         /* longer than needed */
+        {"\xe0\x9f\xbf", 3, 0},     /* likewise */
+        {"\xf0\x8f\xbf\xbf", 4, 0}, /* likewise */
+        {"\xed\xa0\x80", 3, 0},     /* a surrogate */
+        {"\xf4\x90\x80\x80", 4, 0}, /* above U+10FFFF */
+        {"\xff", SIZE_MAX, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        assert_int_equal(cunik_text_utf8_length(rows[i].text, rows[i].size), rows[i].length);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations),
-        cmocka_unit_test(bytes),
-        cmocka_unit_test(numbers),
-        cmocka_unit_test(nearest),
+        cmocka_unit_test(durations), cmocka_unit_test(bytes), cmocka_unit_test(numbers),
+        cmocka_unit_test(nearest),   cmocka_unit_test(utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
