@@ -230,15 +230,33 @@ static void emit_end(struct engine *e, const struct request *r, const struct pre
     json_decref(data);
 }
 
+/* A full disk must not keep guests running: what ends them goes on without the wish, and says so.
+ */
+static int write_wish(struct engine *e, const struct slot *s, const struct request *r,
+                      const struct prepared *p, struct strv *ret_warnings, struct error **err)
+{
+    _cleanup_error_ struct error *why = NULL;
+    bool ends = r->action == ACTION_DOWN || r->action == ACTION_STOP || r->action == ACTION_KILL;
+    int e_ = e->host.ops->state_write(e->host.ctx, s->stack, &p->stored, ends ? &why : err);
+
+    if (e_ == 0 || !ends)
+        return e_;
+    cunik_strv_addf(ret_warnings,
+                    "what is wanted of stack '%s' now is not on disk, and an engine that starts "
+                    "again before the next request goes by what was wanted before: %s",
+                    s->stack, why ? why->message : strerror(-e_));
+    return 0;
+}
+
 /* Writes the wish down and takes it over; from here on the host is changed. */
 static int commit(struct engine *e, struct slot *s, const struct request *r, struct prepared *p,
-                  struct error **err)
+                  struct strv *ret_warnings, struct error **err)
 {
     bool needed = p->plan.n > 0 || (!s->known && r->action != ACTION_DOWN);
     int e_ = 0;
 
     if (needed)
-        e_ = e->host.ops->state_write(e->host.ctx, s->stack, &p->stored, err);
+        e_ = write_wish(e, s, r, p, ret_warnings, err);
     pthread_mutex_lock(&e->worlds);
     if (e_ == 0)
         cunik_engine_settle(s, &p->stored, &p->others, needed || s->known);
@@ -313,7 +331,7 @@ static int apply_in_turn(struct engine *e, struct slot *s, const struct request 
     if (e_ == 0 && cancel && *cancel)
         e_ = cunik_error_set(&why, ERROR_CANCELLED, "cancelled");
     if (e_ == 0)
-        e_ = commit(e, s, r, &p, &why);
+        e_ = commit(e, s, r, &p, &warnings, &why);
     if (e_ == 0) {
         emit_plan(e, &p, sink, &warnings);
         e_ = run_prepared(e, s, r, &p, sink, cancel, deadline_ns, &why);

@@ -125,6 +125,25 @@ static void test_up_and_down(void **state)
     AWAIT(cunik_engine_idle(s->f.engine));
 }
 
+/* Room on the disk is what a user may want to gain by ending a stack. */
+static void test_disk_full(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    apply_ok(s, &s->up);
+    fake_host_fail_on(s->f.host, "state_write", "demo", true);
+    cunik_world_pair_add(&s->up.desired.cuniks[1].environment, "A", "2");
+    _cleanup_error_ struct error *err = fake_engine_apply(&s->f, &s->up);
+    assert_non_null(err);
+    assert_true(fake_host_runs(s->f.host, "demo-app-1"));
+    act(s, ACTION_STOP);
+    assert_false(fake_host_runs(s->f.host, "demo-db-1"));
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+    fake_host_fail_on(s->f.host, "state_write", "demo", false);
+}
+
 static void test_events(void **state)
 {
     struct scene *s = *state;
@@ -606,6 +625,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE(test_up_and_down),
+        SCENE(test_disk_full),
         SCENE(test_events),
         SCENE(test_only_what_changed),
         SCENE(test_scale),
