@@ -5,12 +5,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/client_internal.h"
+#include "engine/clock.h"
 
 enum {
     START_MS = 60 * 1000, /* for an engine to answer */
@@ -121,10 +121,7 @@ static int spawn(const struct client *c, const char *program, int ready, int log
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+    return cunik_clock_real.now(NULL) / 1000000;
 }
 
 /* Reads what the engine says until it has said a line or is gone; what came is in *said. */

@@ -11,13 +11,13 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/map.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/clock.h"
 
 enum {
     PAUSE_MS = 20,   /* between two looks, so that a flood of output costs little */
@@ -113,14 +113,6 @@ static int64_t to_ms(const struct timespec *t)
     return t->tv_sec * INT64_C(1000) + t->tv_nsec / 1000000;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return to_ms(&t);
-}
-
 /* Notes how far a console has got. Times are an extra: when they cannot be written (a full disk),
  * lines just have none. */
 static void note_growth(const struct consoles *c, const char *name, bool at_start)
@@ -144,7 +136,7 @@ static void note_growth(const struct consoles *c, const char *name, bool at_star
     /* What a crash left of a line is cut off. */
     if (ftruncate(fd, (off_t)(n * TIME_WIDTH)) < 0 || size == last.offset)
         return;
-    int64_t when = at_start ? to_ms(&st.st_mtim) : now_ms();
+    int64_t when = at_start ? to_ms(&st.st_mtim) : cunik_clock_real.wall_ms(NULL);
     _cleanup_free_ char *line = cunik_asprintf("%16" PRIu64 " %15" PRId64 "\n", size, when);
     if (pwrite(fd, line, TIME_WIDTH, (off_t)(n * TIME_WIDTH)) != TIME_WIDTH)
         (void)!ftruncate(fd, (off_t)(n * TIME_WIDTH));

@@ -11,7 +11,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -20,6 +19,7 @@
 #include "base/text.h"
 #include "base/verbs.h"
 #include "engine/client.h"
+#include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/engine_lock.h"
 #include "engine/host_real.h"
@@ -72,14 +72,6 @@ struct daemon {
     struct engine *engine;
     struct server *server;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * SECOND + t.tv_nsec;
-}
 
 static const char *value_or(const struct arguments *a, const char *option, const char *variable)
 {
@@ -301,7 +293,7 @@ static bool is_idle(struct daemon *d, int *ret_wait)
 {
     int64_t since;
     bool busy = cunik_server_busy(d->server, &since);
-    int64_t left = since + d->idle_ns - now_ns();
+    int64_t left = since + d->idle_ns - cunik_clock_real.now(NULL);
 
     *ret_wait = -1;
     if (!d->idle_ns)

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "engine/host_real_internal.h"
-#include "network/address.h"
+#include "engine/world_boot.h"
 
 /* A kernel that was read, for as long as its file stays the same: thousands of cuniks share few. */
 struct known_kernel {
@@ -58,132 +58,21 @@ void cunik_host_kernels_done(struct host_real *h)
     cunik_map_done(&h->kernels);
 }
 
-/* A backend's settings with what they borrow. */
-struct prepared {
-    struct boot_settings settings;
-    struct boot_interface *interfaces;
-    struct boot_disk *disks;
-    struct boot_pair *environment, *params;
-    struct strv texts;
-};
-
-static void prepared_done(struct prepared *p)
-{
-    free(p->interfaces);
-    free(p->disks);
-    free(p->environment);
-    free(p->params);
-    cunik_strv_done(&p->texts);
-}
-#define _cleanup_prepared_ _cleanup_(prepared_done)
-
-static const char *keep(struct prepared *p, char *text)
-{
-    cunik_strv_take(&p->texts, text);
-    return text;
-}
-
-/* The gateway of the first network that has a way out is the guest's; names are asked for at the
- * gateway of its first network, unless that is someone else's. */
-static int prepare_interfaces(struct prepared *p, const struct world_cunik *c,
-                              const struct world *w, struct error **err)
-{
-    bool way_out = false;
-
-    p->interfaces = cunik_calloc(c->n_interfaces, sizeof(*p->interfaces));
-    for (size_t i = 0; i < c->n_interfaces; i++) {
-        const struct world_interface *in = &c->interfaces[i];
-        const struct world_network *n = cunik_world_network(w, in->network);
-        struct cidr subnet;
-        uint32_t gateway;
-        int r;
-
-        if (!n)
-            return cunik_error_set(err, ERROR_NOT_FOUND, "there is no network '%s'", in->network);
-        if ((r = cunik_host_network_addresses(n, &subnet, &gateway, err)) < 0)
-            return r;
-        const char *way = keep(p, cunik_address_text(gateway));
-        p->interfaces[i] = (struct boot_interface){
-            .mac = in->mac,
-            .link = in->link,
-            .address = in->address,
-            .prefix_length = subnet.length,
-            .gateway = n->internal || way_out ? "" : way,
-            .dns = i == 0 && !n->external ? way : "",
-        };
-        way_out = way_out || !n->internal;
-    }
-    p->settings.interfaces = p->interfaces;
-    p->settings.n_interfaces = c->n_interfaces;
-    return 0;
-}
-
-static struct boot_pair *prepare_pairs(const struct world_pairs *pairs)
-{
-    struct boot_pair *out = cunik_calloc(pairs->n, sizeof(*out));
-
-    for (size_t i = 0; i < pairs->n; i++)
-        out[i] = (struct boot_pair){pairs->items[i].key, pairs->items[i].value};
-    return out;
-}
-
-static int prepare(const struct host_real *h, const struct world_cunik *c, const struct world *w,
-                   struct prepared *p, struct error **err)
-{
-    p->disks = cunik_calloc(c->boot.n_disks, sizeof(*p->disks));
-    for (size_t i = 0; i < c->boot.n_disks; i++) {
-        const struct world_disk *d = &c->boot.disks[i];
-        p->disks[i] = (struct boot_disk){d->path, d->mount, d->readonly, d->root};
-    }
-    p->environment = prepare_pairs(&c->environment);
-    p->params = prepare_pairs(&c->boot.params);
-    p->settings = (struct boot_settings){
-        .name = c->name,
-        .hostname = *c->hostname ? c->hostname : c->name,
-        .domain = c->n_interfaces ? c->interfaces[0].network : "",
-        .command = &c->command,
-        .environment = p->environment,
-        .n_environment = c->environment.n,
-        .disks = p->disks,
-        .n_disks = c->boot.n_disks,
-        .kernel = *c->boot.kernel ? keep(p, cunik_host_image_path(h, c->name, "kernel")) : "",
-        .initrd = *c->boot.initrd ? keep(p, cunik_host_image_path(h, c->name, "initrd")) : "",
-        .cmdline = c->boot.cmdline,
-        .machine = c->boot.machine,
-        .firmware = c->boot.firmware,
-        .params = p->params,
-        .n_params = c->boot.params.n,
-        .memory = c->memory,
-        .cpus = c->cpus,
-    };
-    return prepare_interfaces(p, c, w, err);
-}
-
 int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const struct world *w,
                     struct boot *ret, struct error **err)
 {
-    _cleanup_prepared_ struct prepared p = {0};
+    _cleanup_free_ char *image = cunik_host_image_path(h, c->name, "kernel");
+    _cleanup_free_ char *initrd = cunik_host_image_path(h, c->name, "initrd");
     const struct kernel *kernel = NULL;
-    const struct backend *backend;
-    struct boot boot = {0};
-    int r;
+    int r = 0;
 
-    if ((r = prepare(h, c, w, &p, err)) < 0)
-        return r;
     pthread_mutex_lock(&h->lock);
     if (*c->boot.kernel)
         r = know_kernel(h, c->boot.kernel, &kernel, err);
     if (r == 0)
-        r = cunik_backend_find(c->boot.backend, kernel, &backend, err);
-    if (r == 0)
-        r = backend->make(&p.settings, kernel, &boot, err);
+        r = cunik_world_boot(c, w, kernel, image, initrd, ret, err);
     pthread_mutex_unlock(&h->lock);
-    if (r < 0) {
-        cunik_boot_done(&boot);
-        return r;
-    }
-    *ret = boot;
-    return 0;
+    return r;
 }
 
 /* A file that the stack file names and that is not there is a mistake in that file. */

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/host_real_internal.h"
+#include "engine/world_rules.h"
 #include "network/dnsmasq.h"
 #include "network/link.h"
 #include "network/names.h"
@@ -39,18 +40,6 @@ int cunik_host_network_names(const struct host_real *h, struct strv *ret, struct
     return 0;
 }
 
-int cunik_host_network_addresses(const struct world_network *n, struct cidr *ret_subnet,
-                                 uint32_t *ret_gateway, struct error **err)
-{
-    int r = cunik_cidr_parse_subnet(n->subnet, ret_subnet, err);
-
-    if (r == 0 && *n->gateway)
-        r = cunik_address_parse(n->gateway, ret_gateway, err);
-    else if (r == 0)
-        *ret_gateway = cunik_cidr_first(ret_subnet) + (ret_subnet->length < 31);
-    return cunik_error_prefix(err, r, "network '%s'", n->name);
-}
-
 static int write_file(const struct host_real *h, const struct world_network *n, struct error **err)
 {
     _cleanup_free_ char *file = cunik_host_network_file(h, n->name);
@@ -74,7 +63,7 @@ int cunik_host_network_create(void *ctx, const struct world_network *n, struct e
 
     if (n->external)
         return 0;
-    if ((r = cunik_host_network_addresses(n, &subnet, &b.address.address, err)) < 0 ||
+    if ((r = cunik_world_network_addresses(n, &subnet, &b.address.address, err)) < 0 ||
         (r = write_file(h, n, err)) < 0)
         return r;
     b.address.length = subnet.length;
@@ -114,7 +103,7 @@ int cunik_host_names_start(void *ctx, const struct world_network *n, struct erro
 
     if (n->external)
         return 0;
-    if ((r = cunik_host_network_addresses(n, &subnet, &s.address, err)) < 0)
+    if ((r = cunik_world_network_addresses(n, &subnet, &s.address, err)) < 0)
         return r;
     return cunik_dnsmasq_start(&s, err);
 }
@@ -299,6 +288,21 @@ static int put_in_force(struct host_real *h, const char *text, struct error **er
     h->rules = r == 0 ? cunik_strdup(text) : NULL;
     pthread_mutex_unlock(&h->lock);
     return r;
+}
+
+/* A bridge that someone else made has no rules of ours; one of another stack of ours has. */
+static bool is_ours(void *ctx, const struct world_network *n)
+{
+    const struct host_real *h = ctx;
+    _cleanup_free_ char *file = cunik_host_network_file(h, n->name);
+
+    return *n->link && *n->subnet && (!n->external || cunik_file_exists(file));
+}
+
+int cunik_host_rules(const struct host_real *h, const struct world *w, bool running_only,
+                     struct rules *ret, struct error **err)
+{
+    return cunik_world_rules(w, h->engine, running_only, is_ours, (void *)h, ret, err);
 }
 
 int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **err)

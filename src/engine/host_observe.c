@@ -147,7 +147,7 @@ static bool has_address(const struct link *l, const struct world_network *n)
     struct cidr subnet;
     uint32_t gateway;
 
-    if (cunik_host_network_addresses(n, &subnet, &gateway, NULL) < 0)
+    if (cunik_world_network_addresses(n, &subnet, &gateway, NULL) < 0)
         return false;
     for (size_t i = 0; i < l->n_addresses; i++)
         if (l->addresses[i].address == gateway && l->addresses[i].length == subnet.length)

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "engine/clock.h"
 #include "engine/host_real_internal.h"
 #include "network/dnsmasq.h"
 
@@ -62,17 +62,9 @@ static int check_names(struct error **err)
     return cunik_dnsmasq_find(&path, err);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 int cunik_host_prerequisites(struct host_real *h, struct error **err)
 {
-    int64_t now = now_ns();
+    int64_t now = cunik_clock_real.now(NULL);
     int r;
 
     pthread_mutex_lock(&h->lock);

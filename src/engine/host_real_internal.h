@@ -7,6 +7,7 @@
 #include "backends/backend.h"
 #include "base/map.h"
 #include "engine/host_real.h"
+#include "engine/world_network.h"
 #include "network/rules.h"
 
 struct host_real {
@@ -71,9 +72,6 @@ bool cunik_host_network_read(const struct host_real *h, const char *name,
 char *cunik_host_names_folder(const struct host_real *h, const char *network);
 /* The names of all networks that have a file. */
 int cunik_host_network_names(const struct host_real *h, struct strv *ret, struct error **err);
-/* Its subnet, and its gateway: the one it names, else the subnet's first address. */
-int cunik_host_network_addresses(const struct world_network *n, struct cidr *ret_subnet,
-                                 uint32_t *ret_gateway, struct error **err);
 int cunik_host_network_create(void *ctx, const struct world_network *n, struct error **err);
 int cunik_host_network_remove(void *ctx, const struct world_network *n, struct error **err);
 int cunik_host_names_start(void *ctx, const struct world_network *n, struct error **err);
@@ -86,8 +84,7 @@ int cunik_host_links_remove(void *ctx, const struct world_cunik *c, struct error
 int cunik_host_links_remove_stack(void *ctx, const char *stack, struct error **err);
 int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **err);
 
-/* host_rules.c. The rule set of a world's networks, and of the ports of its cuniks (of those that
- * run, or of all). Borrows from w; the caller frees the two arrays. */
+/* host_network.c: the rule set as world_rules.h makes it, with the networks that are ours. */
 int cunik_host_rules(const struct host_real *h, const struct world *w, bool running_only,
                      struct rules *ret, struct error **err);
 

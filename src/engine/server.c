@@ -7,12 +7,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/clock.h"
 #include "engine/server_internal.h"
 
 enum {
@@ -25,14 +25,6 @@ enum {
 };
 
 static const char group_name[] = "cunik";
-
-int64_t cunik_server_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 int cunik_server_listen(const char *path, int *ret_fd, struct error **err)
 {
@@ -306,7 +298,7 @@ static void connected(void *ctx, struct MHD_Connection *connection _unused_,
 
     pthread_mutex_lock(&s->lock);
     s->connections += what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : (size_t)-1;
-    s->since = cunik_server_now();
+    s->since = cunik_clock_real.now(NULL);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -327,9 +319,9 @@ int cunik_server_create(const struct server_settings *settings, struct server **
     s->engine = settings->engine;
     s->consoles = settings->consoles;
     s->version = cunik_json_text(settings->version, JSON_COMPACT);
-    s->since = cunik_server_now();
+    s->since = cunik_clock_real.now(NULL);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->fewer, NULL);
+    cunik_clock_cond_init(&s->fewer);
     s->daemon = MHD_start_daemon(
         MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ERROR_LOG, 0, NULL,
         NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd,

@@ -2,15 +2,16 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "engine/clock.h"
 #include "engine/server_internal.h"
 
 enum {
     APPLIES_MAX = 64, /* at once */
-    LAST_WORDS_S = 1, /* for clients to read how their request ended, when the server ends */
+    LAST_WORDS_NS =
+        1000000000, /* for clients to read how their request ended, when the server ends */
 };
 
 /* A request that is carried out by a thread of its own: who asked may leave before it has ended. */
@@ -45,17 +46,10 @@ static void put_event(void *ctx, const struct event *e)
     cunik_stream_put_json(&a->stream, cunik_event_to_json(e));
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 static void put_end(struct apply *a, int r, const struct error *err)
 {
-    struct event e = {.time_ms = now_ms(), .stack = a->request.stack, .exit_code = -1};
+    struct event e = {
+        .time_ms = cunik_clock_real.wall_ms(NULL), .stack = a->request.stack, .exit_code = -1};
     _cleanup_free_ char *text = NULL;
 
     e.type = r < 0 ? EVENT_ERROR : EVENT_DONE;
@@ -77,7 +71,7 @@ static void leave(struct apply *a)
             s->applies[i] = s->applies[--s->n_applies];
             break;
         }
-    s->since = cunik_server_now();
+    s->since = cunik_clock_real.now(NULL);
     pthread_cond_broadcast(&s->fewer);
     pthread_mutex_unlock(&s->lock);
 }
@@ -159,8 +153,6 @@ static int start(struct apply *a, struct error **err)
 
 void cunik_server_cancel_all(struct server *s)
 {
-    struct timespec end;
-
     pthread_mutex_lock(&s->lock);
     s->stopping = true;
     for (size_t i = 0; i < s->n_applies; i++)
@@ -169,10 +161,9 @@ void cunik_server_cancel_all(struct server *s)
         cunik_engine_interrupt(s->engine);
     while (s->n_applies)
         pthread_cond_wait(&s->fewer, &s->lock);
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += LAST_WORDS_S;
-    for (int r = 0; s->n_apply_streams && r == 0;)
-        r = pthread_cond_timedwait(&s->fewer, &s->lock, &end);
+    int64_t end = cunik_clock_real.now(NULL) + LAST_WORDS_NS;
+    while (s->n_apply_streams && cunik_clock_real.now(NULL) < end)
+        cunik_clock_real.wait(NULL, &s->fewer, &s->lock, end);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -26,8 +26,6 @@ struct server {
     size_t n_apply_streams; /* that somebody still reads */
 };
 
-int64_t cunik_server_now(void);
-
 /* Answers. */
 /* The error, with the HTTP status of its code. */
 enum MHD_Result cunik_server_refuse(struct MHD_Connection *connection, const struct error *err);

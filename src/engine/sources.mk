@@ -32,7 +32,6 @@ engine_SOURCES = \
 	src/engine/host_observe.c \
 	src/engine/host_prerequisites.c \
 	src/engine/host_real.c \
-	src/engine/host_rules.c \
 	src/engine/hypervisor.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \
@@ -62,7 +61,10 @@ engine_SOURCES = \
 	src/engine/server_logs.c \
 	src/engine/server_stream.c \
 	src/engine/supervise.c \
-	src/engine/world.c
+	src/engine/world.c \
+	src/engine/world_boot.c \
+	src/engine/world_network.c \
+	src/engine/world_rules.c
 
 engine_TESTS = \
 	tests/integration/test_host_real.c \

@@ -1,9 +1,9 @@
-/* From a world to the rule set of its networks and published ports. */
+#include "engine/world_rules.h"
+
 #include <string.h>
 
-#include "base/file.h"
 #include "base/map.h"
-#include "engine/host_real_internal.h"
+#include "engine/world_network.h"
 
 /* The first network that is not internal, else the first. */
 static const struct world_interface *published_interface(const struct world_cunik *c,
@@ -20,7 +20,7 @@ static const struct world_interface *published_interface(const struct world_cuni
 static int add_network(const struct world_network *n, struct rules *ret, struct error **err)
 {
     struct rules_network out = {.bridge = n->link, .internal = n->internal};
-    int r = cunik_host_network_addresses(n, &out.subnet, &out.gateway, err);
+    int r = cunik_world_network_addresses(n, &out.subnet, &out.gateway, err);
 
     if (r == 0)
         *ARRAY_APPEND(ret->networks, ret->n_networks) = out;
@@ -49,25 +49,18 @@ static int add_ports(const struct world_cunik *c, const struct map *networks, st
     return 0;
 }
 
-/* A bridge that someone else made has no rules of ours; one of another stack of ours has. */
-static bool is_ours(const struct host_real *h, const struct world_network *n)
-{
-    _cleanup_free_ char *file = cunik_host_network_file(h, n->name);
-
-    return *n->link && *n->subnet && (!n->external || cunik_file_exists(file));
-}
-
-int cunik_host_rules(const struct host_real *h, const struct world *w, bool running_only,
-                     struct rules *ret, struct error **err)
+int cunik_world_rules(const struct world *w, const char *engine, bool running_only,
+                      world_network_filter *is_ours, void *ctx, struct rules *ret,
+                      struct error **err)
 {
     _cleanup_map_ struct map networks = {0}, bridges = {0};
-    struct rules rules = {.engine = h->engine};
+    struct rules rules = {.engine = engine};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < w->n_networks; i++) {
         struct world_network *n = &w->networks[i];
         cunik_map_add(&networks, n->name, n);
-        if (is_ours(h, n) && cunik_map_add(&bridges, n->link, n))
+        if (is_ours(ctx, n) && cunik_map_add(&bridges, n->link, n))
             r = add_network(n, &rules, err);
     }
     for (size_t i = 0; r == 0 && i < w->n_cuniks; i++) {
