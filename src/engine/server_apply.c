@@ -8,11 +8,10 @@
 #include "engine/clock.h"
 #include "engine/server_internal.h"
 
-enum {
-    APPLIES_MAX = 64, /* at once */
-    LAST_WORDS_NS =
-        1000000000, /* for clients to read how their request ended, when the server ends */
-};
+enum { APPLIES_MAX = 64 /* at once */ };
+
+/* For clients to read how their request ended, when the server ends. */
+static const int64_t last_words_ns = 1000000000;
 
 /* A request that is carried out by a thread of its own: who asked may leave before it has ended. */
 struct apply {
@@ -161,7 +160,7 @@ void cunik_server_cancel_all(struct server *s)
         cunik_engine_interrupt(s->engine);
     while (s->n_applies)
         pthread_cond_wait(&s->fewer, &s->lock);
-    int64_t end = cunik_clock_real.now(NULL) + LAST_WORDS_NS;
+    int64_t end = cunik_clock_real.now(NULL) + last_words_ns;
     while (s->n_apply_streams && cunik_clock_real.now(NULL) < end)
         cunik_clock_real.wait(NULL, &s->fewer, &s->lock, end);
     pthread_mutex_unlock(&s->lock);
