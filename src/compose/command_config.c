@@ -60,6 +60,7 @@ int cunik_command_config(void *context, const struct arguments *a, int *status _
     r = cunik_command_load_all(c, &loaded, &s, err);
     if (r < 0 || cunik_arguments_flag(a, "quiet"))
         return r;
+    cunik_stack_done(&s); /* what is printed comes from the tree: room for it */
     r = make_text(a, &loaded, &text, err);
     if (r < 0)
         return r;
