@@ -80,6 +80,7 @@ compose_TESTS = \
 	tests/unit/test_stack.c \
 	tests/unit/test_tree.c \
 	tests/unit/test_validate.c \
+	tests/unit/test_whole.c \
 	tests/unit/test_yaml.c \
 	tests/vectors/test_vectors.c
 
