@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/server_internal.h"
@@ -14,7 +15,8 @@ struct follower {
     char *cunik;
     char *service;
     uint64_t offset;
-    bool alive; /* may write more */
+    bool alive;      /* may write more */
+    bool unreadable; /* that has been logged */
 };
 
 struct logs {
@@ -115,15 +117,22 @@ static int put_line(void *ctx, const struct console_line *line)
 }
 
 /* Reads on. True when there may be more at once, for enough waits to be sent. */
-static bool read_followers(struct logs *l, struct error **err)
+static bool read_followers(struct logs *l)
 {
     for (size_t i = 0; i < l->n; i++) {
         struct follower *f = &l->items[i];
         struct putting p = {l, f};
+        _cleanup_error_ struct error *err = NULL;
+        if (f->unreadable)
+            continue;
         int r = cunik_console_read(l->server->consoles, f->cunik, !l->follow || !f->alive,
-                                   &f->offset, put_line, &p, err);
-        if (r != 0)
-            return r > 0;
+                                   &f->offset, put_line, &p, &err);
+        if (r > 0)
+            return true;
+        f->unreadable = r < 0;
+        if (r < 0)
+            cunik_log(LOG_LEVEL_WARNING, "the console of '%s' is read no further: %s", f->cunik,
+                      err->message);
     }
     return false;
 }
@@ -141,9 +150,10 @@ static void fill(struct stream *s, void *ctx)
     struct logs *l = ctx;
     _cleanup_error_ struct error *err = NULL;
 
-    if (atomic_exchange(&l->changed, false))
-        (void)refresh(l, false, &err); /* when that fails, who is there already is read on */
-    if (read_followers(l, &err))
+    /* When that fails, who is there already is read on. */
+    if (atomic_exchange(&l->changed, false) && refresh(l, false, &err) < 0)
+        cunik_log(LOG_LEVEL_WARNING, "logs may miss new cuniks: %s", err->message);
+    if (read_followers(l))
         cunik_stream_wake(s);
     else if (!l->follow || !any_alive(l))
         cunik_stream_end(s);

@@ -729,6 +729,18 @@ static void test_logs(void **state)
     cunik_strv_done(&q.services);
 }
 
+/* A console that cannot be read keeps nobody else's back. */
+static void test_unreadable_log(void **state)
+{
+    struct fixture *f = *state;
+    const struct log_query q = {.stack = "demo", .tail = -1};
+    _cleanup_free_ char *path = cunik_console_path(f->consoles, "demo-web-1");
+
+    test_ok(cunik_file_make_folders(path, 0755, NULL), NULL);
+    write_console(f, "demo-web-2", "other\n");
+    expect_lines(f, &q, "demo-web-2 web other");
+}
+
 /* More than is sent at once. */
 static void test_long_logs(void **state)
 {
@@ -1114,6 +1126,7 @@ int main(void)
         TEST(test_malformed),
         TEST(test_oversize),
         TEST(test_logs),
+        TEST(test_unreadable_log),
         TEST(test_long_logs),
         TEST(test_follow),
         TEST(test_follow_cancelled),
