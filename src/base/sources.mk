@@ -7,6 +7,7 @@ base_SOURCES = \
 	src/base/log.c \
 	src/base/map.c \
 	src/base/memory.c \
+	src/base/output.c \
 	src/base/strv.c \
 	src/base/table.c \
 	src/base/text.c \

@@ -45,7 +45,6 @@ int cunik_command_logs(void *context, const struct arguments *a, int *status _un
         .prefix = !cunik_arguments_flag(a, "no-log-prefix"),
         .timestamps = cunik_arguments_flag(a, "timestamps"),
         .color = c->color,
-        .out = stdout,
     };
     cunik_log_printer_expect(&printer, &w);
     query.stack = stack;

@@ -56,7 +56,6 @@ static int follow(struct command *c, const struct request *r, int *status, struc
         .stack = r->stack,
         .prefix = !cunik_arguments_flag(c->arguments, "no-log-prefix"),
         .color = c->color,
-        .out = stdout,
     };
     _cleanup_strv_ struct strv services = {0};
     struct client *client;

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/output.h"
 #include "base/table.h"
 #include "base/text.h"
 
@@ -83,8 +84,8 @@ void cunik_log_printer_put(void *ctx, const struct log_line *line)
     _cleanup_buffer_ struct buffer b = {0};
 
     cunik_log_printer_format(p, line, &b);
-    fwrite(b.data, 1, b.size, p->out);
-    fflush(p->out);
+    fwrite(b.data, 1, b.size, stdout);
+    cunik_output_flush();
 }
 
 void cunik_log_printer_done(struct log_printer *p)

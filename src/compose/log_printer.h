@@ -14,7 +14,6 @@
 struct log_printer {
     const char *stack; /* borrowed; its name is cut off the front of names */
     bool prefix, timestamps, color;
-    FILE *out;
     struct map colors; /* cunik → index + 1 of its colour */
     size_t width;      /* of the widest name so far */
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/output.h"
 #include "compose/command.h"
 #include "compose/program.h"
 
@@ -39,7 +40,7 @@ int main(int argc, char **argv)
         return report(err, argc, argv);
     if (help) {
         fputs(help, stdout);
-        return 0;
+        return cunik_output_end(0);
     }
     r = cunik_command_init(&c, a, &err);
     if (r == 0)
@@ -47,5 +48,5 @@ int main(int argc, char **argv)
     cunik_command_done(&c);
     if (r < 0)
         return report(err, argc, argv);
-    return fflush(stdout) == 0 ? status : 1;
+    return cunik_output_end(status);
 }

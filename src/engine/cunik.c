@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "base/verbs.h"
@@ -172,7 +173,7 @@ static void print_line(void *ctx, const struct log_line *line)
     for (const char *p = line->text; *p; p++)
         putchar(((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f ? '?' : *p);
     putchar('\n');
-    fflush(stdout);
+    cunik_output_flush();
 }
 
 static int logs(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
@@ -209,7 +210,7 @@ static void print_event_json(void *ctx _unused_, const struct event *e)
     _cleanup_json_ json_t *json = cunik_event_to_json(e);
 
     print_json(json, JSON_COMPACT);
-    fflush(stdout);
+    cunik_output_flush();
 }
 
 static void print_event(void *ctx _unused_, const struct event *e)
@@ -226,7 +227,7 @@ static void print_event(void *ctx _unused_, const struct event *e)
     if (e->exit_code >= 0)
         printf(" (%lld)", (long long)e->exit_code);
     printf("%s%s\n", e->message ? ": " : "", e->message ? e->message : "");
-    fflush(stdout);
+    cunik_output_flush();
 }
 
 static int events(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
@@ -338,12 +339,12 @@ int main(int argc, char **argv)
 
     if (r == 0 && help) {
         fputs(help, stdout);
-        return 0;
+        return cunik_output_end(0);
     }
     if (r == 0)
         r = cunik_arguments_verb(a)->run(NULL, a, &status, &err);
     if (r == 0)
-        return fflush(stdout) == 0 ? status : 1;
+        return cunik_output_end(status);
     _cleanup_free_ char *text = cunik_error_text(err);
     fprintf(stderr, "%s\n", text);
     return cunik_error_exit_status(err->code);

@@ -52,6 +52,26 @@ check 'and ends it with 130' test $STATUS = 130
 check 'the guest is gone' test "$(cunik-compose -f deaf.yaml ps -q | wc -l)" = 0
 check 'down after that' expect 0 cunik-compose -f deaf.yaml down
 
+# A reader that goes away, and output that cannot be written.
+cat >flood.yaml <<EOF
+name: h
+services:
+  web:
+    command: ["flood=1000000"]
+    unikernel: {backend: unikraft, kernel: $PROBE}
+EOF
+check 'a guest that floods its console' expect 0 cunik-compose -f flood.yaml up -d --wait
+for command in 'cunik-compose -f flood.yaml logs -f' 'cunik logs -f h-web-1' 'cunik-compose -f flood.yaml up'; do
+    check "$command ends when its reader does" bash -c "timeout 10 $command 2>/dev/null | head -n 1 >/dev/null
+        [ \${PIPESTATUS[0]} = 141 ]"
+done
+check 'the guest runs on' test "$(cunik-compose -f flood.yaml ps -q | wc -l)" = 1
+check 'logs that cannot be written are an error' \
+    expect 1 bash -c 'cunik-compose -f flood.yaml logs --tail 9 >/dev/full'
+check '… that is told' err_has 'writing standard output: No space left on device'
+check 'help that cannot be written is an error' expect 1 bash -c 'cunik-compose --help >/dev/full'
+check 'down of the flood' expect 0 cunik-compose -f flood.yaml down -t 1
+
 cat >ends.yaml <<EOF
 name: e
 services:
