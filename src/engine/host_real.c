@@ -176,7 +176,8 @@ static int state_read(void *ctx, const char *stack, struct world *ret, struct er
     if ((r = cunik_file_read(file, STATE_LIMIT, &text, &size, err)) < 0 ||
         (r = cunik_json_parse(text, size, file, &json, err)) < 0)
         return r;
-    return cunik_world_from_json(json, ret, err);
+    r = cunik_world_from_json(json, ret, err);
+    return cunik_error_prefix(err, r, "'%s'", file);
 }
 
 static const struct host_ops operations = {

@@ -395,6 +395,20 @@ static void test_check_fast(_unused_ void **state)
     assert_true(now_ms() - begin < 20000);
 }
 
+/* What is wrong with a file says which one it is. */
+static void test_broken_state(_unused_ void **state)
+{
+    static const char text[] = "{\"cuniks\": 1}";
+    _cleanup_free_ char *file = cunik_asprintf("%s/stacks/broken.json", root);
+    _cleanup_world_ struct world w = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_file_write(file, text, sizeof(text) - 1, 0600, false, NULL), NULL);
+    assert_int_equal(host->ops->state_read(host->ctx, "broken", &w, &err), -EINVAL);
+    assert_non_null(strstr(err->message, file));
+    test_ok(host->ops->state_write(host->ctx, "broken", NULL, NULL), NULL);
+}
+
 static bool has_route(const struct host_facts *f, const char *route)
 {
     return cunik_strv_has(&f->routes, route);
@@ -480,10 +494,10 @@ static int open_all(struct error **err)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check), cmocka_unit_test(test_check_fast),
-        cmocka_unit_test(test_facts), cmocka_unit_test(test_external),
-        cmocka_unit_test(test_life),  cmocka_unit_test(test_drift),
-        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_check),        cmocka_unit_test(test_check_fast),
+        cmocka_unit_test(test_broken_state), cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_external),     cmocka_unit_test(test_life),
+        cmocka_unit_test(test_drift),        cmocka_unit_test(test_ends),
     };
     struct error *err = NULL;
 
