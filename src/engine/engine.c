@@ -236,13 +236,14 @@ static int adopt(struct engine *e, struct error **err)
         const struct world_cunik *d = cunik_world_cunik(&s->desired, c->name);
         bool runs = c->status.state == CUNIK_RUNNING || c->status.state == CUNIK_PAUSED;
         bool wanted = d ? d->status.state == CUNIK_RUNNING : runs;
+        bool marked = cunik_engine_is_marked(d);
         if (!d)
             cunik_world_cunik_copy(ARRAY_APPEND(s->others.cuniks, s->others.n_cuniks), c);
         pthread_mutex_unlock(&e->worlds);
         enum cunik_state seen = c->status.state;
         if (wanted && !runs && is_kept_up(c->restart))
             c->status.state = CUNIK_RUNNING;
-        cunik_registry_adopt(&e->registry, c, wanted);
+        cunik_registry_adopt(&e->registry, c, wanted, !wanted || marked);
         if (seen == CUNIK_RUNNING)
             cunik_engine_probe(e, c, 0);
     }

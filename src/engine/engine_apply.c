@@ -255,6 +255,7 @@ static int commit(struct engine *e, struct slot *s, const struct request *r, str
     bool needed = p->plan.n > 0 || (!s->known && r->action != ACTION_DOWN);
     int e_ = 0;
 
+    cunik_engine_mark(p);
     if (needed)
         e_ = write_wish(e, s, r, p, ret_warnings, err);
     pthread_mutex_lock(&e->worlds);
@@ -335,6 +336,7 @@ static int apply_in_turn(struct engine *e, struct slot *s, const struct request 
     if (e_ == 0) {
         emit_plan(e, &p, sink, &warnings);
         e_ = run_prepared(e, s, r, &p, sink, cancel, deadline_ns, &why);
+        cunik_engine_unmark(e, s);
         emit_end(e, r, &p, sink, e_, why);
     } else {
         cunik_engine_unreserve(e, s);

@@ -4,6 +4,7 @@
  *     engine_slots.c    one request at a time for each stack; what each stack is wanted to be
  *     engine_prepare.c  from a request to a plan
  *     engine_apply.c    carrying it out, and waiting for what came of it
+ *     engine_intent.c   what a request was about to stop outlives the engine
  *     engine_cunik.c    starting and stopping one cunik, with its health checks
  *     supervise.c       what happens by itself: ends, restarts, drift
  *
@@ -145,6 +146,12 @@ void cunik_engine_prepared_done(struct prepared *p);
 /* The plan that puts right what has drifted. */
 int cunik_engine_prepare_repair(struct engine *e, struct slot *s, struct prepared *ret,
                                 struct error **err);
+
+/* engine_intent.c: before the wish is written; of one that was read back; when the request is over.
+ */
+void cunik_engine_mark(struct prepared *p);
+bool cunik_engine_is_marked(const struct world_cunik *stored);
+void cunik_engine_unmark(struct engine *e, struct slot *s);
 
 /* engine_apply.c */
 int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const struct request *r,

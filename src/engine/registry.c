@@ -133,6 +133,7 @@ bool cunik_registry_look(struct registry *r, const char *name, struct live *ret)
                              .end = c->end,
                              .exit_code = c->exit_code,
                              .checked = c->checked,
+                             .wanted = c->wanted,
                              .stopped = c->stopped,
                              .restart = c->restart,
                              .reason = cunik_strdup(c->reason)};
@@ -190,7 +191,8 @@ bool cunik_registry_active(struct registry *r)
     return active;
 }
 
-void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted)
+void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted,
+                          bool stopped)
 {
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *e = get(r, c);
@@ -202,7 +204,7 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
     e->ended_ms = s->ended_ms;
     e->health = s->state == CUNIK_RUNNING && e->checked ? HEALTH_STARTING : HEALTH_NONE;
     e->wanted = wanted;
-    e->stopped = !wanted && s->state == CUNIK_EXITED;
+    e->stopped = stopped && s->state == CUNIK_EXITED;
     e->started_ns = r->clock->now(r->clock->ctx);
     e->seq = ++r->seq;
     pthread_mutex_unlock(&r->lock);

@@ -59,7 +59,7 @@ struct live {
     enum cunik_end end;
     int64_t exit_code;
     bool checked;
-    bool stopped;
+    bool wanted, stopped;
     enum restart_policy restart;
     char *reason;
 };
@@ -77,8 +77,10 @@ void cunik_registry_overlay(struct registry *r, struct world *w);
 /* Whether any cunik runs or is about to. */
 bool cunik_registry_active(struct registry *r);
 
-/* Takes a cunik over that was found on the host; it is wanted running or not. */
-void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted);
+/* Takes a cunik over that was found on the host. wanted: to run; stopped: if it has ended, then
+ * because of a request. */
+void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted,
+                          bool stopped);
 
 /* A request's (or the supervisor's) way through a cunik. */
 void cunik_registry_hold(struct registry *r, const char *name, bool hold);

@@ -17,6 +17,7 @@ engine_SOURCES = \
 	src/engine/engine_await.c \
 	src/engine/engine_create.c \
 	src/engine/engine_cunik.c \
+	src/engine/engine_intent.c \
 	src/engine/engine_lock.c \
 	src/engine/engine_prepare.c \
 	src/engine/engine_slots.c \

@@ -94,7 +94,8 @@ static void see_end(struct engine *e, struct registry_cunik *c, const struct wor
     c->exit_code = s->exit_code;
     c->ended_ms = s->ended_ms;
     c->health = HEALTH_NONE;
-    c->stopped = false;
+    /* A request has asked it to, and did not get to see it. */
+    c->stopped = !c->wanted;
     cunik_replace(&c->reason, "");
     plan_restart(e, c);
     cunik_strv_add(&o->silent, c->name);
@@ -163,7 +164,7 @@ static void adopt_new(struct engine *e, const struct world *w, struct outcome *o
         pthread_mutex_unlock(&e->registry.lock);
         if (!new || !is_active(c->status.state))
             continue;
-        cunik_registry_adopt(&e->registry, c, true);
+        cunik_registry_adopt(&e->registry, c, true, false);
         cunik_strv_add(&o->found, c->name);
     }
 }

@@ -86,6 +86,8 @@ static bool fails(struct fake_host *f, const char *operation, const char *thing,
         f->fail_at--;
         return false;
     }
+    /* The dead do nothing more. */
+    f->fail_after = false;
     if (!f->fail_dead)
         f->fail_at = 0;
     return true;

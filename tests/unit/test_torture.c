@@ -211,11 +211,14 @@ static void test_others(_unused_ void **state)
     }
 }
 
+/* Seeds that have found something: an engine that died between stopping a guest and starting it
+ * again. */
+static const uint64_t old_seeds[] = {1882511958926112};
+
 /* A sample of larger stacks. */
-static void test_sample(_unused_ void **state)
+static void sample(uint64_t seed)
 {
     enum { SAMPLES = 40, SERVICES = 8 };
-    uint64_t seed = test_seed();
 
     for (size_t i = 0; i < SAMPLES; i++) {
         struct plot p;
@@ -228,6 +231,13 @@ static void test_sample(_unused_ void **state)
                 test_random_below(&seed, 2));
         plot_done(&p);
     }
+}
+
+static void test_sample(_unused_ void **state)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(old_seeds); i++)
+        sample(old_seeds[i]);
+    sample(test_seed());
 }
 
 int main(void)
