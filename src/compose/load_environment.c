@@ -94,9 +94,10 @@ static int read_entry(struct env_files *f, const struct node *entry, const struc
             return 0;
         return cunik_error_at(err, ERROR_INVALID, &path->place, "env file %s not found", at);
     }
-    const struct env_text *text = text_of(f, at, err);
+    _cleanup_error_ struct error *why = NULL;
+    const struct env_text *text = text_of(f, at, &why);
     if (!text)
-        return -EINVAL;
+        return cunik_error_at(err, ERROR_INVALID, &path->place, "env file: %s", why->message);
     if (!format)
         r = cunik_dotenv_parse(at, text->text, text->size, lookup, v, &missing, err);
     else if (strcmp(format->text, "raw") == 0)
@@ -149,9 +150,10 @@ static int read_label_file(struct env_files *f, const struct node *path, struct 
 
     if (!cunik_file_exists(at))
         return cunik_error_at(err, ERROR_INVALID, &path->place, "label file %s not found", at);
-    const struct env_text *text = text_of(f, at, err);
+    _cleanup_error_ struct error *why = NULL;
+    const struct env_text *text = text_of(f, at, &why);
     if (!text)
-        return -EINVAL;
+        return cunik_error_at(err, ERROR_INVALID, &path->place, "env file: %s", why->message);
     int r = cunik_dotenv_parse(at, text->text, text->size, &f->c->lookup, v, &missing, err);
     if (r == 0)
         cunik_load_warn_missing(f->c->d, at, &missing);

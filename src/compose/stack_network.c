@@ -55,6 +55,34 @@ static bool check_range(struct stack_maker *m, const struct node *n, const char 
     return false;
 }
 
+/* What no interface can have an address of (RFC 6890). */
+static const struct special {
+    struct cidr range;
+    const char *what;
+} specials[] = {
+    {{0x00000000, 8}, "the addresses of \"this network\""},
+    {{0x7f000000, 8}, "the loopback addresses"},
+    {{0xe0000000, 4}, "the multicast addresses"},
+    {{0xf0000000, 4}, "the reserved addresses"},
+};
+
+static bool check_subnet(struct stack_maker *m, const struct node *n, const char *key,
+                         const struct cidr *subnet)
+{
+    if (subnet->length < 8 || subnet->length > 30) {
+        mistake(m, &n->place, key, "subnet %s: its length must be /8 to /30", n->text);
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(specials); i++)
+        if (cunik_cidr_overlaps(subnet, &specials[i].range)) {
+            _cleanup_free_ char *range = cunik_cidr_text(&specials[i].range);
+            mistake(m, &n->place, key, "subnet %s is among %s, %s", n->text, specials[i].what,
+                    range);
+            return false;
+        }
+    return true;
+}
+
 static void read_subnet(struct stack_maker *m, const struct node *config, struct stack_network *ret)
 {
     const struct node *text = cunik_node_get(config, "subnet");
@@ -64,14 +92,12 @@ static void read_subnet(struct stack_maker *m, const struct node *config, struct
     struct cidr subnet;
     bool good = text && cunik_cidr_parse_subnet(text->text, &subnet, &err) == 0;
 
-    if (good && (subnet.length < 8 || subnet.length > 30)) {
-        good = false;
-        mistake(m, &text->place, ret->key, "subnet %s: its length must be /8 to /30", text->text);
-    } else if (good) {
+    if (text && !good)
+        mistake(m, &text->place, ret->key, "%s", err->message);
+    good = good && check_subnet(m, text, ret->key, &subnet);
+    if (good) {
         cunik_replace(&ret->subnet, text->text);
         ret->subnet_place = cunik_stack_place(m, &text->place);
-    } else if (text) {
-        mistake(m, &text->place, ret->key, "%s", err->message);
     }
     if (text && !good)
         return; /* nothing to compare with */

@@ -8,6 +8,8 @@
 
 #define SECOND INT64_C(1000000000)
 
+enum { CPUS_MOST = 255 }; /* of one guest; see backends/dialect.c */
+
 static void replace_text(char **to, const struct node *map, const char *key)
 {
     cunik_replace(to, cunik_stack_text(map, key));
@@ -27,17 +29,19 @@ static const struct node *number_of(const struct node *map, const char *key)
     return n && (n->kind == NODE_INT || n->kind == NODE_FLOAT) ? n : NULL;
 }
 
-/* A duration from 0; 0 and a missing one are the default, as with Docker. */
+/* A duration from 0; 0 and a missing one are the default, as with Docker. `path` is within the
+ * service, its last key is the map's. */
 static int64_t duration_of(struct stack_maker *m, const struct stack_service *s,
-                           const struct node *map, const char *key, int64_t otherwise)
+                           const struct node *map, const char *path, int64_t otherwise)
 {
+    const char *dot = strrchr(path, '.'), *key = dot ? dot + 1 : path;
     const struct node *n = cunik_node_get(map, key);
     int64_t ns = 0;
 
     if (!n || cunik_text_to_duration(cunik_stack_text(map, key), &ns) < 0)
         return otherwise;
     if (ns < 0)
-        cunik_stack_mistake(m, &n->place, s->name, key, "must not be negative");
+        cunik_stack_mistake(m, &n->place, s->name, path, "must not be negative");
     return ns > 0 ? ns : otherwise;
 }
 
@@ -63,10 +67,10 @@ static void read_health(struct stack_maker *m, const struct node *n, struct stac
     const struct node *retries = number_of(health, "retries");
     struct stack_health *h = &s->health;
 
-    h->interval_ns = duration_of(m, s, health, "interval", 30 * SECOND);
-    h->timeout_ns = duration_of(m, s, health, "timeout", 30 * SECOND);
-    h->start_period_ns = duration_of(m, s, health, "start_period", 0);
-    h->start_interval_ns = duration_of(m, s, health, "start_interval", 5 * SECOND);
+    h->interval_ns = duration_of(m, s, health, "healthcheck.interval", 30 * SECOND);
+    h->timeout_ns = duration_of(m, s, health, "healthcheck.timeout", 30 * SECOND);
+    h->start_period_ns = duration_of(m, s, health, "healthcheck.start_period", 0);
+    h->start_interval_ns = duration_of(m, s, health, "healthcheck.start_interval", 5 * SECOND);
     h->retries = retries && retries->integer > 0 ? retries->integer : 3;
     if (!health || bool_of(health, "disable", false))
         return;
@@ -130,8 +134,8 @@ static void read_resources(struct stack_maker *m, const struct node *n, struct s
     s->memory = memory ? memory->integer : 0;
     s->cpus_place = cunik_stack_place(m, cpus ? &cpus->place : &n->place);
     s->memory_place = cunik_stack_place(m, memory ? &memory->place : &n->place);
-    if (!(s->cpus >= 0 && s->cpus <= 1024))
-        cunik_stack_mistake(m, &cpus->place, s->name, cpus->key, "must be 0 to 1024");
+    if (!(s->cpus >= 0 && s->cpus <= CPUS_MOST))
+        cunik_stack_mistake(m, &cpus->place, s->name, cpus->key, "must be 0 to %d", CPUS_MOST);
     if (s->memory < 0)
         cunik_stack_mistake(m, &memory->place, s->name, memory->key, "must not be negative");
 }
