@@ -9,7 +9,7 @@
 
 enum { MISTAKES_MOST = 100 };
 
-static void note(struct assignment *a, const char *format, va_list args)
+_printf_(2, 0) static void note(struct assignment *a, const char *format, va_list args)
 {
     if (a->mistakes.n < MISTAKES_MOST)
         cunik_strv_take(&a->mistakes, cunik_vasprintf(format, args));

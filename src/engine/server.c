@@ -302,7 +302,7 @@ static void connected(void *ctx, struct MHD_Connection *connection _unused_,
     pthread_mutex_unlock(&s->lock);
 }
 
-static void log_words(void *ctx _unused_, const char *format, va_list args)
+_printf_(2, 0) static void log_words(void *ctx _unused_, const char *format, va_list args)
 {
     _cleanup_free_ char *text = cunik_vasprintf(format, args);
 

@@ -1,0 +1,89 @@
+#!/bin/bash
+# What each command prints and means, beyond the main job that up_down.sh shows.
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit 1
+cat >cunik-compose.yaml <<YAML
+name: c
+x-u: &u {backend: unikraft, kernel: $PROBE}
+services:
+  web: {unikernel: *u, depends_on: [app], hostname: web}
+  app: {unikernel: *u, depends_on: [db], labels: {tier: middle}}
+  db: {unikernel: *u}
+  other: {unikernel: *u}
+  debug: {unikernel: *u, profiles: [debug]}
+YAML
+
+# Parts of a stack.
+check 'up of one service takes its dependencies along' expect 0 cunik-compose up -d web
+check '… and no other' test "$(cunik-compose ps --services | sort | xargs)" = 'app db web'
+check '… in the order of the graph' bash -c "grep -n Started '$ERR' | sed 's/.*c-\(.*\)-1.*/\1/' | xargs | grep -qx 'db app web'"
+check 'a profile is off by default' bash -c '! cunik-compose config --services | grep -q debug'
+check '… and on when asked for' bash -c 'cunik-compose --profile debug config --services | grep -qx debug'
+check '… or when named' expect 0 cunik-compose plan debug
+check '… in the plan' grep -q '^+ create debug-1: ' "$OUT"
+
+# Orphans.
+sed '/^  db:/d; s/, depends_on: \[db\]//' cunik-compose.yaml >fewer.yaml
+check 'a service that left the file is an orphan' expect 0 cunik-compose -f fewer.yaml plan web
+check '… which is named' bash -c "grep -q 'db' '$ERR' || grep -q db '$OUT'"
+check 'down leaves orphans' expect 0 cunik-compose -f fewer.yaml down
+check '… and says so' err_has "service 'db'"
+check '… db still runs' test "$(cunik-compose ps --services)" = db
+check 'down again leaves them too' expect 0 cunik-compose -f fewer.yaml down
+check '… db runs on' test "$(cunik-compose ps --services)" = db
+check 'up --remove-orphans removes them' expect 0 cunik-compose -f fewer.yaml up -d --remove-orphans app
+check '… db is gone' test "$(cunik-compose ps -a --services)" = app
+
+# Formats.
+check 'plan --format json' expect 0 cunik-compose plan --format json web
+check '… is JSON with steps and reasons' bash -c "jq -e '.steps[0] | .verb and .name and (.reasons | length > 0)' '$OUT'"
+check 'config --format json is JSON' bash -c 'cunik-compose config --format json | jq -e ".services.web.depends_on.app.condition == \"service_started\""'
+check 'config reads itself again' bash -c 'cunik-compose config >one.yaml && cunik-compose -f one.yaml config >two.yaml && cmp one.yaml two.yaml'
+check 'config from standard input' bash -c 'cunik-compose -f - config -q <cunik-compose.yaml'
+check 'config -q prints nothing' bash -c '[ -z "$(cunik-compose config -q 2>&1)" ]'
+check 'up --progress json' expect 0 cunik-compose --progress json up -d app
+check '… prints events, a line each' bash -c "jq -es 'all(.v == 1) and (last.type == \"done\")' '$ERR'"
+check 'up --progress quiet' expect 0 cunik-compose --progress quiet up -d web
+check '… prints nothing' test ! -s "$ERR"
+check 'a terminal gets a line for each resource, redrawn in place' \
+    bash -c "script -qec 'stty cols 100 rows 30; cunik-compose up -d --force-recreate app' /dev/null >'$OUT' </dev/null"
+check '… with its state' grep -q 'Cunik c-app-1.*Started' "$OUT"
+check '… and cursor movements' grep -q $'\033\[[0-9]*A' "$OUT"
+check 'no colours when not asked for' bash -c '! cunik-compose logs | grep -q "$(printf "\033")"'
+check 'colours when asked for' bash -c 'cunik-compose --ansi always logs | grep -q "$(printf "\033\\[36m")"'
+check 'ps --format json has labels' bash -c 'cunik-compose ps --format json app | jq -e ".Labels == \"tier=middle\""'
+check 'ps of an unknown service' expect 2 cunik-compose ps nobody
+check 'ls --format json' bash -c 'cunik-compose ls --format json | jq -e ".[0].Name == \"c\""'
+check 'version --short' bash -c 'cunik-compose version --short | grep -qE "^[0-9]+\.[0-9]+\.[0-9]+$"'
+for verb in config down kill logs ls plan ps restart start stop up version; do
+    check "$verb --help" expect 0 cunik-compose $verb --help
+done
+
+# Logs.
+timeout 20 cunik-compose logs -f --tail 1 app >followed 2>&1 &
+pid=$!
+check 'logs -f begins with the tail' wait_until 10 grep -q 'probe: ready' followed
+cunik-compose restart app 2>/dev/null
+check '… and goes on with what comes' wait_until 10 bash -c '[ "$(grep -c "probe: ready" followed)" = 2 ]'
+kill -INT $pid 2>/dev/null
+wait $pid
+check 'restart keeps the console' test "$(cunik-compose logs --no-log-prefix app | grep -c 'probe: booted')" = 2
+
+# Scale 0 and container_name.
+cat >named.yaml <<YAML
+name: n
+services:
+  one: {container_name: my-guest, unikernel: {backend: unikraft, kernel: $PROBE}}
+  none: {scale: 0, unikernel: {backend: unikraft, kernel: $PROBE}}
+YAML
+check 'container_name and scale 0' expect 0 cunik-compose -f named.yaml up -d
+check '… name the guest' test "$(cunik-compose -f named.yaml ps -a --format json | jq -r .Name)" = my-guest
+check '… cannot be scaled' expect 2 cunik-compose -f named.yaml up -d --scale one=2
+check 'no-recreate leaves a change' bash -c "sed -i 's/my-guest,/my-guest, hostname: h,/' named.yaml && cunik-compose -f named.yaml up -d --no-recreate 2>&1 | grep -vq Recreat"
+check 'ls lists both stacks' bash -c 'cunik-compose ls -q | sort | xargs | grep -qx "c n"'
+check 'down of the second' expect 0 cunik-compose -f named.yaml down
+check 'down of the first' expect 0 cunik-compose down
+check 'nothing is left' nothing_left
+
+plan_tests_done
