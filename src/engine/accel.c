@@ -182,16 +182,25 @@ static void try_kvm(const struct accel_settings *s, struct accel *ret)
         cunik_asprintf("QEMU does not run a guest under KVM%s%s", *words ? ": " : "", words));
 }
 
+int cunik_accel_force(const char *forced, struct accel *ret, struct error **err)
+{
+    bool kvm = strcmp(forced, "kvm") == 0;
+
+    if (!*forced)
+        return 0;
+    if (!kvm && strcmp(forced, "tcg") != 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "the accelerator is 'kvm' or 'tcg', not '%s' (CUNIK_ACCEL)", forced);
+    set(ret, kvm, cunik_asprintf("%s was asked for", kvm ? "KVM" : "TCG"));
+    return 1;
+}
+
 int cunik_accel_decide(const struct accel_settings *s, struct accel *ret, struct error **err)
 {
-    bool kvm = strcmp(s->forced, "kvm") == 0;
+    int r = cunik_accel_force(s->forced, ret, err);
 
-    if (*s->forced && !kvm && strcmp(s->forced, "tcg") != 0)
-        return cunik_error_set(err, ERROR_INVALID,
-                               "the accelerator is 'kvm' or 'tcg', not '%s' (CUNIK_ACCEL)",
-                               s->forced);
-    if (*s->forced)
-        return set(ret, kvm, cunik_asprintf("%s was asked for", kvm ? "KVM" : "TCG"));
+    if (r != 0)
+        return r < 0 ? r : 0;
     if (!cunik_file_exists(s->device))
         return set(ret, false, cunik_asprintf("this host has no %s", s->device));
 

@@ -29,6 +29,9 @@ struct accel {
     char *reason; /* one sentence */
 };
 
+/* What was asked for by hand ("kvm" or "tcg"): 1; 0, and nothing stored, for "". ERROR_INVALID for
+ * another name. */
+int cunik_accel_force(const char *forced, struct accel *ret, struct error **err);
 /* Forks: no other thread may exist. ERROR_INVALID for an unknown `forced`; not being able to try is
  * no error but a reason for TCG. */
 int cunik_accel_decide(const struct accel_settings *settings, struct accel *ret,

@@ -201,7 +201,6 @@ static json_t *version_object(const struct daemon *d)
     char netns[64] = "";
     json_t *v = json_object();
     const char *accel = cunik_hypervisor_accel(d->hypervisor, &reason);
-    _cleanup_free_ char *embedded = cunik_asprintf("qemu:///embed?root=%s/libvirt", d->root);
     _cleanup_free_ char *libvirt_text = cunik_hypervisor_version();
 
     if (readlink("/proc/self/ns/net", netns, sizeof(netns) - 1) < 0)
@@ -209,7 +208,7 @@ static json_t *version_object(const struct daemon *d)
     cunik_json_set_string(v, "version", CUNIK_VERSION);
     cunik_json_set_int(v, "api", CLIENT_API);
     cunik_json_set_string(v, "libvirt", libvirt_text);
-    cunik_json_set_string(v, "connect", *d->connect ? d->connect : embedded);
+    cunik_json_set_string(v, "connect", cunik_hypervisor_uri(d->hypervisor));
     cunik_json_set_string(v, "accel", accel);
     cunik_json_set_string(v, "accel_reason", reason);
     cunik_json_set_string(v, "root", d->root);

@@ -84,14 +84,13 @@ pid_t cunik_hypervisor_read_pid(const struct hypervisor *h, const char *name)
     return cunik_text_to_uint(text, 1, INT32_MAX, &pid) == 0 ? (pid_t)pid : 0;
 }
 
-static int open_connection(struct hypervisor *h, const char *uri, const char *root,
-                           struct error **err)
+static int open_connection(struct hypervisor *h, const char *root, struct error **err)
 {
     int r = cunik_hypervisor_loop_start(h, err);
 
     if (r < 0)
         return r;
-    h->connection = virConnectOpen(uri);
+    h->connection = virConnectOpen(h->uri);
     if (h->connection) {
         if (!h->embedded) /* what cannot, as the local drivers, says so and needs none */
             virConnectSetKeepAlive(h->connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
@@ -101,7 +100,7 @@ static int open_connection(struct hypervisor *h, const char *uri, const char *ro
         strstr(virGetLastErrorMessage(), "pid file"))
         return cunik_error_set(err, ERROR_CONFLICT,
                                "another process has the engine's folder '%s' (only one may)", root);
-    return cunik_hypervisor_error(err, "connecting to libvirt at %s", uri);
+    return cunik_hypervisor_error(err, "connecting to libvirt at %s", h->uri);
 }
 
 /* "qemu:///system" and "qemu+unix:///session" name no host. */
@@ -115,15 +114,10 @@ static bool is_local(const char *uri)
 /* On another host nothing can be tried from here: KVM is used where its libvirt offers it. */
 static int decide_remote(struct hypervisor *h, const char *forced, struct error **err)
 {
-    bool kvm = strcmp(forced, "kvm") == 0;
+    int r = cunik_accel_force(forced, &h->accel, err);
 
-    if (*forced && !kvm && strcmp(forced, "tcg") != 0)
-        return cunik_error_set(err, ERROR_INVALID,
-                               "the accelerator is 'kvm' or 'tcg', not '%s' (CUNIK_ACCEL)", forced);
-    if (*forced) {
-        h->accel = (struct accel){kvm, cunik_asprintf("%s was asked for", kvm ? "KVM" : "TCG")};
-        return 0;
-    }
+    if (r != 0)
+        return r < 0 ? r : 0;
     _cleanup_free_ char *offers =
         virConnectGetDomainCapabilities(h->connection, NULL, "x86_64", "pc", "kvm", 0);
     h->accel.kvm = offers != NULL;
@@ -153,20 +147,21 @@ int cunik_hypervisor_open(const struct hypervisor_settings *settings,
                           struct error **err)
 {
     struct hypervisor *h = create(changed, ctx);
-    _cleanup_free_ char *uri = *settings->uri ? cunik_strdup(settings->uri) : NULL;
     int r = 0;
 
     virSetErrorFunc(NULL, say_nothing);
-    h->embedded = !uri;
+    h->embedded = !*settings->uri;
     if (h->embedded)
-        r = cunik_hypervisor_embed(h, settings, &uri, err);
-    else if (is_local(uri))
+        r = cunik_hypervisor_embed(h, settings, &h->uri, err);
+    else
+        h->uri = cunik_strdup(settings->uri);
+    if (!h->embedded && is_local(h->uri))
         r = cunik_hypervisor_decide(h, settings, err);
     if (r == 0 && h->embedded)
         r = cunik_reaper_create(cunik_hypervisor_reaped, h, &h->reaper, err);
     if (r == 0)
-        r = open_connection(h, uri, settings->root, err);
-    if (r == 0 && !h->embedded && !is_local(uri))
+        r = open_connection(h, settings->root, err);
+    if (r == 0 && !h->embedded && !is_local(h->uri))
         r = decide_remote(h, settings->accel, err);
     if (r < 0) {
         cunik_hypervisor_close(h);
@@ -190,6 +185,7 @@ void cunik_hypervisor_close(struct hypervisor *h)
     pthread_cond_destroy(&h->moved);
     pthread_mutex_destroy(&h->lock);
     free(h->folder);
+    free(h->uri);
     free(h);
 }
 
@@ -198,6 +194,11 @@ const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_
     if (ret_reason)
         *ret_reason = h->accel.reason;
     return h->accel.kvm ? "kvm" : "tcg";
+}
+
+const char *cunik_hypervisor_uri(const struct hypervisor *h)
+{
+    return h->uri;
 }
 
 char *cunik_hypervisor_version(void)

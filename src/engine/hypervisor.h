@@ -45,6 +45,9 @@ void cunik_hypervisor_close(struct hypervisor *h);
 /* "kvm" or "tcg"; *ret_reason, when not NULL, is one sentence on why (borrowed). */
 const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_reason);
 
+/* What it is connected to; borrowed. */
+const char *cunik_hypervisor_uri(const struct hypervisor *h);
+
 /* libvirt's version, "9.0.0"; the caller frees it. */
 char *cunik_hypervisor_version(void);
 

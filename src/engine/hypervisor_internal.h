@@ -25,6 +25,7 @@ struct seen {
 struct hypervisor {
     virConnectPtr connection;
     bool embedded;
+    char *uri;
     char *folder; /* the embedded driver's root; NULL otherwise */
     struct accel accel;
     struct reaper *reaper;
