@@ -223,6 +223,51 @@ static int check_count(const struct arguments *a, struct error **err)
     return 0;
 }
 
+static char *option_heading(const struct option_row *row)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+
+    if (row->letter)
+        cunik_buffer_printf(&b, "-%c, --%s", row->letter, row->name);
+    else
+        cunik_buffer_printf(&b, "    --%s", row->name);
+    if (row->argument)
+        cunik_buffer_printf(&b, " %s", row->choices ? row->choices : row->argument);
+    return cunik_buffer_take(&b);
+}
+
+static void help_options(struct buffer *b, const char *title, const struct option_row *rows,
+                         size_t n)
+{
+    cunik_buffer_printf(b, "\n%s:\n", title);
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *heading = option_heading(&rows[i]);
+        cunik_buffer_printf(b, "  %-32s %s\n", heading, rows[i].help);
+    }
+}
+
+/* Help of the program (verb NULL) or of one verb. */
+static char *make_help(const struct program *program, const struct verb_row *verb)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+
+    if (verb) {
+        cunik_buffer_printf(&b, "Usage: %s [OPTIONS] %s [OPTIONS]%s%s\n\n%s\n", program->name,
+                            verb->name, verb->synopsis ? " " : "",
+                            verb->synopsis ? verb->synopsis : "", verb->help);
+        if (verb->n_options)
+            help_options(&b, "Options", verb->options, verb->n_options);
+    } else {
+        cunik_buffer_printf(&b, "Usage: %s [OPTIONS]%s\n\n%s\n", program->name,
+                            program->n_verbs ? " COMMAND" : "", program->help);
+        for (size_t i = 0; i < program->n_verbs; i++)
+            cunik_buffer_printf(&b, "%s  %-10s %s\n", i ? "" : "\nCommands:\n",
+                                program->verbs[i].name, program->verbs[i].help);
+    }
+    help_options(&b, verb ? "Global options" : "Options", program->options, program->n_options);
+    return cunik_buffer_take(&b);
+}
+
 int cunik_verbs_parse(const struct program *program, int argc, char **argv, struct arguments **ret,
                       char **ret_help, struct error **err)
 {
@@ -247,7 +292,7 @@ int cunik_verbs_parse(const struct program *program, int argc, char **argv, stru
     if (r < 0)
         return r;
     if (a->help || (program->n_verbs && !a->verb)) {
-        *ret_help = cunik_verbs_help(program, a->verb);
+        *ret_help = make_help(program, a->verb);
         *ret = TAKE_PTR(a);
         return 0;
     }
@@ -317,50 +362,6 @@ void cunik_arguments_destroy(struct arguments *a)
     free(a->given);
     cunik_strv_done(&a->positional);
     free(a);
-}
-
-static char *option_heading(const struct option_row *row)
-{
-    _cleanup_buffer_ struct buffer b = {0};
-
-    if (row->letter)
-        cunik_buffer_printf(&b, "-%c, --%s", row->letter, row->name);
-    else
-        cunik_buffer_printf(&b, "    --%s", row->name);
-    if (row->argument)
-        cunik_buffer_printf(&b, " %s", row->choices ? row->choices : row->argument);
-    return cunik_buffer_take(&b);
-}
-
-static void help_options(struct buffer *b, const char *title, const struct option_row *rows,
-                         size_t n)
-{
-    cunik_buffer_printf(b, "\n%s:\n", title);
-    for (size_t i = 0; i < n; i++) {
-        _cleanup_free_ char *heading = option_heading(&rows[i]);
-        cunik_buffer_printf(b, "  %-32s %s\n", heading, rows[i].help);
-    }
-}
-
-char *cunik_verbs_help(const struct program *program, const struct verb_row *verb)
-{
-    _cleanup_buffer_ struct buffer b = {0};
-
-    if (verb) {
-        cunik_buffer_printf(&b, "Usage: %s [OPTIONS] %s [OPTIONS]%s%s\n\n%s\n", program->name,
-                            verb->name, verb->synopsis ? " " : "",
-                            verb->synopsis ? verb->synopsis : "", verb->help);
-        if (verb->n_options)
-            help_options(&b, "Options", verb->options, verb->n_options);
-    } else {
-        cunik_buffer_printf(&b, "Usage: %s [OPTIONS]%s\n\n%s\n", program->name,
-                            program->n_verbs ? " COMMAND" : "", program->help);
-        for (size_t i = 0; i < program->n_verbs; i++)
-            cunik_buffer_printf(&b, "%s  %-10s %s\n", i ? "" : "\nCommands:\n",
-                                program->verbs[i].name, program->verbs[i].help);
-    }
-    help_options(&b, verb ? "Global options" : "Options", program->options, program->n_options);
-    return cunik_buffer_take(&b);
 }
 
 /* scdoc: *bold*, _underlined_; underscores and asterisks of the text itself are escaped. */

@@ -68,7 +68,5 @@ int cunik_verbs_parse(const struct program *program, int argc, char **argv, stru
 void cunik_arguments_destroy(struct arguments *a);
 DEFINE_CLEANUP(struct arguments *, cunik_arguments_destroy)
 
-/* Help of the program (verb NULL) or of one verb. */
-char *cunik_verbs_help(const struct program *program, const struct verb_row *verb);
 /* The options and verbs as scdoc source, for the manual page. */
 char *cunik_verbs_manual(const struct program *program);

@@ -46,6 +46,3 @@ int cunik_client_call(struct client *c, struct call *call, struct error **err);
 /* Starts an engine for the client's root and returns when one (this or another that was quicker)
  * answers at the socket. */
 int cunik_client_start(const struct client *c, struct error **err);
-/* The part of a log that says why: its last line, without time and level; the caller frees it. NULL
- * when nothing stands behind `offset`. */
-char *cunik_client_last_words(const char *log, uint64_t offset);

@@ -45,7 +45,9 @@ static char *find_engine(void)
     return NULL;
 }
 
-char *cunik_client_last_words(const char *log, uint64_t offset)
+/* The part of a log that says why: its last line, without time and level; the caller frees it. NULL
+ * when nothing stands behind `offset`. */
+static char *last_words(const char *log, uint64_t offset)
 {
     static const char level[] = " error: ";
     _cleanup_close_ int fd = open(log, O_RDONLY | O_CLOEXEC);
@@ -160,7 +162,7 @@ static int wait_ready(const struct client *c, int ready, const char *log, uint64
     if (cunik_text_equal(cunik_buffer_text(&said), "ready\n") ||
         cunik_text_equal(cunik_buffer_text(&said), "running\n"))
         return 0;
-    _cleanup_free_ char *words = cunik_client_last_words(log, offset);
+    _cleanup_free_ char *words = last_words(log, offset);
     return cunik_error_set(err, ERROR_UNAVAILABLE, "%s%s%s", words ? words : "it ended at once",
                            words ? "; its log is " : ", and nothing is in its log, ", log);
 }

@@ -200,26 +200,6 @@ const char *cunik_end_name(enum cunik_end e)
     return ends.names[e];
 }
 
-const char *cunik_condition_name(enum depend_condition c)
-{
-    return conditions.names[c];
-}
-
-const char *cunik_restart_name(enum restart_policy p)
-{
-    return restarts.names[p];
-}
-
-int cunik_state_parse(const char *name, enum cunik_state *ret)
-{
-    return cunik_enumeration_parse(&states, name, ret);
-}
-
-int cunik_health_parse(const char *name, enum cunik_health *ret)
-{
-    return cunik_enumeration_parse(&healths, name, ret);
-}
-
 int cunik_end_parse(const char *name, enum cunik_end *ret)
 {
     return cunik_enumeration_parse(&ends, name, ret);

@@ -65,14 +65,10 @@ enum restart_policy {
     RESTART_MAX_
 };
 
-const char *cunik_state_name(enum cunik_state s);          /* "running" */
-const char *cunik_health_name(enum cunik_health h);        /* "healthy"; "none" */
-const char *cunik_end_name(enum cunik_end e);              /* "poweroff" */
-const char *cunik_condition_name(enum depend_condition c); /* "service_healthy" */
-const char *cunik_restart_name(enum restart_policy p);     /* "on-failure" */
+const char *cunik_state_name(enum cunik_state s);   /* "running" */
+const char *cunik_health_name(enum cunik_health h); /* "healthy"; "none" */
+const char *cunik_end_name(enum cunik_end e);       /* "poweroff" */
 /* The other way; -EINVAL for an unknown name. */
-int cunik_state_parse(const char *name, enum cunik_state *ret);
-int cunik_health_parse(const char *name, enum cunik_health *ret);
 int cunik_end_parse(const char *name, enum cunik_end *ret);
 int cunik_condition_parse(const char *name, enum depend_condition *ret);
 int cunik_restart_parse(const char *name, enum restart_policy *ret);
