@@ -3,10 +3,12 @@
  *     engine.c          creating it, events, looking at the world
  *     engine_slots.c    one request at a time for each stack; what each stack is wanted to be
  *     engine_prepare.c  from a request to a plan
- *     engine_apply.c    carrying it out, and waiting for what came of it
+ *     engine_apply.c    carrying it out
+ *     engine_await.c    waiting for what came of it
  *     engine_intent.c   what a request was about to stop outlives the engine
  *     engine_cunik.c    starting and stopping one cunik, with its health checks
  *     supervise.c       what happens by itself: ends, restarts, drift
+ *     engine_create.c   an engine with the usual parts (engine_parts.h: with others)
  *
  * Locks, in the order in which they may be taken one within another: `worlds`, `listeners_lock`, an
  * apply's or a wait's own, `lock`, the registry's, `events`.
@@ -94,7 +96,7 @@ struct engine {
 
     pthread_mutex_t starts_lock;
     pthread_cond_t may_start;
-    size_t starting, starts_most;
+    size_t starting, starts_most; /* guests being started at once */
 };
 
 int64_t cunik_engine_now(const struct engine *e);
@@ -163,7 +165,7 @@ int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const stru
 int cunik_engine_await(struct engine *e, const struct world *desired, const bool *in,
                        int64_t deadline_ns, const _Atomic bool *cancel, struct error **err);
 
-/* engine_cunik.c: ctx of the apply's calls is a struct engine_run. */
+/* engine_cunik.c */
 int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c, bool again,
                              struct error **err);
 int cunik_engine_stop_cunik(struct engine *e, const struct world_cunik *c, bool kill,

@@ -200,8 +200,6 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
     e->state = s->state;
     e->end = s->end;
     e->exit_code = s->exit_code;
-    e->started_ms = s->started_ms;
-    e->ended_ms = s->ended_ms;
     e->health = s->state == CUNIK_RUNNING && e->checked ? HEALTH_STARTING : HEALTH_NONE;
     e->wanted = wanted;
     e->stopped = stopped && s->state == CUNIK_EXITED;
@@ -246,9 +244,7 @@ void cunik_registry_started(struct registry *r, const char *name)
         c->health = c->checked ? HEALTH_STARTING : HEALTH_NONE;
         c->end = END_NONE;
         c->exit_code = 0;
-        c->started_ms = r->clock->wall_ms(r->clock->ctx);
         c->started_ns = r->clock->now(r->clock->ctx);
-        c->ended_ms = 0;
         cunik_replace(&c->reason, "");
         told = cunik_registry_note(r, c, false);
     }
@@ -300,7 +296,6 @@ void cunik_registry_stopped(struct registry *r, const char *name)
             c->stopped = true;
             c->state = CUNIK_EXITED;
             c->end = END_DESTROYED;
-            c->ended_ms = r->clock->wall_ms(r->clock->ctx);
             cunik_replace(&c->reason, "");
         }
         told = ran ? cunik_registry_note(r, c, false) : NULL;
@@ -327,7 +322,7 @@ void cunik_registry_defined(struct registry *r, const struct world_cunik *c)
     e->state = CUNIK_CREATED;
     e->health = HEALTH_NONE;
     e->end = END_NONE;
-    e->exit_code = e->started_ms = e->ended_ms = e->restarts = e->attempts = 0;
+    e->exit_code = e->restarts = e->attempts = 0;
     e->wanted = e->stopped = false;
     e->due_ns = CLOCK_NEVER;
     cunik_replace(&e->reason, "");

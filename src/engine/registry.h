@@ -16,7 +16,7 @@ struct registry_cunik {
     enum cunik_state state; /* ABSENT: it was removed, the entry is free */
     enum cunik_health health;
     enum cunik_end end;
-    int64_t exit_code, started_ms, ended_ms;
+    int64_t exit_code;
     char *reason;
     bool checked; /* it has a healthcheck */
     enum restart_policy restart;

@@ -92,7 +92,6 @@ static void see_end(struct engine *e, struct registry_cunik *c, const struct wor
 {
     c->end = s->end;
     c->exit_code = s->exit_code;
-    c->ended_ms = s->ended_ms;
     c->health = HEALTH_NONE;
     /* A request has asked it to, and did not get to see it. */
     c->stopped = !c->wanted;
