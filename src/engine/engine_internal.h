@@ -7,7 +7,8 @@
  *     engine_await.c    waiting for what came of it
  *     engine_intent.c   what a request was about to stop outlives the engine
  *     engine_cunik.c    starting and stopping one cunik, with its health checks
- *     supervise.c       what happens by itself: ends, restarts, drift
+ *     supervise.c       what happens by itself: ends and restarts
+ *     supervise_repair.c  and drift
  *     engine_create.c   an engine with the usual parts (engine_parts.h: with others)
  *
  * Locks, in the order in which they may be taken one within another: `worlds`, `listeners_lock`, an

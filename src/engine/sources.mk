@@ -62,6 +62,7 @@ engine_SOURCES = \
 	src/engine/server_logs.c \
 	src/engine/server_stream.c \
 	src/engine/supervise.c \
+	src/engine/supervise_repair.c \
 	src/engine/world.c \
 	src/engine/world_boot.c \
 	src/engine/world_network.c \

@@ -7,15 +7,13 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "engine/engine_internal.h"
+#include "engine/supervise_parts.h"
 
 enum { THREADS_MOST = 64 }; /* restarts and repairs at once */
 
-static const int64_t second_ns = 1000000000;
 static const int64_t backoff_first_ns = 100000000; /* Docker's, doubling */
-static const int64_t backoff_most_ns = 60 * second_ns;
-static const int64_t long_run_ns = 10 * second_ns; /* having run so long, it begins anew */
-static const int64_t look_again_ns = second_ns;    /* after a look that failed */
+static const int64_t long_run_ns = 10 * SECOND_NS; /* having run so long, it begins anew */
+static const int64_t look_again_ns = SECOND_NS;    /* after a look that failed */
 
 /* What a look leads to, done when the registry's lock is released. */
 struct outcome {
@@ -53,11 +51,6 @@ static bool wants_restart(const struct registry_cunik *c)
     return false;
 }
 
-static int64_t doubled(int64_t backoff, int64_t first, int64_t most)
-{
-    return backoff == 0 ? first : backoff > most / 2 ? most : backoff * 2;
-}
-
 /* An end, or a restart that failed. */
 static void plan_restart(struct engine *e, struct registry_cunik *c)
 {
@@ -70,7 +63,7 @@ static void plan_restart(struct engine *e, struct registry_cunik *c)
     }
     if (now - c->started_ns >= long_run_ns)
         c->backoff_ns = 0;
-    c->backoff_ns = doubled(c->backoff_ns, backoff_first_ns, backoff_most_ns);
+    c->backoff_ns = cunik_supervise_backoff(c->backoff_ns, backoff_first_ns);
     c->due_ns = now + c->backoff_ns;
     c->state = CUNIK_RESTARTING;
 }
@@ -210,7 +203,7 @@ static void follow_up(struct engine *e, const struct world *w, struct outcome *o
         cunik_registry_tell(&e->registry, o->told[i]);
 }
 
-static void look_again(struct engine *e, int64_t after_ns)
+void cunik_supervise_look_again(struct engine *e, int64_t after_ns)
 {
     int64_t due = cunik_engine_now(e) + after_ns;
 
@@ -222,13 +215,8 @@ static void look_again(struct engine *e, int64_t after_ns)
 
 /* Threads for work that takes time */
 
-struct errand {
-    struct engine *e;
-    struct slot *slot;
-    struct world_cunik cunik; /* of a restart */
-};
-
-static bool send(struct engine *e, struct slot *s, void *(*work)(void *), struct errand *errand)
+bool cunik_supervise_send(struct engine *e, struct slot *s, void *(*work)(void *),
+                          struct errand *errand)
 {
     pthread_attr_t detached;
     pthread_t thread;
@@ -242,8 +230,7 @@ static bool send(struct engine *e, struct slot *s, void *(*work)(void *), struct
     return sent;
 }
 
-/* The last thing a thread does with the engine. */
-static void return_from(struct engine *e)
+void cunik_supervise_return(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
     e->threads--;
@@ -307,7 +294,7 @@ static void *restart(void *arg)
     cunik_world_done(&networks);
     cunik_world_cunik_done(&errand->cunik);
     free(errand);
-    return_from(e);
+    cunik_supervise_return(e);
     return NULL;
 }
 
@@ -346,7 +333,7 @@ static void begin_restart(struct engine *e, const struct world *w, const char *n
         return;
     struct errand *errand = cunik_calloc(1, sizeof(*errand));
     cunik_world_cunik_copy(&errand->cunik, c);
-    if (send(e, s, restart, errand))
+    if (cunik_supervise_send(e, s, restart, errand))
         return;
     cunik_world_cunik_done(&errand->cunik);
     free(errand);
@@ -354,7 +341,7 @@ static void begin_restart(struct engine *e, const struct world *w, const char *n
     pthread_mutex_lock(&e->lock);
     s->restarting--;
     pthread_mutex_unlock(&e->lock);
-    return_from(e);
+    cunik_supervise_return(e);
 }
 
 /* Those that are due, as pairs of name and stack. */
@@ -380,136 +367,14 @@ static void start_due(struct engine *e, int64_t now)
     if (!due.n)
         return;
     if (e->host.ops->observe(e->host.ctx, &w, NULL) < 0) {
-        look_again(e, look_again_ns);
+        cunik_supervise_look_again(e, look_again_ns);
         return;
     }
     for (size_t i = 0; i + 1 < due.n; i += 2)
         begin_restart(e, &w, due.items[i], due.items[i + 1], now);
 }
 
-/* Drift */
-
-static bool is_external(const struct slot *s, const char *network)
-{
-    const struct world_network *n = cunik_world_network(&s->desired, network);
-
-    return n && n->external;
-}
-
-/* Whether the networks of a cunik are as they should be. With `worlds` held. */
-static bool has_networks(const struct slot *s, const struct map *networks,
-                         const struct world_cunik *c)
-{
-    for (size_t i = 0; i < c->n_interfaces; i++) {
-        const struct world_network *n = cunik_map_get(networks, c->interfaces[i].network);
-        if (!is_external(s, c->interfaces[i].network) && (!n || !n->up || !n->names_served))
-            return false;
-    }
-    return true;
-}
-
-/* rules: whether it can be told that ports are published as they should be. */
-static bool has_drifted(const struct slot *s, const struct world *w, const struct map *networks,
-                        bool rules)
-{
-    for (size_t i = 0; i < w->n_cuniks; i++) {
-        const struct world_cunik *c = &w->cuniks[i];
-        bool running = c->status.state == CUNIK_RUNNING;
-        if (strcmp(c->stack, s->stack) != 0 || (!running && c->status.state != CUNIK_RESTARTING))
-            continue;
-        if (!has_networks(s, networks, c))
-            return true;
-        if (running && (c->status.links_missing || c->status.links_lost ||
-                        (rules && !w->ports_published && c->n_ports)))
-            return true;
-    }
-    return false;
-}
-
-static void *repair(void *arg)
-{
-    struct errand *errand = arg;
-    struct engine *e = errand->e;
-    struct slot *s = errand->slot;
-    _cleanup_error_ struct error *err = NULL;
-    struct waiter w;
-    struct prepared p;
-
-    int r = cunik_engine_enter(e, s, &w, "repair", NULL, NULL, &err);
-    if (r == 0) {
-        r = cunik_engine_prepare_repair(e, s, &p, &err);
-        if (r == 0) {
-            if (p.plan.n)
-                r = cunik_engine_run_plan(e, &p, NULL, NULL, NULL, CLOCK_NEVER, &err);
-            cunik_engine_prepared_done(&p);
-        }
-        cunik_engine_leave(e, s, &w);
-    }
-    if (r < 0)
-        cunik_log(LOG_LEVEL_WARNING, "repairing stack '%s': %s", s->stack,
-                  err ? err->message : "failed");
-    pthread_mutex_lock(&e->lock);
-    s->repairing = false;
-    s->repair_backoff_ns = doubled(s->repair_backoff_ns, second_ns, backoff_most_ns);
-    s->repair_ns = cunik_engine_now(e) + s->repair_backoff_ns;
-    pthread_mutex_unlock(&e->lock);
-    cunik_engine_wake(e, NULL);
-    free(errand);
-    return_from(e);
-    return NULL;
-}
-
-static void consider_repair(struct engine *e, struct slot *s, bool drifted)
-{
-    bool begin = false;
-
-    pthread_mutex_lock(&e->lock);
-    int64_t wait = s->repair_ns - cunik_engine_now(e);
-    if (!drifted) {
-        if (wait <= 0)
-            s->repair_backoff_ns = 0;
-        wait = 0;
-    } else if (!s->first && !s->repairing && !e->quit && wait <= 0) {
-        begin = s->repairing = true;
-        e->threads++;
-    }
-    pthread_mutex_unlock(&e->lock);
-    if (wait > 0)
-        look_again(e, wait);
-    if (!begin)
-        return;
-    struct errand *errand = cunik_calloc(1, sizeof(*errand));
-    if (send(e, s, repair, errand))
-        return;
-    free(errand);
-    pthread_mutex_lock(&e->lock);
-    s->repairing = false;
-    pthread_mutex_unlock(&e->lock);
-    return_from(e);
-}
-
-static void repair_drift(struct engine *e, const struct world *w)
-{
-    _cleanup_map_ struct map networks = {0};
-
-    for (size_t i = 0; i < w->n_networks; i++)
-        cunik_map_add(&networks, w->networks[i].name, &w->networks[i]);
-    /* While a request is under way, rules and labels may be apart for a moment. */
-    pthread_mutex_lock(&e->lock);
-    bool rules = !e->requests;
-    pthread_mutex_unlock(&e->lock);
-    pthread_mutex_lock(&e->worlds);
-    size_t n = e->slots.n;
-    _cleanup_free_ struct slot **slots = cunik_calloc(n, sizeof(struct slot *));
-    _cleanup_free_ bool *drifted = cunik_calloc(n, sizeof(*drifted));
-    for (size_t i = 0; i < n; i++) {
-        slots[i] = e->slots.entries[i].value;
-        drifted[i] = has_drifted(slots[i], w, &networks, rules);
-    }
-    pthread_mutex_unlock(&e->worlds);
-    for (size_t i = 0; i < n; i++)
-        consider_repair(e, slots[i], drifted[i]);
-}
+/* The whole */
 
 static void look(struct engine *e)
 {
@@ -522,14 +387,14 @@ static void look(struct engine *e)
     pthread_mutex_unlock(&e->registry.lock);
     if (e->host.ops->observe(e->host.ctx, &w, &err) < 0) {
         cunik_log(LOG_LEVEL_WARNING, "looking at the host: %s", err ? err->message : "failed");
-        look_again(e, look_again_ns);
+        cunik_supervise_look_again(e, look_again_ns);
         return;
     }
     bool stale = compare_all(e, &w, seq, &o);
     adopt_new(e, &w, &o);
     follow_up(e, &w, &o);
     cunik_registry_overlay(&e->registry, &w);
-    repair_drift(e, &w);
+    cunik_supervise_repair(e, &w);
     if (stale)
         cunik_engine_wake(e, NULL);
 }

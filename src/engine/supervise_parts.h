@@ -1,0 +1,33 @@
+/* The supervisor's own parts: supervise.c (what it sees, and restarts) and supervise_repair.c
+ * (drift), with what both use to have work done that takes time. */
+#pragma once
+
+#include "engine/engine_internal.h"
+
+#define SECOND_NS INT64_C(1000000000)
+
+/* Work for a thread of its own; whoever does it frees it. */
+struct errand {
+    struct engine *e;
+    struct slot *slot;
+    struct world_cunik cunik; /* of a restart */
+};
+
+/* Starts the thread, which has been counted in e->threads; false when there is none to be had. */
+bool cunik_supervise_send(struct engine *e, struct slot *s, void *(*work)(void *),
+                          struct errand *errand);
+/* The last thing a thread does with the engine. */
+void cunik_supervise_return(struct engine *e);
+/* Has the supervisor look at the host after that time. */
+void cunik_supervise_look_again(struct engine *e, int64_t after_ns);
+
+/* The wait after `backoff`: it doubles from `first` on, up to a minute. */
+static inline int64_t cunik_supervise_backoff(int64_t backoff, int64_t first)
+{
+    const int64_t most = 60 * SECOND_NS;
+
+    return backoff == 0 ? first : backoff > most / 2 ? most : backoff * 2;
+}
+
+/* Has the stacks that have drifted from what they should be repaired; w is what was seen. */
+void cunik_supervise_repair(struct engine *e, const struct world *w);

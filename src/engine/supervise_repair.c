@@ -1,0 +1,128 @@
+/* Drift: what somebody has changed on the host under a stack that nobody is dealing with. */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/supervise_parts.h"
+
+static bool is_external(const struct slot *s, const char *network)
+{
+    const struct world_network *n = cunik_world_network(&s->desired, network);
+
+    return n && n->external;
+}
+
+/* Whether the networks of a cunik are as they should be. With `worlds` held. */
+static bool has_networks(const struct slot *s, const struct map *networks,
+                         const struct world_cunik *c)
+{
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        const struct world_network *n = cunik_map_get(networks, c->interfaces[i].network);
+        if (!is_external(s, c->interfaces[i].network) && (!n || !n->up || !n->names_served))
+            return false;
+    }
+    return true;
+}
+
+/* rules: whether it can be told that ports are published as they should be. */
+static bool has_drifted(const struct slot *s, const struct world *w, const struct map *networks,
+                        bool rules)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++) {
+        const struct world_cunik *c = &w->cuniks[i];
+        bool running = c->status.state == CUNIK_RUNNING;
+        if (strcmp(c->stack, s->stack) != 0 || (!running && c->status.state != CUNIK_RESTARTING))
+            continue;
+        if (!has_networks(s, networks, c))
+            return true;
+        if (running && (c->status.links_missing || c->status.links_lost ||
+                        (rules && !w->ports_published && c->n_ports)))
+            return true;
+    }
+    return false;
+}
+
+static void *repair(void *arg)
+{
+    struct errand *errand = arg;
+    struct engine *e = errand->e;
+    struct slot *s = errand->slot;
+    _cleanup_error_ struct error *err = NULL;
+    struct waiter w;
+    struct prepared p;
+
+    int r = cunik_engine_enter(e, s, &w, "repair", NULL, NULL, &err);
+    if (r == 0) {
+        r = cunik_engine_prepare_repair(e, s, &p, &err);
+        if (r == 0) {
+            if (p.plan.n)
+                r = cunik_engine_run_plan(e, &p, NULL, NULL, NULL, CLOCK_NEVER, &err);
+            cunik_engine_prepared_done(&p);
+        }
+        cunik_engine_leave(e, s, &w);
+    }
+    if (r < 0)
+        cunik_log(LOG_LEVEL_WARNING, "repairing stack '%s': %s", s->stack,
+                  err ? err->message : "failed");
+    pthread_mutex_lock(&e->lock);
+    s->repairing = false;
+    s->repair_backoff_ns = cunik_supervise_backoff(s->repair_backoff_ns, SECOND_NS);
+    s->repair_ns = cunik_engine_now(e) + s->repair_backoff_ns;
+    pthread_mutex_unlock(&e->lock);
+    cunik_engine_wake(e, NULL);
+    free(errand);
+    cunik_supervise_return(e);
+    return NULL;
+}
+
+static void consider_repair(struct engine *e, struct slot *s, bool drifted)
+{
+    bool begin = false;
+
+    pthread_mutex_lock(&e->lock);
+    int64_t wait = s->repair_ns - cunik_engine_now(e);
+    if (!drifted) {
+        if (wait <= 0)
+            s->repair_backoff_ns = 0;
+        wait = 0;
+    } else if (!s->first && !s->repairing && !e->quit && wait <= 0) {
+        begin = s->repairing = true;
+        e->threads++;
+    }
+    pthread_mutex_unlock(&e->lock);
+    if (wait > 0)
+        cunik_supervise_look_again(e, wait);
+    if (!begin)
+        return;
+    struct errand *errand = cunik_calloc(1, sizeof(*errand));
+    if (cunik_supervise_send(e, s, repair, errand))
+        return;
+    free(errand);
+    pthread_mutex_lock(&e->lock);
+    s->repairing = false;
+    pthread_mutex_unlock(&e->lock);
+    cunik_supervise_return(e);
+}
+
+void cunik_supervise_repair(struct engine *e, const struct world *w)
+{
+    _cleanup_map_ struct map networks = {0};
+
+    for (size_t i = 0; i < w->n_networks; i++)
+        cunik_map_add(&networks, w->networks[i].name, &w->networks[i]);
+    /* While a request is under way, rules and labels may be apart for a moment. */
+    pthread_mutex_lock(&e->lock);
+    bool rules = !e->requests;
+    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_lock(&e->worlds);
+    size_t n = e->slots.n;
+    _cleanup_free_ struct slot **slots = cunik_calloc(n, sizeof(struct slot *));
+    _cleanup_free_ bool *drifted = cunik_calloc(n, sizeof(*drifted));
+    for (size_t i = 0; i < n; i++) {
+        slots[i] = e->slots.entries[i].value;
+        drifted[i] = has_drifted(slots[i], w, &networks, rules);
+    }
+    pthread_mutex_unlock(&e->worlds);
+    for (size_t i = 0; i < n; i++)
+        consider_repair(e, slots[i], drifted[i]);
+}
