@@ -76,7 +76,9 @@ static bool step_event(struct progress *p, const struct event *e, struct progres
         set(row, ROW_WAITING, "Waiting", e->message, e->time_ms);
         break;
     case PHASE_DONE:
-        set(row, ROW_DONE, done_word(e), "", e->time_ms);
+        /* It may have been healthy before its start was reported. */
+        set(row, ROW_DONE, strcmp(row->text, "Healthy") == 0 ? "Healthy" : done_word(e), "",
+            e->time_ms);
         break;
     case PHASE_FAILED:
         set(row, ROW_FAILED, "Error", e->message, e->time_ms);

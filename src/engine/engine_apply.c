@@ -383,9 +383,26 @@ static int kill_at_once(struct engine *e, const struct request *r, struct error 
     return e_;
 }
 
+/* What happens to the stack's cuniks while a request is carried out belongs to its stream as well.
+ */
+struct watcher {
+    const char *stack;
+    const struct event_sink *sink;
+};
+
+static void forward(void *ctx, const struct event *e)
+{
+    const struct watcher *w = ctx;
+
+    if ((e->type == EVENT_STATE || e->type == EVENT_HEALTH) && e->stack &&
+        strcmp(e->stack, w->stack) == 0)
+        w->sink->put(w->sink->ctx, e);
+}
+
 int cunik_engine_apply(struct engine *e, const struct request *r, const struct event_sink *sink,
                        const _Atomic bool *cancel, struct error **err)
 {
+    struct watcher watcher = {r->stack, sink};
     struct waiter w;
     int e_ = cunik_request_check(r, err);
 
@@ -400,7 +417,11 @@ int cunik_engine_apply(struct engine *e, const struct request *r, const struct e
         e_ = cunik_engine_enter(e, s, &w, cunik_request_action_name(r->action), sink, cancel, err);
     if (e_ < 0)
         return e_;
+    size_t id =
+        sink && sink->put ? cunik_engine_subscribe(e, &(struct event_sink){forward, &watcher}) : 0;
     e_ = apply_in_turn(e, s, r, sink, cancel, deadline, err);
+    if (id)
+        cunik_engine_unsubscribe(e, id);
     cunik_engine_leave(e, s, &w);
     return e_;
 }
