@@ -234,7 +234,7 @@ static int adopt(struct engine *e, struct error **err)
         struct slot *s = cunik_engine_slot(e, c->stack);
         pthread_mutex_lock(&e->worlds);
         const struct world_cunik *d = cunik_world_cunik(&s->desired, c->name);
-        bool runs = c->status.state == CUNIK_RUNNING || c->status.state == CUNIK_PAUSED;
+        bool runs = cunik_state_is_up(c->status.state);
         bool wanted = d ? d->status.state == CUNIK_RUNNING : runs;
         bool marked = cunik_engine_is_marked(d);
         if (!d)

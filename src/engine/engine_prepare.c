@@ -7,9 +7,7 @@
 
 static bool active(const struct world_cunik *c)
 {
-    enum cunik_state s = c->status.state;
-
-    return s == CUNIK_RUNNING || s == CUNIK_PAUSED || s == CUNIK_RESTARTING;
+    return cunik_state_is_active(c->status.state);
 }
 
 static bool of(const char *stack, const struct slot *s)

@@ -75,18 +75,13 @@ static int64_t exit_code_of(const struct host_real *h, const char *name, enum cu
     return status % 2 ? status / 2 : status;
 }
 
-static bool runs(enum cunik_state s)
-{
-    return s == CUNIK_RUNNING || s == CUNIK_PAUSED;
-}
-
 /* libvirt does not keep when a domain ended. This process sees it; one that was not there takes the
  * last sign of life on the console. */
 static int64_t end_time(struct host_real *h, const struct world_cunik *c)
 {
     pthread_mutex_lock(&h->lock);
     struct seen_cunik *s = cunik_host_seen(h, c->name);
-    if (runs(c->status.state)) {
+    if (cunik_state_is_up(c->status.state)) {
         s->ran = true;
         s->ended_ms = 0;
     } else if (c->status.state == CUNIK_EXITED && !s->ended_ms) {
@@ -216,7 +211,7 @@ static int observe_networks(const struct host_real *h, const struct links *links
  * guest's own was deleted. */
 static void see_links(const struct links *links, const struct world *w, struct world_cunik *c)
 {
-    bool running = runs(c->status.state);
+    bool running = cunik_state_is_up(c->status.state);
 
     for (size_t i = 0; i < c->n_interfaces; i++) {
         const struct world_network *n = cunik_world_network(w, c->interfaces[i].network);

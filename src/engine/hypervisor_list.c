@@ -99,7 +99,7 @@ static int add_domain(struct hypervisor *h, virDomainPtr domain, struct hypervis
     found.label = cunik_domain_label(element);
     if (!found.label) /* not as we write it; whoever reads the label says so */
         found.label = cunik_strdup("");
-    if (found.state == CUNIK_RUNNING || found.state == CUNIK_PAUSED)
+    if (cunik_state_is_up(found.state))
         found.pid = cunik_hypervisor_learn_pid(h, name);
     *ARRAY_APPEND(to->items, to->n) = found;
     return 0;

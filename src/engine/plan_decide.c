@@ -8,20 +8,17 @@ bool cunik_plan_completed(const struct world_cunik *c)
 {
     const struct world_status *s = &c->status;
 
-    return s->state == CUNIK_EXITED && s->exit_code == 0 && s->end != END_DESTROYED &&
-           s->end != END_KILLED && s->end != END_PANICKED && s->end != END_NONE &&
-           c->restart != RESTART_ALWAYS && c->restart != RESTART_UNLESS_STOPPED;
+    return cunik_state_is_completed(s->state, s->end, s->exit_code, c->restart);
 }
 
 static bool is_up(const struct world_cunik *c)
 {
-    return c->status.state == CUNIK_RUNNING || c->status.state == CUNIK_PAUSED;
+    return cunik_state_is_up(c->status.state);
 }
 
-/* Up, or about to be started again by the engine. */
 static bool is_active(const struct world_cunik *c)
 {
-    return is_up(c) || c->status.state == CUNIK_RESTARTING;
+    return cunik_state_is_active(c->status.state);
 }
 
 static bool is_there(const struct world_cunik *c)

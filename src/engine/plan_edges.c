@@ -45,8 +45,7 @@ static bool satisfied(const struct world_cunik *actual, enum depend_condition co
         return false;
     switch (condition) {
     case DEPEND_STARTED:
-        return actual->status.state == CUNIK_RUNNING || actual->status.state == CUNIK_PAUSED ||
-               actual->status.state == CUNIK_RESTARTING || cunik_plan_completed(actual);
+        return cunik_state_is_active(actual->status.state) || cunik_plan_completed(actual);
     case DEPEND_HEALTHY:
         return actual->status.state == CUNIK_RUNNING && actual->status.health == HEALTH_HEALTHY;
     case DEPEND_COMPLETED:

@@ -143,9 +143,7 @@ bool cunik_registry_look(struct registry *r, const char *name, struct live *ret)
 
 bool cunik_registry_completed(const struct live *l)
 {
-    return l->state == CUNIK_EXITED && !l->stopped && l->exit_code == 0 && l->end != END_NONE &&
-           l->end != END_DESTROYED && l->end != END_KILLED && l->end != END_PANICKED &&
-           l->restart != RESTART_ALWAYS && l->restart != RESTART_UNLESS_STOPPED;
+    return !l->stopped && cunik_state_is_completed(l->state, l->end, l->exit_code, l->restart);
 }
 
 static bool is_over(enum cunik_state s)
@@ -184,8 +182,7 @@ bool cunik_registry_active(struct registry *r)
     pthread_mutex_lock(&r->lock);
     for (size_t i = 0; i < r->entries.n; i++) {
         const struct registry_cunik *c = r->entries.entries[i].value;
-        active |= c->state == CUNIK_RUNNING || c->state == CUNIK_PAUSED ||
-                  c->state == CUNIK_RESTARTING || c->changing;
+        active |= cunik_state_is_active(c->state) || c->changing;
     }
     pthread_mutex_unlock(&r->lock);
     return active;

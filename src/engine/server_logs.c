@@ -38,12 +38,6 @@ static bool wanted(const struct logs *l, const struct world_cunik *c)
            cunik_strv_has(&l->services, c->name);
 }
 
-static bool is_alive(const struct world_cunik *c)
-{
-    return c->status.state == CUNIK_RUNNING || c->status.state == CUNIK_PAUSED ||
-           c->status.state == CUNIK_RESTARTING;
-}
-
 static struct follower *follower(struct logs *l, const char *cunik)
 {
     for (size_t i = 0; i < l->n; i++)
@@ -74,7 +68,7 @@ static int refresh(struct logs *l, bool first, struct error **err)
             if (first && l->tail >= 0)
                 f->offset = cunik_console_tail(l->server->consoles, c->name, (uint64_t)l->tail);
         }
-        f->alive = is_alive(c);
+        f->alive = cunik_state_is_active(c->status.state);
     }
     /* One that is being restarted or recreated goes on in a moment. */
     for (size_t i = 0; i < l->n; i++)

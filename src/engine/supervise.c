@@ -70,11 +70,6 @@ static void plan_restart(struct engine *e, struct registry_cunik *c)
 
 /* Looking */
 
-static bool is_active(enum cunik_state s)
-{
-    return s == CUNIK_RUNNING || s == CUNIK_PAUSED;
-}
-
 static void tell_later(struct engine *e, struct outcome *o, struct registry_cunik *c)
 {
     *ARRAY_APPEND(o->told, o->n_told) = cunik_registry_note(&e->registry, c, false);
@@ -120,9 +115,9 @@ static void compare(struct engine *e, struct registry_cunik *c, const struct wor
     } else if (c->state == CUNIK_PAUSED && s->state == CUNIK_RUNNING) {
         c->state = CUNIK_RUNNING;
         tell_later(e, o, c);
-    } else if (is_active(c->state) && !is_active(s->state)) {
+    } else if (cunik_state_is_up(c->state) && !cunik_state_is_up(s->state)) {
         see_end(e, c, s, o);
-    } else if (!is_active(c->state) && s->state == CUNIK_RUNNING) {
+    } else if (!cunik_state_is_up(c->state) && s->state == CUNIK_RUNNING) {
         see_start(e, c, o);
     }
 }
@@ -154,7 +149,7 @@ static void adopt_new(struct engine *e, const struct world *w, struct outcome *o
         const struct registry_cunik *known = cunik_map_get(&e->registry.entries, c->name);
         bool new = !known || (known->state == CUNIK_ABSENT && !known->held && !known->changing);
         pthread_mutex_unlock(&e->registry.lock);
-        if (!new || !is_active(c->status.state))
+        if (!new || !cunik_state_is_up(c->status.state))
             continue;
         cunik_registry_adopt(&e->registry, c, true, false);
         cunik_strv_add(&o->found, c->name);

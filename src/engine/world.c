@@ -215,6 +215,13 @@ int cunik_restart_parse(const char *name, enum restart_policy *ret)
     return cunik_enumeration_parse(&restarts, name, ret);
 }
 
+bool cunik_state_is_completed(enum cunik_state s, enum cunik_end end, int64_t exit_code,
+                              enum restart_policy restart)
+{
+    return s == CUNIK_EXITED && exit_code == 0 && (end == END_POWEROFF || end == END_RESET) &&
+           restart != RESTART_ALWAYS && restart != RESTART_UNLESS_STOPPED;
+}
+
 void cunik_world_done(struct world *w)
 {
     cunik_record_done(&cunik_world_record, w);

@@ -73,6 +73,22 @@ int cunik_end_parse(const char *name, enum cunik_end *ret);
 int cunik_condition_parse(const char *name, enum depend_condition *ret);
 int cunik_restart_parse(const char *name, enum restart_policy *ret);
 
+/* Whether there is a guest: it runs or stands still. */
+static inline bool cunik_state_is_up(enum cunik_state s)
+{
+    return s == CUNIK_RUNNING || s == CUNIK_PAUSED;
+}
+
+/* That, or the engine is about to start it again. */
+static inline bool cunik_state_is_active(enum cunik_state s)
+{
+    return cunik_state_is_up(s) || s == CUNIK_RESTARTING;
+}
+
+/* Whether what is in this state has ended by itself, well, and is not started again. */
+bool cunik_state_is_completed(enum cunik_state s, enum cunik_end end, int64_t exit_code,
+                              enum restart_policy restart);
+
 /* A key with a value, such as a label; value "" when empty. Lists of them are sorted by key. */
 struct world_pair {
     char *key;

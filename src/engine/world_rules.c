@@ -64,8 +64,7 @@ int cunik_world_rules(const struct world *w, const char *engine, bool running_on
             r = add_network(n, &rules, err);
     }
     for (size_t i = 0; r == 0 && i < w->n_cuniks; i++) {
-        enum cunik_state s = w->cuniks[i].status.state;
-        if (!running_only || s == CUNIK_RUNNING || s == CUNIK_PAUSED)
+        if (!running_only || cunik_state_is_up(w->cuniks[i].status.state))
             r = add_ports(&w->cuniks[i], &networks, &rules, err);
     }
     if (r < 0) {
