@@ -12,17 +12,15 @@
 /* libnftables is made for one command line tool at a time: tables of names are the process's. */
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
-/* Runs commands; what they print and what is said about a failure are the caller's. */
-static int run(const char *commands, char **ret_output, char **ret_complaint)
+/* Runs commands that print nothing; what is said about a failure is the caller's. */
+static int run(const char *commands, char **ret_complaint)
 {
     pthread_mutex_lock(&one_at_a_time);
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!nft)
         abort();
-    nft_ctx_buffer_output(nft);
     nft_ctx_buffer_error(nft);
     int r = nft_run_cmd_from_buffer(nft, commands);
-    *ret_output = cunik_strdup(nft_ctx_get_output_buffer(nft));
     *ret_complaint = cunik_strdup(nft_ctx_get_error_buffer(nft));
     nft_ctx_free(nft);
     pthread_mutex_unlock(&one_at_a_time);
@@ -41,9 +39,9 @@ static int failed(struct error **err, const char *what, const char *complaint)
 
 int cunik_rules_replace(const char *text, struct error **err)
 {
-    _cleanup_free_ char *output = NULL, *complaint = NULL;
+    _cleanup_free_ char *complaint = NULL;
 
-    if (run(text, &output, &complaint) != 0)
+    if (run(text, &complaint) != 0)
         return failed(err, "publishing ports", complaint);
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "network/sockets.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ enum {
  *
  *    0: 0100007F:1F90 00000000:0000 0A ...
  *
- * with the local address as 32-bit words in the host's byte order, and the state third. */
+ * with the local address as the 32-bit words of its bytes in memory, and the state third. */
 static const struct table {
     const char *path;
     const char *protocol;
@@ -40,17 +41,17 @@ static bool read_local(const char *digits, bool six, uint32_t *ret)
     if (!six) {
         if (sscanf(digits, "%8" SCNx32, &words[0]) != 1)
             return false;
-        *ret = __builtin_bswap32(words[0]);
+        *ret = ntohl(words[0]);
         return true;
     }
     if (sscanf(digits, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &words[0], &words[1],
                &words[2], &words[3]) != 4)
         return false;
-    if (words[0] || words[1] || (words[2] && words[2] != 0xffff0000))
+    if (words[0] || words[1] || (words[2] && words[2] != htonl(0xffff)))
         return false;
     if (!words[2] && words[3]) /* "::1" */
         return false;
-    *ret = __builtin_bswap32(words[3]); /* "::", "::ffff:1.2.3.4" */
+    *ret = ntohl(words[3]); /* "::", "::ffff:1.2.3.4" */
     return true;
 }
 
