@@ -1,9 +1,11 @@
 /* Runs a command and prints what it cost: wall time in ms, CPU time in ms, peak memory in MiB.
  *
- *     measure COMMAND...        → "WALL CPU PEAK" on descriptor 3, the command's own output
- * untouched measure --until-answer ADDRESS:PORT,... N COMMAND... starts the command N times at
- * once, with each "%d" in its words replaced by 1..N, prints the time until each of the N addresses
- * (with %d too) has begun to answer a GET, then kills them: the floor that bench/run compares with.
+ *     measure COMMAND...
+ *          "WALL CPU PEAK" on descriptor 3, the command's own output untouched
+ *     measure --until-answer ADDRESS:PORT N COMMAND...
+ *          starts the command N times at once, with each "%d" in its words replaced by 1..N, prints
+ *          the time until each of the N addresses (with %d too) has begun to answer a GET, then
+ *          kills them: the floor that bench/run compares with
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -11,12 +11,18 @@
  * (RFC 3986); fields are taken apart first and decoded then. Of ip= nothing is decoded.
  *
  *   ip=ADDR:SERVER:GW:MASK:HOST:DEV:off:DNS0:DNS1
- *          one interface, repeatable; the fields of the kernel's
- * Documentation/admin-guide/nfs/nfsroot.rst. MASK is dotted or a prefix length, DEV is eth0 if
- * empty, SERVER is ignored; fields may be left off at the end. mtu=DEV:N                     of an
- * interface that has an ip= hostname=NAME arg=VALUE                     the program and its
- * arguments, in order, repeatable env=NAME=VALUE                repeatable
- *   mount=DEV:PATH:FSTYPE:ro|rw   repeatable, carried out in order
+ *          one interface, repeatable; the fields of the kernel's nfsroot.rst (under
+ *          Documentation/admin-guide/nfs). MASK is dotted or a prefix length, DEV is eth0 if empty,
+ *          SERVER is ignored; fields may be left off at the end
+ *   mtu=DEV:N
+ *          of an interface that has an ip=
+ *   hostname=NAME
+ *   arg=VALUE
+ *          the program and its arguments, in order, repeatable
+ *   env=NAME=VALUE
+ *          repeatable
+ *   mount=DEV:PATH:FSTYPE:ro|rw
+ *          repeatable, carried out in order
  *
  * Other tokens are the kernel's own and are passed over. A token of ours that makes no sense turns
  * the machine off with a line that quotes it: a guest that boots with half of its settings would be
