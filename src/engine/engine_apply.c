@@ -137,7 +137,10 @@ static void check_one(void *ctx, size_t i)
 {
     struct checks *c = ctx;
 
-    c->e->host.ops->check(c->e->host.ctx, c->cuniks[i], c->w, &c->warnings[i], &c->errors[i]);
+    int r =
+        c->e->host.ops->check(c->e->host.ctx, c->cuniks[i], c->w, &c->warnings[i], &c->errors[i]);
+    if (r < 0 && !c->errors[i])
+        cunik_error_errno(&c->errors[i], r, "checking '%s'", c->cuniks[i]->name);
 }
 
 static bool is_checked(const struct plan_step *s)

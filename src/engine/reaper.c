@@ -19,7 +19,7 @@
 #include "base/strv.h"
 #include "base/text.h"
 
-enum { STAT_LIMIT = 4096, CHILDREN_LIMIT = 1 << 20 };
+enum { STAT_LIMIT = 4096, CHILDREN_LIMIT = 1 << 20, LOOK_AGAIN_MS = 5, LOOKS_MOST = 10 };
 
 struct reaper {
     cunik_reaper_ended *ended;
@@ -114,11 +114,37 @@ static bool reap_once(const struct reaper *r)
     return reaped;
 }
 
-/* A list read while it changes may leave one out, so look until there is nothing more. */
+/* Every child of every thread. A list read while it changes may leave one out, so look until there
+ * is nothing more. */
 static void reap_all(const struct reaper *r)
 {
     while (reap_once(r))
         ;
+}
+
+/* Reaps the first zombie for as long as that is one of ours. True when one that somebody else waits
+ * for stands in front: it hides what is behind it. */
+static bool reap_first(const struct reaper *r)
+{
+    for (;;) {
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) < 0 || !info.si_pid)
+            return false;
+        if (!reap(r, info.si_pid))
+            return true;
+    }
+}
+
+/* After a signal. Reading all lists of children costs milliseconds with many threads, so it is the
+ * last resort, for a zombie in front that nobody takes away. Returns how many more times to look.
+ */
+static int look(const struct reaper *r, int looks)
+{
+    if (!reap_first(r))
+        return 0;
+    if (looks == 0)
+        reap_all(r);
+    return looks;
 }
 
 static void *run(void *data)
@@ -126,16 +152,20 @@ static void *run(void *data)
     struct reaper *r = data;
     struct pollfd fds[] = {{.fd = r->signals, .events = POLLIN}, {.fd = r->stop, .events = POLLIN}};
 
+    int looks = 0;
+
     pthread_setname_np(pthread_self(), "reaper");
     for (;;) {
         struct signalfd_siginfo info[16];
 
-        if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+        if (poll(fds, ARRAY_SIZE(fds), looks ? LOOK_AGAIN_MS : -1) < 0 && errno != EINTR)
             break;
         if (fds[1].revents)
             break;
         if (read(r->signals, info, sizeof(info)) > 0)
-            reap_all(r);
+            looks = look(r, LOOKS_MOST);
+        else if (looks)
+            looks = look(r, looks - 1);
     }
     return NULL;
 }
