@@ -40,13 +40,15 @@ static bool wrong_type(const struct validation *v, const struct node *n, const c
                        unsigned allowed, const struct field_path *path)
 {
     bool scalar = n->kind == NODE_BOOL || n->kind == NODE_INT || n->kind == NODE_FLOAT;
+    /* Where a whole number is meant, quotes do not make one. */
+    bool quotes = scalar && allowed & SHAPE_STRING && !(allowed & SHAPE_INT);
 
     mistake(v, &n->place, path, "must be %s, not %s%s%s", expected,
             n->kind == NODE_NULL  ? "empty"
             : n->kind == NODE_INT ? "an "
                                   : "a ",
             n->kind == NODE_NULL ? "" : cunik_node_kind_name(n->kind),
-            scalar && allowed & SHAPE_STRING ? "; put it in quotes" : "");
+            quotes ? "; put it in quotes" : "");
     return false;
 }
 

@@ -3,7 +3,8 @@
 
 #include "base/buffer.h"
 
-/* One service with one line; the messages, and what is left of the service. */
+/* One service with one line; a part of its message, "\n" where that ends, and what is left of the
+ * service. */
 static const struct {
     const char *line, *message, *left;
 } cases[] = {
@@ -16,7 +17,7 @@ static const struct {
     {"something: a", "services.web.something: unknown key", "{}"},
     {"x-own: [1, {a: b}]", NULL, "{x-own: [1, {a: b}]}"},
     {"scale: \"3\"", NULL, "{scale: 3}"},
-    {"scale: 1.5", "services.web.scale: must be a whole number from 0, not a number", "{}"},
+    {"scale: 1.5", "services.web.scale: must be a whole number from 0, not a number\n", "{}"},
     {"scale: -1", "services.web.scale: must be greater than or equal to 0", "{}"},
     {"scale: three", "services.web.scale: failed to cast to expected type: invalid integer: three",
      "{}"},
@@ -70,7 +71,8 @@ static void one_by_one(void **state _unused_)
         if (cases[i].message) {
             if (!d.n_errors)
                 fail_msg("%s: no mistake found", cases[i].line);
-            _cleanup_free_ char *message = cunik_diagnostic_text(&d.items[0]);
+            _cleanup_free_ char *said = cunik_diagnostic_text(&d.items[0]);
+            _cleanup_free_ char *message = cunik_asprintf("%s\n", said);
             if (!strstr(message, cases[i].message))
                 fail_msg("'%s' is not in '%s'", cases[i].message, message);
         }
