@@ -112,6 +112,19 @@ int cunik_host_image_put(struct host_real *h, const char *cunik, const char *kin
     return r;
 }
 
+bool cunik_host_image_changed(const struct host_real *h, const char *cunik, const char *kind,
+                              const char *source)
+{
+    _cleanup_free_ char *image = cunik_host_image_path(h, cunik, kind), *store = store_of(h);
+    struct stat now, used, kept;
+
+    if (stat(source, &now) < 0 || stat(image, &used) < 0)
+        return false;
+    _cleanup_free_ char *name = name_of(&now);
+    _cleanup_free_ char *path = cunik_asprintf("%s/%s", store, name);
+    return stat(path, &kept) < 0 || kept.st_dev != used.st_dev || kept.st_ino != used.st_ino;
+}
+
 /* A copy with no other link is nobody's. */
 static void sweep(const char *store)
 {

@@ -225,6 +225,15 @@ static void see_links(const struct links *links, const struct world *w, struct w
     }
 }
 
+static void see_files(const struct host_real *h, struct world_cunik *c)
+{
+    const struct world_boot *b = &c->boot;
+
+    c->status.files_changed =
+        (*b->kernel && cunik_host_image_changed(h, c->name, "kernel", b->kernel)) ||
+        (*b->initrd && cunik_host_image_changed(h, c->name, "initrd", b->initrd));
+}
+
 static int observe_rules(const struct host_real *h, struct world *w, struct error **err)
 {
     _cleanup_strv_ struct strv chains = {0};
@@ -261,8 +270,10 @@ int cunik_host_observe(void *ctx, struct world *ret, struct error **err)
         return r;
     if ((r = observe_cuniks(h, &w, err)) == 0)
         r = observe_networks(h, &links, &w, err);
-    for (size_t i = 0; r == 0 && i < w.n_cuniks; i++)
+    for (size_t i = 0; r == 0 && i < w.n_cuniks; i++) {
         see_links(&links, &w, &w.cuniks[i]);
+        see_files(h, &w.cuniks[i]);
+    }
     if (r == 0)
         r = observe_rules(h, &w, err);
     if (r < 0) {

@@ -44,6 +44,9 @@ char *cunik_host_image_path(const struct host_real *h, const char *cunik, const 
 /* Puts a file there, as it is now. */
 int cunik_host_image_put(struct host_real *h, const char *cunik, const char *kind,
                          const char *source, struct error **err);
+/* Whether the source is another version than the cunik boots. False when either is not there. */
+bool cunik_host_image_changed(const struct host_real *h, const char *cunik, const char *kind,
+                              const char *source);
 /* Removes a cunik's, and copies that nobody uses any more. */
 int cunik_host_images_remove(struct host_real *h, const char *cunik, struct error **err);
 

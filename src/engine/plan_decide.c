@@ -221,8 +221,11 @@ static void decide_present(struct planner *p, struct plan_wish *w)
     _cleanup_strv_ struct strv recreate = {0}, update = {0};
     const struct plan_net *net = recreated(p, w->actual);
 
-    if (!p->o->existing && !p->o->repair)
+    if (!p->o->existing && !p->o->repair) {
         cunik_world_cunik_diff(w->actual, w->c, &recreate, &update);
+        if (w->actual->status.files_changed && !recreate.n)
+            cunik_strv_add(&recreate, "its kernel or initrd file has changed");
+    }
     if (net || (p->o->recreate == RECREATE_ALWAYS && w->named) ||
         (recreate.n && p->o->recreate != RECREATE_NEVER)) {
         decide_recreate(w, &recreate, &update, net);

@@ -121,7 +121,8 @@ RECORD_FIELDS(static, status, struct world_status, NULL,
               ROW("restarts", INT, struct world_status, restarts, NONE),
               ROW("reason", STRING, struct world_status, reason, NONE, .text = TEXT_ANY),
               ROW("links_missing", BOOL, struct world_status, links_missing, NONE),
-              ROW("links_lost", BOOL, struct world_status, links_lost, NONE));
+              ROW("links_lost", BOOL, struct world_status, links_lost, NONE),
+              ROW("files_changed", BOOL, struct world_status, files_changed, NONE));
 
 RECORD_FIELDS(static, cunik, struct world_cunik, NULL,
               ROW("name", STRING, struct world_cunik, name, NONE, .text = TEXT_NAME,

@@ -167,6 +167,7 @@ struct world_status {
     bool links_missing; /* drift: a tap is not on its bridge, or (not running) gone */
     bool links_lost;    /* drift: a tap was deleted under a running guest, which holds a dead one
                            and is reachable again only after a restart */
+    bool files_changed; /* drift: its kernel or initrd file is no longer the one it was made with */
 };
 
 struct world_cunik {

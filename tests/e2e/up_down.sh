@@ -71,7 +71,18 @@ check '… the changed service' test "$web" != "$(pid_of t-web-1)"
 check '… and no other' test "$db" = "$(pid_of t-db-1)"
 check '… which has the new value' bash -c 'curl -sS http://127.0.0.1:8080/env | grep -qx GREETING=goodbye'
 
-web=$(pid_of t-web-1)
+cp "$PROBE" kernel.elf
+sed "s|$PROBE|./kernel.elf|" cunik-compose.yaml >moved.yaml
+check 'a kernel of the same content elsewhere is another one' bash -c 'cunik-compose -f moved.yaml plan | grep -q "unikernel.kernel"'
+cunik-compose -f moved.yaml up -d --wait 2>/dev/null
+check 'a kernel that stays is left alone' expect 0 cunik-compose -f moved.yaml plan --detailed-exitcode
+touch -d '+1 second' kernel.elf
+check 'a kernel that was built again is noticed' expect 2 cunik-compose -f moved.yaml plan --detailed-exitcode
+check '… with the reason' out_has '~ recreate web-1: its kernel or initrd file has changed'
+check '… up recreates' expect 0 cunik-compose -f moved.yaml up -d --wait
+check '… once' expect 0 cunik-compose -f moved.yaml plan --detailed-exitcode
+cunik-compose up -d --wait 2>/dev/null
+web=$(pid_of t-web-1) db=$(pid_of t-db-1)
 check 'scale up' expect 0 cunik-compose up -d --wait --scale db=3
 check '… three copies run' test "$(cunik-compose ps -q db | wc -l)" = 3
 check '… the others were left alone' test "$web/$db" = "$(pid_of t-web-1)/$(pid_of t-db-1)"
