@@ -36,7 +36,7 @@ char *cunik_listing_age(int64_t ms)
 char *cunik_listing_status(const struct world_cunik *c, int64_t now_ms)
 {
     const struct world_status *s = &c->status;
-    _cleanup_free_ char *up = cunik_listing_age(now_ms - s->started_ms);
+    _cleanup_free_ char *up = cunik_listing_age(s->started_ms ? now_ms - s->started_ms : 0);
     _cleanup_free_ char *ended = cunik_listing_age(now_ms - s->ended_ms);
 
     switch (s->state) {

@@ -38,6 +38,10 @@ int main(int argc, char **argv)
     r = cunik_verbs_parse(&cunik_compose_program, argc, argv, &a, &help, &err);
     if (r < 0)
         return report(err, argc, argv);
+    if (cunik_arguments_flag(a, "version")) {
+        puts("cunik-compose version " CUNIK_VERSION);
+        return cunik_output_end(0);
+    }
     if (help) {
         fputs(help, stdout);
         return cunik_output_end(0);

@@ -439,8 +439,12 @@ int cunik_engine_plan(struct engine *e, const struct request *r, struct plan *re
         e_ = cunik_engine_prepare(e, cunik_engine_slot(e, r->stack), r, false, &p, err);
     if (e_ < 0)
         return e_;
-    *ret = p.plan;
-    p.plan = (struct plan){0};
+    /* What `up` would refuse is no plan. */
+    e_ = check_all(e, &p, &p.plan.warnings, err);
+    if (e_ == 0) {
+        *ret = p.plan;
+        p.plan = (struct plan){0};
+    }
     cunik_engine_prepared_done(&p);
-    return 0;
+    return e_;
 }

@@ -13,6 +13,7 @@
 #include "network/link.h"
 
 enum { EXIT_SIGNALLED = 128, EXIT_KILLED = 128 + 9, EXIT_CRASHED = 128 + 6 };
+enum { PROCESS_EXITING = 0x4 };
 
 static int64_t milliseconds(clockid_t clock)
 {
@@ -207,6 +208,21 @@ static int observe_networks(const struct host_real *h, const struct links *links
     return 0;
 }
 
+/* Whether a process runs and is not just ending: fields 3 and 9 of /proc/PID/stat (proc(5)), with
+ * the kernel's PF_EXITING. One that ends lets go of its taps before libvirt knows of it. */
+static bool process_lives(int64_t pid)
+{
+    _cleanup_free_ char *path = cunik_asprintf("/proc/%" PRId64 "/stat", pid), *text = NULL;
+    unsigned flags;
+    char state;
+
+    if (pid <= 0 || cunik_file_read(path, 1 << 16, &text, NULL, NULL) < 0)
+        return false;
+    const char *rest = strrchr(text, ')');
+    return rest && sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2 &&
+           state != 'Z' && state != 'X' && !(flags & PROCESS_EXITING);
+}
+
 /* A tap that is up and has no carrier is one that nobody has open: it was made anew after the
  * guest's own was deleted. */
 static void see_links(const struct links *links, const struct world *w, struct world_cunik *c)
@@ -219,7 +235,7 @@ static void see_links(const struct links *links, const struct world *w, struct w
         const struct link *bridge = n ? cunik_links_find(links, n->link) : NULL;
 
         if (running && (!tap || (tap->up && !tap->carrier)))
-            c->status.links_lost = true;
+            c->status.links_lost = process_lives(c->status.pid);
         else if (!tap || !tap->up || !tap->master || (bridge && tap->master != bridge->index))
             c->status.links_missing = true;
     }
@@ -266,9 +282,8 @@ int cunik_host_observe(void *ctx, struct world *ret, struct error **err)
     struct world w = {0};
     int r;
 
-    if ((r = cunik_link_list(&links, err)) < 0)
-        return r;
-    if ((r = observe_cuniks(h, &w, err)) == 0)
+    /* Guests first: one that is seen to run then has its taps open when they are looked at. */
+    if ((r = observe_cuniks(h, &w, err)) == 0 && (r = cunik_link_list(&links, err)) == 0)
         r = observe_networks(h, &links, &w, err);
     for (size_t i = 0; r == 0 && i < w.n_cuniks; i++) {
         see_links(&links, &w, &w.cuniks[i]);

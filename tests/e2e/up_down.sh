@@ -153,4 +153,27 @@ check '… naming it' err_has job
 check '… down' expect 0 cunik-compose -f fail.yaml down
 check '… wholly' nothing_left
 
+# A crash is what the restart policy deals with, and nothing else.
+cat >crash.yaml <<EOF
+name: crash
+services:
+  never:
+    command: [crash, after=100]
+    scale: 3
+    unikernel: {backend: unikraft, kernel: $PROBE}
+  twice:
+    command: [crash, after=50]
+    restart: on-failure:2
+    unikernel: {backend: unikraft, kernel: $PROBE}
+EOF
+boots() { cunik-compose -f crash.yaml logs --no-log-prefix "$1" | grep -c 'probe: booted'; }
+all_ended() { [ -z "$(cunik-compose -f crash.yaml ps -q)" ]; }
+check 'guests that crash' expect 0 cunik-compose -f crash.yaml up -d
+check '… end' wait_until 20 all_ended
+sleep 0.3 # nothing tells of what must not happen
+check '… restart: no means once' test "$(boots never)" = 3
+check '… on-failure:2 means three times' test "$(boots twice)" = 3
+check '… down' expect 0 cunik-compose -f crash.yaml down
+check 'plan refuses what up refuses' bash -c "sed 's|$PROBE|/nowhere|' fail.yaml >nowhere.yaml; cunik-compose -f nowhere.yaml plan 2>&1 | grep -q /nowhere"
+
 plan_tests_done
