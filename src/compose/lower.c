@@ -216,6 +216,8 @@ static int lower(struct lowering *l, struct error **err)
     }
     for (size_t i = 0; i < s->n_services; i++)
         cunik_map_set(&l->services, s->services[i].name, &s->services[i]);
+    for (size_t i = 0; i < s->n_disabled; i++)
+        cunik_strv_add(&l->world->inactive, s->disabled[i].name);
     for (size_t i = 0; r == 0 && i < s->n_services; i++) {
         if (!s->services[i].scale)
             cunik_strv_add(&l->world->services, s->services[i].name);

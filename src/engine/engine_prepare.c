@@ -80,7 +80,8 @@ static void neighbours(const struct engine *e, const struct slot *s, const struc
     for (size_t i = 0; i < observed->n_cuniks; i++) {
         const struct world_cunik *c = &observed->cuniks[i];
         bool goes = of(c->stack, s) && !cunik_map_has(&wanted, c->name) &&
-                    (r->remove_orphans || cunik_map_get(&services, c->service));
+                    ((r->remove_orphans && !cunik_strv_has(&desired->inactive, c->service)) ||
+                     cunik_map_get(&services, c->service));
         if (!goes && cunik_map_add(&seen, c->name, ret))
             *ARRAY_APPEND(ret->cuniks, ret->n_cuniks) = *c;
     }
@@ -148,6 +149,7 @@ static void merge_wish(const struct slot *s, const struct world *desired, const 
         }
     }
     cunik_strv_copy(&ret->services, &desired->services);
+    cunik_strv_copy(&ret->inactive, &desired->inactive);
 }
 
 static int assign(struct engine *e, struct slot *s, const struct request *r, bool reserve,

@@ -184,6 +184,8 @@ RECORD_FIELDS(, cunik_world_record, struct world, NULL,
               LIST("cuniks", struct world, cuniks, NONE, cunik, .most = CUNIKS_MOST),
               ROW("services", STRV, struct world, services, NONE, .text = TEXT_SERVICE,
                   .most = CUNIKS_MOST),
+              ROW("inactive", STRV, struct world, inactive, NONE, .text = TEXT_SERVICE,
+                  .most = CUNIKS_MOST),
               GROUP("status", world_status));
 
 const char *cunik_state_name(enum cunik_state s)

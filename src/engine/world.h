@@ -220,6 +220,8 @@ struct world {
     size_t n_cuniks;
     struct strv services; /* desired: services that are wanted, also with no cunik (scale 0); those
                              of the cuniks need not be listed */
+    struct strv inactive; /* desired: services that the stack has and that are switched off (by a
+                             profile); what there is of them is left alone */
     bool ports_published; /* actual: the engine's rule set is as it should be for these cuniks */
 };
 

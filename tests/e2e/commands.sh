@@ -23,6 +23,12 @@ check '… and on when asked for' bash -c 'cunik-compose --profile debug config 
 check '… or when named' expect 0 cunik-compose plan debug
 check '… in the plan' grep -q '^+ create debug-1: ' "$OUT"
 
+cunik-compose up -d debug 2>/dev/null
+check 'what a profile switched off again is no orphan' expect 0 cunik-compose up -d --remove-orphans db
+check '… it runs on' bash -c 'cunik-compose ps --services | grep -qx debug'
+cunik-compose --profile debug down debug 2>/dev/null
+check '… down removes it by name' bash -c '! cunik-compose ps -a --services | grep -qx debug'
+
 # Orphans.
 sed '/^  db:/d; s/, depends_on: \[db\]//' cunik-compose.yaml >fewer.yaml
 check 'a service that left the file is an orphan' expect 0 cunik-compose -f fewer.yaml plan web
