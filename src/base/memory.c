@@ -1,7 +1,13 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+
+void cunik_memory_init(void)
+{
+    mallopt(M_MXFAST, 0);
+}
 
 static void *checked(void *p)
 {

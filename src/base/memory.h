@@ -6,6 +6,10 @@
 
 #include "base/macros.h"
 
+/* For mains: small blocks are merged as they are freed. glibc otherwise collects them and merges all at
+ * once at every large free, a fifth of the time that planning 10,000 services takes. */
+void cunik_memory_init(void);
+
 void *cunik_malloc(size_t size);
 void *cunik_calloc(size_t n, size_t size);
 void *cunik_realloc(void *p, size_t n, size_t size);

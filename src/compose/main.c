@@ -35,6 +35,7 @@ int main(int argc, char **argv)
     int status = 0, r;
 
     signal(SIGPIPE, SIG_IGN);
+    cunik_memory_init();
     r = cunik_verbs_parse(&cunik_compose_program, argc, argv, &a, &help, &err);
     if (r < 0)
         return report(err, argc, argv);

@@ -395,6 +395,7 @@ int main(int argc, char **argv)
     struct daemon d = {.ready_fd = -1, .lock = {-1, -1}, .told = PTHREAD_MUTEX_INITIALIZER};
     int r;
 
+    cunik_memory_init();
     r = cunik_verbs_parse(&program, argc, argv, &arguments, &help, &err);
     if (r == 0 && help) {
         fputs(help, stdout);
