@@ -6,8 +6,8 @@
 
 #include "base/macros.h"
 
-/* For mains: small blocks are merged as they are freed. glibc otherwise collects them and merges all at
- * once at every large free, a fifth of the time that planning 10,000 services takes. */
+/* For mains: small blocks are merged as they are freed. glibc otherwise collects them and merges
+ * all at once at every large free, a fifth of the time that planning 10,000 services takes. */
 void cunik_memory_init(void);
 
 void *cunik_malloc(size_t size);
