@@ -70,8 +70,6 @@ int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns
 /* Interrupts (SIGINT, SIGTERM): the descriptor becomes readable at the first one; call again for
  * the next. One per process. */
 int cunik_interrupt_fd(void);
-/* How many there have been. */
-unsigned cunik_interrupts(void);
 /* Makes the descriptor unreadable again, so that it waits for the next interrupt. */
 void cunik_interrupt_clear(void);
 

@@ -6,14 +6,12 @@
 #include "compose/command.h"
 
 static int event_fd = -1;
-static volatile sig_atomic_t count;
 
 static void on_signal(int signal_number _unused_)
 {
     int saved = errno;
     uint64_t one = 1;
 
-    count++;
     if (write(event_fd, &one, sizeof(one)) < 0) {
         /* The counter is full: it is readable already. */
     }
@@ -33,11 +31,6 @@ int cunik_interrupt_fd(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     return event_fd;
-}
-
-unsigned cunik_interrupts(void)
-{
-    return (unsigned)count;
 }
 
 void cunik_interrupt_clear(void)

@@ -33,7 +33,8 @@ char *cunik_listing_age(int64_t ms)
     return cunik_asprintf("%" PRId64 " second%s", s, s == 1 ? "" : "s");
 }
 
-char *cunik_listing_status(const struct world_cunik *c, int64_t now_ms)
+/* "Up 3 minutes (healthy)", "Exited (1) 5 seconds ago", "Created". */
+static char *status_text(const struct world_cunik *c, int64_t now_ms)
 {
     const struct world_status *s = &c->status;
     _cleanup_free_ char *up = cunik_listing_age(s->started_ms ? now_ms - s->started_ms : 0);
@@ -119,7 +120,7 @@ char *cunik_listing_table(const struct world *w, const struct listing_options *o
             continue;
         _cleanup_free_ char *command = command_text(c);
         _cleanup_free_ char *age = cunik_listing_age(o->now_ms - c->status.created_ms);
-        _cleanup_free_ char *status = cunik_listing_status(c, o->now_ms);
+        _cleanup_free_ char *status = status_text(c, o->now_ms);
         _cleanup_free_ char *ports = ports_text(c);
         cunik_table_cell(&t, c->name);
         cunik_table_cell(&t, image_of(c));
@@ -187,7 +188,7 @@ static json_t *cunik_object(const struct world_cunik *c, int64_t now_ms)
     _cleanup_free_ char *created = time_text(c->status.created_ms);
     _cleanup_free_ char *age = cunik_listing_age(now_ms - c->status.created_ms);
     _cleanup_free_ char *running_for = cunik_asprintf("%s ago", age);
-    _cleanup_free_ char *status = cunik_listing_status(c, now_ms);
+    _cleanup_free_ char *status = status_text(c, now_ms);
     _cleanup_free_ char *labels = pairs_text(&c->labels);
     _cleanup_free_ char *networks = networks_text(c);
     _cleanup_free_ char *ports = ports_text(c);

@@ -25,7 +25,5 @@ char *cunik_listing_services(const struct world *w, const struct listing_options
 char *cunik_listing_stacks_table(const struct world *w, bool all);
 json_t *cunik_listing_stacks_json(const struct world *w, bool all);
 
-/* "Up 3 minutes (healthy)", "Exited (1) 5 seconds ago", "Created". The caller frees it. */
-char *cunik_listing_status(const struct world_cunik *c, int64_t now_ms);
 /* "2 hours": the largest unit alone, as docker says it. */
 char *cunik_listing_age(int64_t ms);
