@@ -11,9 +11,9 @@
 #include "engine/host_real_internal.h"
 #include "network/dnsmasq.h"
 #include "network/link.h"
+#include "network/tap.h"
 
 enum { EXIT_SIGNALLED = 128, EXIT_KILLED = 128 + 9, EXIT_CRASHED = 128 + 6 };
-enum { PROCESS_EXITING = 0x4 };
 
 static int64_t milliseconds(clockid_t clock)
 {
@@ -208,37 +208,37 @@ static int observe_networks(const struct host_real *h, const struct links *links
     return 0;
 }
 
-/* Whether a process runs and is not just ending: fields 3 and 9 of /proc/PID/stat (proc(5)), with
- * the kernel's PF_EXITING. One that ends lets go of its taps before libvirt knows of it. */
-static bool process_lives(int64_t pid)
+/* A tap that is deleted stays with the guest that has it open, which from then on talks to nobody.
+ * One that is gone or has no carrier may as well belong to a guest that is just ending: its process
+ * closes the tap before libvirt knows of the end. */
+static int see_lost_link(const struct link *tap, struct world_cunik *c, struct error **err)
 {
-    _cleanup_free_ char *path = cunik_asprintf("/proc/%" PRId64 "/stat", pid), *text = NULL;
-    unsigned flags;
-    char state;
+    _cleanup_strv_ struct strv held = {0};
 
-    if (pid <= 0 || cunik_file_read(path, 1 << 16, &text, NULL, NULL) < 0)
-        return false;
-    const char *rest = strrchr(text, ')');
-    return rest && sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2 &&
-           state != 'Z' && state != 'X' && !(flags & PROCESS_EXITING);
+    if (tap && (!tap->up || tap->carrier))
+        return 0;
+    int r = cunik_tap_held((pid_t)c->status.pid, &held, err);
+    c->status.links_lost = cunik_strv_has(&held, "");
+    return r;
 }
 
-/* A tap that is up and has no carrier is one that nobody has open: it was made anew after the
- * guest's own was deleted. */
-static void see_links(const struct links *links, const struct world *w, struct world_cunik *c)
+static int see_links(const struct links *links, const struct world *w, struct world_cunik *c,
+                     struct error **err)
 {
     bool running = cunik_state_is_up(c->status.state);
+    int r = 0;
 
-    for (size_t i = 0; i < c->n_interfaces; i++) {
+    for (size_t i = 0; r == 0 && i < c->n_interfaces; i++) {
         const struct world_network *n = cunik_world_network(w, c->interfaces[i].network);
         const struct link *tap = cunik_links_find(links, c->interfaces[i].link);
         const struct link *bridge = n ? cunik_links_find(links, n->link) : NULL;
 
-        if (running && (!tap || (tap->up && !tap->carrier)))
-            c->status.links_lost = process_lives(c->status.pid);
-        else if (!tap || !tap->up || !tap->master || (bridge && tap->master != bridge->index))
+        if (!tap ? !running : !tap->up || !tap->master || (bridge && tap->master != bridge->index))
             c->status.links_missing = true;
+        if (running && !c->status.links_lost)
+            r = see_lost_link(tap, c, err);
     }
+    return r;
 }
 
 static void see_files(const struct host_real *h, struct world_cunik *c)
@@ -286,8 +286,8 @@ int cunik_host_observe(void *ctx, struct world *ret, struct error **err)
     if ((r = observe_cuniks(h, &w, err)) == 0 && (r = cunik_link_list(&links, err)) == 0)
         r = observe_networks(h, &links, &w, err);
     for (size_t i = 0; r == 0 && i < w.n_cuniks; i++) {
-        see_links(&links, &w, &w.cuniks[i]);
         see_files(h, &w.cuniks[i]);
+        r = see_links(&links, &w, &w.cuniks[i], err);
     }
     if (r == 0)
         r = observe_rules(h, &w, err);

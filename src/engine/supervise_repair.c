@@ -42,6 +42,15 @@ static bool has_drifted(const struct slot *s, const struct world *w, const struc
     return false;
 }
 
+static void log_plan(const struct slot *s, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        _cleanup_free_ char *reasons = cunik_strv_join(&plan->steps[i].reasons, "; ");
+        cunik_log(LOG_LEVEL_WARNING, "repairing stack '%s': %s %s (%s)", s->stack,
+                  cunik_plan_verb_name(plan->steps[i].verb), plan->steps[i].name, reasons);
+    }
+}
+
 static void *repair(void *arg)
 {
     struct errand *errand = arg;
@@ -55,6 +64,7 @@ static void *repair(void *arg)
     if (r == 0) {
         r = cunik_engine_prepare_repair(e, s, &p, &err);
         if (r == 0) {
+            log_plan(s, &p.plan);
             if (p.plan.n)
                 r = cunik_engine_run_plan(e, &p, NULL, NULL, NULL, CLOCK_NEVER, &err);
             cunik_engine_prepared_done(&p);

@@ -1,13 +1,20 @@
 #include "network/tap.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/socket.h>
 
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <string.h>
 #include <sys/ioctl.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+enum { FDINFO_LIMIT = 1 << 16 };
 
 int cunik_tap_open(const char *name, uid_t uid, gid_t gid, int *ret_fd, struct error **err)
 {
@@ -33,5 +40,41 @@ int cunik_tap_keep(int fd, struct error **err)
 {
     if (ioctl(fd, TUNSETPERSIST, 1UL) < 0)
         return cunik_error_errno(err, errno, "TUNSETPERSIST");
+    return 0;
+}
+
+/* The kernel's drivers/net/tun.c (tun_chr_show_fdinfo) gives its descriptors a line "iff:\tNAME",
+ * with no name when the link is gone. */
+static void read_descriptor(const char *path, struct strv *ret)
+{
+    static const char key[] = "\niff:\t";
+    _cleanup_free_ char *text = NULL;
+
+    /* It may be closed by now. */
+    if (cunik_file_read(path, FDINFO_LIMIT, &text, NULL, NULL) < 0)
+        return;
+    const char *name = strstr(text, key);
+    if (!name)
+        return;
+    name += sizeof(key) - 1;
+    cunik_strv_take(ret, cunik_strndup(name, strcspn(name, "\n")));
+}
+
+int cunik_tap_held(pid_t pid, struct strv *ret, struct error **err)
+{
+    _cleanup_free_ char *folder = cunik_asprintf("/proc/%" PRIdMAX "/fdinfo", (intmax_t)pid);
+    DIR *dir = opendir(folder);
+
+    if (!dir)
+        return errno == ENOENT || errno == ESRCH
+                   ? 0
+                   : cunik_error_errno(err, errno, "opening '%s'", folder);
+    for (struct dirent *d; (d = readdir(dir));) {
+        if (*d->d_name == '.')
+            continue;
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, d->d_name);
+        read_descriptor(path, ret);
+    }
+    closedir(dir);
     return 0;
 }

@@ -24,7 +24,6 @@ BIN=${CUNIK_BIN:-$ROOT_DIR/build}
 PROBE=$ROOT_DIR/build/guests/probe.elf
 export PATH="$BIN:$PATH"
 CUNIK_ROOT=$(mktemp -d /tmp/ckXXXXXX)
-chmod 711 "$CUNIK_ROOT" # guests run as another user
 export CUNIK_ROOT
 chmod 711 "$CUNIK_ROOT" # guests run as another user
 WORK=$(mktemp -d /tmp/cwXXXXXX)
@@ -109,6 +108,12 @@ expect() {
     run "$@"
     [ "$STATUS" = "$wanted" ]
 }
+
+# equal GOT WANTED
+equal() {
+    [ "$1" = "$2" ] || { echo "got '$1', wanted '$2'" >"$OUT"; return 1; }
+}
+not() { ! run "$@"; }
 
 out_has() { grep -qF -- "$1" "$OUT"; }
 err_has() { grep -qF -- "$1" "$ERR"; }

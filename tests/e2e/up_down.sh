@@ -168,12 +168,17 @@ services:
 EOF
 boots() { cunik-compose -f crash.yaml logs --no-log-prefix "$1" | grep -c 'probe: booted'; }
 all_ended() { [ -z "$(cunik-compose -f crash.yaml ps -q)" ]; }
-check 'guests that crash' expect 0 cunik-compose -f crash.yaml up -d
-check '… end' wait_until 20 all_ended
-sleep 0.3 # nothing tells of what must not happen
-check '… restart: no means once' test "$(boots never)" = 3
-check '… on-failure:2 means three times' test "$(boots twice)" = 3
-check '… down' expect 0 cunik-compose -f crash.yaml down
+# Several rounds: an end that is seen half (the tap closed, the guest not yet known to be gone) is none of
+# anybody's drift.
+for round in 1 2 3; do
+    check "guests that crash, $round" expect 0 cunik-compose -f crash.yaml up -d
+    check '… end' wait_until 20 all_ended
+    sleep 0.3 # nothing tells of what must not happen
+    check '… restart: no means once' equal "$(boots never)" 3
+    check '… on-failure:2 means three times' equal "$(boots twice)" 3
+    check '… and nobody has repaired anything' not grep -h repairing "$CUNIK_ROOT/cunikd.log"
+    check '… down' expect 0 cunik-compose -f crash.yaml down
+done
 check 'plan refuses what up refuses' bash -c "sed 's|$PROBE|/nowhere|' fail.yaml >nowhere.yaml; cunik-compose -f nowhere.yaml plan 2>&1 | grep -q /nowhere"
 
 plan_tests_done

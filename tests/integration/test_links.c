@@ -5,6 +5,9 @@
 
 #include "network/link.h"
 #include "network/names.h"
+#include "network/tap.h"
+
+#include <unistd.h>
 
 enum { GROUP = 0x1234567 };
 
@@ -81,6 +84,30 @@ static void test_create(_unused_ void **state)
     must("ip -d link show ckt1 | grep -q 'tun type tap.* persist on user nobody'");
     must("test -z \"$(ip -6 address show dev ckb1)\"");
     must("test -z \"$(ip -6 address show dev ckt1)\"");
+}
+
+/* Which taps a process has open, and which of them are dead. */
+static void test_held(_unused_ void **state)
+{
+    _cleanup_strv_ struct strv before = {0}, open = {0}, dead = {0}, closed = {0}, nobody = {0};
+    int a, b;
+
+    test_ok(cunik_tap_held(getpid(), &before, NULL), NULL);
+    assert_int_equal(before.n, 0);
+    test_ok(cunik_tap_open("ckt1", -1, -1, &a, NULL), NULL);
+    test_ok(cunik_tap_open("ckt2", -1, -1, &b, NULL), NULL);
+    test_ok(cunik_tap_held(getpid(), &open, NULL), NULL);
+    assert_int_equal(open.n, 2);
+    assert_true(cunik_strv_has(&open, "ckt1") && cunik_strv_has(&open, "ckt2"));
+    must("ip link del ckt2");
+    test_ok(cunik_tap_held(getpid(), &dead, NULL), NULL);
+    assert_true(dead.n == 2 && cunik_strv_has(&dead, "ckt1") && cunik_strv_has(&dead, ""));
+    close(a);
+    close(b);
+    test_ok(cunik_tap_held(getpid(), &closed, NULL), NULL);
+    assert_int_equal(closed.n, 0);
+    test_ok(cunik_tap_held(0, &nobody, NULL), NULL);
+    assert_int_equal(nobody.n, 0);
 }
 
 /* The bridge's MAC address is its own, whatever comes and goes on it. */
@@ -280,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels),
         cmocka_unit_test_setup_teardown(test_create, start, clean),
+        cmocka_unit_test_setup_teardown(test_held, start, clean),
         cmocka_unit_test_setup_teardown(test_mac_stays, start, clean),
         cmocka_unit_test_setup_teardown(test_repair, start, clean),
         cmocka_unit_test_setup_teardown(test_foreign, start, clean),
