@@ -66,7 +66,7 @@ ARCHIVE := $(B)/libcunik.a
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all check check-built check-units demo demo-built demo-down deps install clean lint format bench help fuzz
+.PHONY: all check check-built check-programs check-units demo demo-built demo-down deps install clean lint format bench help fuzz
 
 all: $(PROGRAMS:%=$(BIN)/%) $(BIN)/cunik-stack.schema.json build/guests/probe.elf
 
@@ -110,6 +110,8 @@ check: deps
 
 check-built: all guests-guestbook $(CHECK_PROGRAMS)
 	tests/run $(CHECKS) $(SANITIZED_CHECKS)
+
+check-programs: $(CHECK_PROGRAMS)
 
 # The unit tests and corpora of one variant as one stream of test results.
 check-units: $(VARIANT_PROGRAMS) $(FUZZ_PROGRAMS)
