@@ -138,7 +138,7 @@ bench: all build/release/bench/measure
 fuzz: $(FUZZ_PROGRAMS)
 
 # Manual pages: the options and keys in them come from the tables.
-MANUALS := cunik-compose.1 cunik-stack.5
+MANUALS := cunik-compose.1 cunik-events.5 cunik-stack.5
 $(B)/tools/manual: $(B)/tools/manual.o $(ARCHIVE)
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
@@ -157,7 +157,7 @@ install: all $(MANUALS:%=$(B)/docs/%)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(B)/docs/cunik-compose.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 $(B)/docs/cunik-stack.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 $(B)/docs/cunik-events.5 $(B)/docs/cunik-stack.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -D -m 644 $(BIN)/cunik-stack.schema.json $(DESTDIR)$(PREFIX)/share/cunik/cunik-stack.schema.json
 
 clean:

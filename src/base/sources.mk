@@ -11,7 +11,8 @@ base_SOURCES = \
 	src/base/strv.c \
 	src/base/table.c \
 	src/base/text.c \
-	src/base/verbs.c
+	src/base/verbs.c \
+	src/base/when.c
 
 base_TESTS = \
 	tests/unit/test_base.c \

@@ -74,6 +74,7 @@ int cunik_interrupt_fd(void);
 void cunik_interrupt_clear(void);
 
 int cunik_command_up(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_events(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_down(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_ps(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_logs(void *context, const struct arguments *a, int *status, struct error **err);

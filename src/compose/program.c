@@ -36,6 +36,15 @@ static const struct option_row down_options[] = {
      false},
 };
 
+static const struct option_row events_options[] = {
+    {"since", 0, "TIME", "Begin with what happened since then: a time, or how long ago", NULL,
+     false},
+    {"until", 0, "TIME", "End then", NULL, false},
+    {"filter", 0, "KEY=VALUE", "Only such events; see cunik-events(5)", NULL, true},
+    {"format", 0, "FORMAT", "Form of the output", "text|json", false},
+    {"json", 0, NULL, "The same as --format json", NULL, false},
+};
+
 static const struct option_row ps_options[] = {
     {"all", 'a', NULL, "Also what does not run", NULL, false},
     {"quiet", 'q', NULL, "Only IDs", NULL, false},
@@ -104,6 +113,8 @@ static const struct verb_row verbs[] = {
      OPTIONS(config_options), 0, SIZE_MAX, cunik_command_config},
     {"down", "[SERVICE...]", "Stop and remove the stack", OPTIONS(down_options), 0, SIZE_MAX,
      cunik_command_down},
+    {"events", "[SERVICE...]", "Show what happens, and what happened", OPTIONS(events_options), 0,
+     SIZE_MAX, cunik_command_events},
     {"kill", "[SERVICE...]", "Destroy guests at once", NULL, 0, 0, SIZE_MAX, cunik_command_kill},
     {"logs", "[SERVICE...]", "Print what guests wrote to their consoles", OPTIONS(logs_options), 0,
      SIZE_MAX, cunik_command_logs},

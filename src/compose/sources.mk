@@ -5,6 +5,7 @@ compose_SOURCES = \
 	src/compose/command.c \
 	src/compose/command_config.c \
 	src/compose/command_down.c \
+	src/compose/command_events.c \
 	src/compose/command_lifecycle.c \
 	src/compose/command_logs.c \
 	src/compose/command_ls.c \

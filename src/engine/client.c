@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/client_internal.h"
+#include "engine/clock.h"
 #include "engine/paths.h"
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
@@ -221,14 +222,40 @@ int cunik_client_apply(struct client *c, const struct request *request,
     return r;
 }
 
-int cunik_client_events(struct client *c, const struct event_sink *sink, struct error **err)
+static void add_number(struct buffer *path, const char *key, int64_t value)
 {
+    _cleanup_free_ char *text = cunik_asprintf("%lld", (long long)value);
+
+    add_query(path, key, text);
+}
+
+static bool is_past(int64_t ms)
+{
+    return ms >= 0 && cunik_clock_real.wall_ms(NULL) >= ms;
+}
+
+int cunik_client_events(struct client *c, const struct event_query *q,
+                        const struct event_sink *sink, struct error **err)
+{
+    _cleanup_buffer_ struct buffer path = {0};
     struct listening l = {.sink = sink};
-    struct call call = {.method = "GET", .path = "/v1/events", .line = take_event, .ctx = &l};
+
+    cunik_buffer_text_append(&path, "/v1/events");
+    if (q->stack && *q->stack)
+        add_query(&path, "stack", q->stack);
+    if (q->since_ms >= 0)
+        add_number(&path, "since", q->since_ms);
+    if (q->until_ms >= 0)
+        add_number(&path, "until", q->until_ms);
+    for (size_t i = 0; i < q->filters.n; i++)
+        add_query(&path, "filter", q->filters.items[i]);
+    struct call call = {.method = "GET", .path = path.data, .line = take_event, .ctx = &l};
     int r = cunik_client_call(c, &call, err);
 
     cunik_error_destroy(l.err);
-    return r < 0 ? r : cunik_error_set(err, ERROR_UNAVAILABLE, "the engine has ended");
+    if (r < 0 || is_past(q->until_ms))
+        return r;
+    return cunik_error_set(err, ERROR_UNAVAILABLE, "the engine has ended");
 }
 
 struct reading {

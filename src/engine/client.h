@@ -60,5 +60,15 @@ struct log_line {
 typedef void cunik_log_put(void *ctx, const struct log_line *line);
 int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put *put, void *ctx,
                       struct error **err);
-/* Every event until cancelled (ERROR_CANCELLED) or the engine ends (ERROR_UNAVAILABLE). */
-int cunik_client_events(struct client *c, const struct event_sink *sink, struct error **err);
+
+struct event_query {
+    const char *stack;   /* "" = all */
+    int64_t since_ms;    /* -1 = from now on; else what is kept of the past comes first */
+    int64_t until_ms;    /* -1 = without end */
+    struct strv filters; /* KEY=VALUE, see event_filter.h */
+};
+
+/* Events until `until_ms` (0), cancelled (ERROR_CANCELLED), or the engine ends (ERROR_UNAVAILABLE).
+ */
+int cunik_client_events(struct client *c, const struct event_query *q,
+                        const struct event_sink *sink, struct error **err);

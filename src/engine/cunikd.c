@@ -70,6 +70,7 @@ struct daemon {
     struct host_real *host;
     pthread_mutex_t told; /* of `engine`, which the hypervisor's threads wake */
     struct engine *engine;
+    struct event_log *log;
     struct server *server;
 };
 
@@ -237,9 +238,12 @@ static int open_host(struct daemon *d, struct error **err)
 
 static int start_engine(struct daemon *d, struct error **err)
 {
+    _cleanup_free_ char *path = cunik_path_join(d->root, "events.log");
     struct engine *engine;
-    int r = cunik_engine_create(cunik_host_real_table(d->host), &engine, err);
 
+    d->log = cunik_event_log_create(path, EVENT_LOG_MOST);
+    const struct event_sink log = cunik_event_log_sink(d->log);
+    int r = cunik_engine_create(cunik_host_real_table(d->host), &log, &engine, err);
     if (r < 0)
         return r;
     set_engine(d, engine);
@@ -252,7 +256,7 @@ static int start_server(struct daemon *d, struct error **err)
     _cleanup_json_ json_t *version = version_object(d);
     _cleanup_free_ char *folder = cunik_path_folder(d->socket);
     struct server_settings settings = {
-        .engine = d->engine, .consoles = d->consoles, .version = version};
+        .engine = d->engine, .consoles = d->consoles, .log = d->log, .version = version};
     int r;
 
     r = cunik_file_make_folders(folder, 0755, err);
@@ -336,6 +340,7 @@ static void stop(struct daemon *d)
         unlink(d->socket);
     cunik_server_destroy(d->server);
     cunik_engine_destroy(set_engine(d, NULL));
+    cunik_event_log_destroy(d->log);
     cunik_host_real_destroy(d->host);
     cunik_consoles_destroy(d->consoles);
     cunik_hypervisor_close(d->hypervisor);

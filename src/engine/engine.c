@@ -18,6 +18,14 @@ int64_t cunik_engine_wall_ms(const struct engine *e)
 
 /* Events */
 
+/* From the wall clock, so that those of an engine that comes back go on where they were. */
+static int64_t next_event_id(const struct engine *e)
+{
+    int64_t now = cunik_engine_wall_ms(e) * 1000;
+
+    return now > e->event_id ? now : e->event_id + 1;
+}
+
 void cunik_engine_emit(struct engine *e, const struct event_sink *sink, const struct event *event)
 {
     struct event copy = *event;
@@ -25,6 +33,9 @@ void cunik_engine_emit(struct engine *e, const struct event_sink *sink, const st
     if (!copy.time_ms)
         copy.time_ms = cunik_engine_wall_ms(e);
     pthread_mutex_lock(&e->events);
+    copy.id = e->event_id = next_event_id(e);
+    if (e->log.put)
+        e->log.put(e->log.ctx, &copy);
     if (sink && sink->put)
         sink->put(sink->ctx, &copy);
     for (size_t i = 0; i < e->n_subscribers; i++)
@@ -257,6 +268,7 @@ static void init(struct engine *e, const struct host *host, const struct engine_
     e->host = *host;
     e->clock = parts->clock;
     e->prober_ops = parts->prober;
+    e->log = parts->log;
     e->starts_most = 2 * (size_t)(processors > 1 ? processors : 1);
     e->look_again_ns = CLOCK_NEVER;
     e->woken = true;

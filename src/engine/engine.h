@@ -13,8 +13,10 @@
 
 struct engine;
 
-/* Takes over what it finds on the host: guests that run are supervised again. */
-int cunik_engine_create(const struct host *host, struct engine **ret, struct error **err);
+/* Takes over what it finds on the host: guests that run are supervised again. `log` gets every
+ * event from the first on. */
+int cunik_engine_create(const struct host *host, const struct event_sink *log, struct engine **ret,
+                        struct error **err);
 /* Ends supervision; guests run on. */
 void cunik_engine_destroy(struct engine *e);
 

@@ -35,9 +35,10 @@ static enum cunik_health health(void *prober, const char *name, char **ret_reaso
 static const struct engine_prober usual = {
     .create = create, .destroy = destroy, .add = add, .remove = remove_target, .health = health};
 
-int cunik_engine_create(const struct host *host, struct engine **ret, struct error **err)
+int cunik_engine_create(const struct host *host, const struct event_sink *log, struct engine **ret,
+                        struct error **err)
 {
-    const struct engine_parts parts = {.clock = &cunik_clock_real, .prober = &usual};
+    const struct engine_parts parts = {.clock = &cunik_clock_real, .prober = &usual, .log = *log};
 
     return cunik_engine_create_with(host, &parts, ret, err);
 }

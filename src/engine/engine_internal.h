@@ -94,6 +94,8 @@ struct engine {
     pthread_mutex_t events;
     struct subscriber *subscribers;
     size_t n_subscribers, next_id;
+    struct event_sink log; /* gets every event before the others */
+    int64_t event_id;      /* of the last one */
 
     pthread_mutex_t starts_lock;
     pthread_cond_t may_start;

@@ -50,6 +50,8 @@ json_t *cunik_event_to_json(const struct event *e)
     json_t *json = json_object();
 
     cunik_json_set_int(json, "v", VERSION);
+    if (e->id)
+        cunik_json_set_int(json, "id", e->id);
     cunik_json_set_int(json, "time", e->time_ms);
     cunik_json_set_string(json, "type", types[e->type]);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -116,6 +118,10 @@ int cunik_event_from_json(const json_t *json, struct event *ret, struct error **
     if (!json_is_integer(time))
         return wrong(err, "time", "a whole number");
     e.time_ms = json_integer_value(time);
+    const json_t *id = json_object_get(json, "id");
+    if (id && !json_is_integer(id))
+        return wrong(err, "id", "a whole number");
+    e.id = json_integer_value(id);
     e.data = json_object_get(json, "data");
     *ret = e;
     return 0;

@@ -2,7 +2,8 @@
  * `events` print the same lines.
  *
  * On the wire an event is one line of JSON, {"v":1,"time":MS,"type":"step",…}; members that do not
- * apply are left out. Version 1 may gain members and types, never lose or change one.
+ * apply are left out. Version 1 may gain members and types, never lose or change one. The manual of
+ * the stream is cunik-events(5).
  */
 #pragma once
 
@@ -35,6 +36,7 @@ enum event_phase {
 struct event {
     enum event_type type;
     int64_t time_ms;   /* since the epoch */
+    int64_t id;        /* grows from event to event, also of the engine's next life; 0 = not said */
     const char *stack; /* all strings borrowed; "" or NULL = does not apply */
     const char *kind;  /* "network" or "cunik" */
     const char *name;

@@ -4,6 +4,7 @@
  *     otherwise        /var/lib/cunik, /run/cunik/cunikd.sock
  *
  *     ROOT/cunikd.log        what the engine logs when a command has started it
+ *     ROOT/events.log        what happened, see event_log.h
  *     ROOT/cunikd.pid        its process, while it runs
  *     ROOT/lock              held by the engine for as long as it lives
  *     ROOT/lock.start        held while one starts or ends, see engine_lock.h

@@ -318,6 +318,7 @@ int cunik_server_create(const struct server_settings *settings, struct server **
 
     s->engine = settings->engine;
     s->consoles = settings->consoles;
+    s->log = settings->log;
     s->version = cunik_json_text(settings->version, JSON_COMPACT);
     s->since = cunik_clock_real.now(NULL);
     pthread_mutex_init(&s->lock, NULL);

@@ -6,7 +6,9 @@
  *     POST /v1/apply[?cancel=1]            body: a request; answer: events
  *     GET  /v1/logs?stack=S                lines {"cunik","service","text","time"}
  *              [&service=X]…[&follow=1][&tail=N]
- *     GET  /v1/events[?stack=S]            every event from now on
+ *     GET  /v1/events?stack=S              every event from now on, or
+ *              [&since=MS][&until=MS]       those of a time (ms since the epoch; since: what is
+ *              [&filter=KEY=VALUE]…         kept of the past first), see event_filter.h
  *
  * The last event of an apply is "done" or "error".
  *
@@ -26,12 +28,14 @@
 
 #include "engine/console.h"
 #include "engine/engine.h"
+#include "engine/event_log.h"
 
 struct server;
 
 struct server_settings {
     struct engine *engine;
     struct consoles *consoles; /* NULL = no logs */
+    struct event_log *log;     /* NULL = nothing is known of the past */
     const json_t *version;     /* what /v1/version answers */
     int listen_fd;             /* a listening stream socket; taken over, also on failure */
 };

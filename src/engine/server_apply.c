@@ -1,4 +1,4 @@
-/* POST /v1/apply and GET /v1/events: events of the engine, as they come. */
+/* POST /v1/apply: events of a request, as they come. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -198,50 +198,4 @@ enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *conn
         return result;
     }
     return cunik_stream_answer(&a->stream, connection);
-}
-
-/* Events of all, until the client goes. */
-struct listener {
-    struct server *server;
-    struct stream stream;
-    char *stack; /* "" = all */
-    size_t id;
-};
-
-static void put_listened(void *ctx, const struct event *e)
-{
-    struct listener *l = ctx;
-
-    if (!*l->stack || (e->stack && strcmp(l->stack, e->stack) == 0))
-        cunik_stream_put_json(&l->stream, cunik_event_to_json(e));
-}
-
-static void close_listener(struct stream *s, void *ctx)
-{
-    struct listener *l = ctx;
-
-    cunik_engine_unsubscribe(l->server->engine, l->id);
-    cunik_stream_done(s);
-    free(l->stack);
-    free(l);
-}
-
-enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection)
-{
-    const char *stack = cunik_server_query(connection, "stack");
-    struct listener *l = cunik_calloc(1, sizeof(*l));
-    int r = cunik_stream_init(&l->stream, connection);
-
-    if (r < 0) {
-        _cleanup_error_ struct error *err = NULL;
-        free(l);
-        cunik_error_errno(&err, r, "beginning a stream");
-        return cunik_server_refuse(connection, err);
-    }
-    l->server = s;
-    l->stack = cunik_strdup(stack ? stack : "");
-    l->stream.close = close_listener;
-    l->stream.ctx = l;
-    l->id = cunik_engine_subscribe(s->engine, &(struct event_sink){put_listened, l});
-    return cunik_stream_answer(&l->stream, connection);
 }

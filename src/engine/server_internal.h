@@ -1,5 +1,5 @@
 /* What the parts of the API server share: server.c (connections and routes), server_stream.c
- * (answers that come line by line), server_apply.c and server_logs.c. */
+ * (answers that come line by line), server_apply.c, server_events.c and server_logs.c. */
 #pragma once
 
 #include <microhttpd.h>
@@ -12,6 +12,7 @@
 struct server {
     struct engine *engine;
     struct consoles *consoles;
+    struct event_log *log;
     char *version;
     struct MHD_Daemon *daemon;
     _Atomic size_t body_bytes; /* of all requests that are being received */

@@ -22,6 +22,9 @@ engine_SOURCES = \
 	src/engine/engine_prepare.c \
 	src/engine/engine_slots.c \
 	src/engine/event.c \
+	src/engine/event_filter.c \
+	src/engine/event_log.c \
+	src/engine/event_text.c \
 	src/engine/health.c \
 	src/engine/health_attempt.c \
 	src/engine/health_schedule.c \
@@ -59,10 +62,17 @@ engine_SOURCES = \
 	src/engine/request.c \
 	src/engine/server.c \
 	src/engine/server_apply.c \
+	src/engine/server_events.c \
 	src/engine/server_logs.c \
 	src/engine/server_stream.c \
 	src/engine/supervise.c \
 	src/engine/supervise_repair.c \
+	src/engine/verb.c \
+	src/engine/verb_events.c \
+	src/engine/verb_inspect.c \
+	src/engine/verb_list.c \
+	src/engine/verb_logs.c \
+	src/engine/verb_program.c \
 	src/engine/world.c \
 	src/engine/world_boot.c \
 	src/engine/world_network.c \
@@ -77,6 +87,7 @@ engine_TESTS = \
 	tests/unit/test_console.c \
 	tests/unit/test_domain_xml.c \
 	tests/unit/test_engine.c \
+	tests/unit/test_events.c \
 	tests/unit/test_health.c \
 	tests/unit/test_plan.c \
 	tests/unit/test_plan_laws.c \

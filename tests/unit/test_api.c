@@ -224,6 +224,7 @@ struct fixture {
     struct engine engine;
     char *root, *socket;
     struct consoles *consoles;
+    struct event_log *log;
     json_t *version;
     struct server *server;
     struct client *client;
@@ -236,7 +237,7 @@ static void start_server(struct fixture *f)
 {
     _cleanup_error_ struct error *err = NULL;
     struct server_settings settings = {
-        .engine = &f->engine, .consoles = f->consoles, .version = f->version};
+        .engine = &f->engine, .consoles = f->consoles, .log = f->log, .version = f->version};
 
     test_ok(cunik_server_listen(f->socket, &settings.listen_fd, &err), err);
     test_ok(cunik_server_create(&settings, &f->server, &err), err);
@@ -255,6 +256,8 @@ static int setup(void **state)
     f->socket = cunik_paths_socket();
     _cleanup_free_ char *consoles = cunik_path_join(f->root, "consoles");
     test_ok(cunik_consoles_create(consoles, &f->consoles, &err), err);
+    _cleanup_free_ char *events = cunik_path_join(f->root, "events.log");
+    f->log = cunik_event_log_create(events, EVENT_LOG_MOST);
     assert_true(readlink("/proc/self/ns/net", netns, 63) > 0);
     f->version = json_pack("{s:s, s:i, s:s, s:s}", "version", "0", "api", 1, "connect",
                            "test:///default", "netns", netns);
@@ -284,6 +287,7 @@ static int teardown(void **state)
     assert_int_equal(f->engine.n_subscribers, 0);
     assert_int_equal(f->engine.applying, 0);
     cunik_consoles_destroy(f->consoles);
+    cunik_event_log_destroy(f->log);
     test_ok(cunik_file_remove_tree(f->root, NULL), NULL);
     json_decref(f->version);
     cunik_world_done(&f->engine.world);
@@ -825,7 +829,8 @@ static void *listen_in_thread(void *arg)
     struct fixture *f = arg;
     struct error *err = NULL;
 
-    cunik_client_events(f->client, &(struct event_sink){take_event, f}, &err);
+    const struct event_query q = {.stack = "", .since_ms = -1, .until_ms = -1};
+    cunik_client_events(f->client, &q, &(struct event_sink){take_event, f}, &err);
     char *text = cunik_error_text(err);
     cunik_error_destroy(err);
     return text;
@@ -847,6 +852,129 @@ static void test_events(void **state)
     pthread_join(thread, &text);
     assert_true(strstr(text, "ended") != NULL);
     free(text);
+}
+
+/* As the engine does: the log first, then whoever listens. */
+static void happen(struct fixture *f, const char *name, int64_t id)
+{
+    const struct event_sink log = cunik_event_log_sink(f->log);
+    const struct event e = {.type = EVENT_STATE,
+                            .time_ms = 1000 * id,
+                            .id = id,
+                            .stack = "demo",
+                            .kind = "cunik",
+                            .name = name,
+                            .state = "running",
+                            .exit_code = -1};
+
+    pthread_mutex_lock(&f->engine.lock);
+    log.put(log.ctx, &e);
+    for (size_t i = 0; i < f->engine.n_subscribers; i++)
+        f->engine.subscribers[i].sink.put(f->engine.subscribers[i].sink.ctx, &e);
+    pthread_mutex_unlock(&f->engine.lock);
+}
+
+static int past_events(struct fixture *f, int64_t since_ms, int64_t until_ms, const char *filter,
+                       struct error **err)
+{
+    _cleanup_strv_ struct strv filters = {0};
+    struct event_query q = {.stack = "demo", .since_ms = since_ms, .until_ms = until_ms};
+
+    if (filter)
+        cunik_strv_add(&filters, filter);
+    q.filters = filters;
+    cunik_strv_done(&f->events);
+    f->events = (struct strv){0};
+    return cunik_client_events(f->client, &q, &(struct event_sink){take_event, f}, err);
+}
+
+static void test_events_past(void **state)
+{
+    struct fixture *f = *state;
+    struct error *err = NULL;
+
+    for (int64_t i = 1; i <= 4; i++)
+        happen(f, i % 2 ? "demo-odd-1" : "demo-even-1", i);
+    test_ok(past_events(f, 0, 4000, NULL, &err), err);
+    assert_int_equal(f->events.n, 4);
+    test_ok(past_events(f, 2000, 3000, NULL, &err), err);
+    assert_int_equal(f->events.n, 2);
+    assert_string_equal(f->events.items[0], "state demo-even-1");
+    test_ok(past_events(f, 0, 4000, "name=demo-odd-1", &err), err);
+    assert_int_equal(f->events.n, 2);
+    test_ok(past_events(f, -1, 4000, NULL, &err), err);
+    assert_int_equal(f->events.n, 0);
+    int r = past_events(f, 0, 4000, "colour=red", &err);
+    expect_error(r, err, ERROR_INVALID,
+                 "events are filtered by type, kind, stack, service, name, cunik, container, "
+                 "network, verb, phase, state, health, event, not by 'colour'");
+    expect_raw(f, "GET /v1/events?since=noon HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 400", "'since' must be milliseconds since the epoch");
+    assert_int_equal(f->engine.n_subscribers, 0);
+}
+
+static void *listen_from_start(void *arg)
+{
+    struct fixture *f = arg;
+    struct error *err = NULL;
+    const struct event_query q = {.stack = "", .since_ms = 0, .until_ms = -1};
+
+    cunik_client_events(f->client, &q, &(struct event_sink){take_event, f}, &err);
+    cunik_error_destroy(err);
+    return NULL;
+}
+
+/* Whatever happens while the past is read: each event comes once, in order. */
+static void test_events_without_gap(void **state)
+{
+    enum { EVENTS = 3000 };
+    struct fixture *f = *state;
+    pthread_t thread;
+
+    for (int64_t i = 1; i <= EVENTS; i++) {
+        _cleanup_free_ char *name = cunik_asprintf("demo-web-%lld", (long long)i);
+        happen(f, name, i);
+        if (i == EVENTS / 2)
+            assert_int_equal(pthread_create(&thread, NULL, listen_from_start, f), 0);
+    }
+    WAIT_UNTIL(&f->engine, f->events.n >= EVENTS);
+    for (int64_t i = 1; i <= EVENTS; i++) {
+        _cleanup_free_ char *line = cunik_asprintf("state demo-web-%lld", (long long)i);
+        assert_string_equal(f->events.items[i - 1], line);
+    }
+    cunik_server_destroy(TAKE_PTR(f->server));
+    pthread_join(thread, NULL);
+    assert_int_equal(f->events.n, EVENTS);
+}
+
+static void *listen_until(void *arg)
+{
+    struct fixture *f = arg;
+    struct error *err = NULL;
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    const struct event_query q = {.stack = "",
+                                  .since_ms = -1,
+                                  .until_ms = t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000 + 300};
+    cunik_client_events(f->client, &q, &(struct event_sink){take_event, f}, &err);
+    char *text = err ? cunik_error_text(err) : cunik_strdup("over");
+    cunik_error_destroy(err);
+    return text;
+}
+
+/* A stream on which nothing happens ends at its time. */
+static void test_events_until(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    void *text;
+
+    pthread_create(&thread, NULL, listen_until, f);
+    pthread_join(thread, &text);
+    assert_string_equal(text, "over");
+    free(text);
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 0);
 }
 
 static void *ask_often(void *arg)
@@ -1131,6 +1259,9 @@ int main(void)
         TEST(test_follow),
         TEST(test_follow_cancelled),
         TEST(test_events),
+        TEST(test_events_past),
+        TEST(test_events_without_gap),
+        TEST(test_events_until),
         TEST(test_parallel),
         TEST(test_many_connections),
         TEST(test_idle),

@@ -1,0 +1,116 @@
+#include "engine/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/when.h"
+#include "engine/clock.h"
+
+enum { UUID_LEAST = 4 /* digits of it that name a cunik */ };
+
+static const char *first_set(const char *a, const char *b)
+{
+    if (!cunik_text_blank(a))
+        return a;
+    return cunik_text_blank(b) ? "" : b;
+}
+
+int cunik_verb_reach(const struct arguments *a, struct client **ret, struct error **err)
+{
+    const struct client_settings settings = {
+        .connect = first_set(cunik_arguments_value(a, "connect"), getenv("CUNIK_CONNECT")),
+        .accel = first_set(getenv("CUNIK_ACCEL"), NULL),
+        .cancel_fd = -1, /* an interrupt ends the process, which is all there is to cancel */
+    };
+
+    return cunik_client_create(&settings, ret, err);
+}
+
+int cunik_verb_world(const struct arguments *a, struct client **ret_client, struct world *ret,
+                     struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    int r = cunik_verb_reach(a, &client, err);
+
+    if (r == 0)
+        r = cunik_client_world(client, "", ret, err);
+    if (r == 0 && ret_client)
+        *ret_client = TAKE_PTR(client);
+    return r;
+}
+
+static struct world_cunik *by_uuid(const struct world *w, const char *text)
+{
+    struct world_cunik *found = NULL;
+
+    if (strlen(text) < UUID_LEAST)
+        return NULL;
+    for (size_t i = 0; i < w->n_cuniks; i++) {
+        if (!cunik_text_starts(w->cuniks[i].uuid, text))
+            continue;
+        if (found)
+            return NULL; /* it may be this one or that one */
+        found = &w->cuniks[i];
+    }
+    return found;
+}
+
+int cunik_verb_find(const struct world *w, const char *name, struct world_cunik **ret,
+                    struct error **err)
+{
+    _cleanup_free_ const char **names = NULL;
+    size_t n = 0;
+
+    *ret = cunik_world_cunik(w, name);
+    if (!*ret)
+        *ret = by_uuid(w, name);
+    if (*ret)
+        return 0;
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        *ARRAY_APPEND(names, n) = w->cuniks[i].name;
+    const char *near = cunik_text_nearest(name, names, n);
+    return cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s%s%s%s", name,
+                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+bool cunik_verb_wants_json(const struct arguments *a)
+{
+    return cunik_text_equal(cunik_arguments_value(a, "format"), "json");
+}
+
+void cunik_verb_print_json(const json_t *value, size_t flags)
+{
+    _cleanup_free_ char *text = cunik_json_text(value, flags);
+
+    puts(text);
+}
+
+int cunik_verb_time(const struct arguments *a, const char *option, int64_t *ret, struct error **err)
+{
+    const char *text = cunik_arguments_value(a, option);
+
+    if (text && cunik_when_parse(text, cunik_clock_real.wall_ms(NULL), ret) < 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "option '--%s' takes a time (2026-01-02T15:04:05Z, seconds since "
+                               "1970, or how long ago: 10m), not '%s'",
+                               option, text);
+    return 0;
+}
+
+/* Local time with milliseconds. */
+void cunik_verb_print_time(int64_t ms)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    char stamp[32];
+    struct tm tm;
+
+    if (!ms)
+        return;
+    localtime_r(&seconds, &tm);
+    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+    printf("%s.%03d ", stamp, (int)(ms % 1000));
+}

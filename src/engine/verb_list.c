@@ -1,0 +1,75 @@
+/* list: the cuniks of all stacks. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/output.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "engine/verb.h"
+
+static char *addresses(const struct world_cunik *c)
+{
+    _cleanup_strv_ struct strv list = {0};
+
+    for (size_t i = 0; i < c->n_interfaces; i++)
+        cunik_strv_add(&list, c->interfaces[i].address);
+    return cunik_strv_join(&list, ", ");
+}
+
+static char *ports(const struct world_cunik *c)
+{
+    _cleanup_strv_ struct strv list = {0};
+
+    for (size_t i = 0; i < c->n_ports; i++) {
+        const struct world_port *p = &c->ports[i];
+        cunik_strv_addf(&list, "%s:%u->%u/%s", *p->host_ip ? p->host_ip : "0.0.0.0", p->host_port,
+                        p->port, p->protocol);
+    }
+    return cunik_strv_join(&list, ", ");
+}
+
+static char *state_text(const struct world_cunik *c)
+{
+    const struct world_status *s = &c->status;
+
+    if (s->state == CUNIK_EXITED)
+        return cunik_asprintf("exited (%lld)", (long long)s->exit_code);
+    if (s->health == HEALTH_NONE)
+        return cunik_strdup(cunik_state_name(s->state));
+    return cunik_asprintf("%s (%s)", cunik_state_name(s->state), cunik_health_name(s->health));
+}
+
+int cunik_verb_list(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+                    struct error **err)
+{
+    static const char *const headings[] = {"NAME", "STACK", "SERVICE", "STATE", "ADDRESS", "PORTS"};
+    _cleanup_world_ struct world w = {0};
+    int r = cunik_verb_world(a, NULL, &w, err);
+
+    if (r < 0)
+        return r;
+    if (cunik_verb_wants_json(a)) {
+        for (size_t i = 0; i < w.n_cuniks; i++) {
+            _cleanup_json_ json_t *one = cunik_world_cunik_to_json(&w.cuniks[i]);
+            cunik_verb_print_json(one, JSON_COMPACT);
+        }
+        return 0;
+    }
+    _cleanup_table_ struct table t = {0};
+    cunik_table_init(&t, headings, ARRAY_SIZE(headings));
+    for (size_t i = 0; i < w.n_cuniks; i++) {
+        const struct world_cunik *c = &w.cuniks[i];
+        _cleanup_free_ char *state = state_text(c), *where = addresses(c), *published = ports(c);
+        cunik_table_cell(&t, c->name);
+        cunik_table_cell(&t, c->stack);
+        cunik_table_cell(&t, c->service);
+        cunik_table_cell(&t, state);
+        cunik_table_cell(&t, where);
+        cunik_table_cell(&t, published);
+    }
+    _cleanup_free_ char *text = cunik_table_text(&t);
+    fputs(text, stdout);
+    return 0;
+}

@@ -1,0 +1,52 @@
+/* logs: what a cunik wrote to its console. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/output.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "engine/verb.h"
+
+/* What a guest writes is not to move the cursor or change the terminal. */
+static void print_line(void *ctx, const struct log_line *line)
+{
+    const bool *with_times = ctx;
+
+    if (*with_times)
+        cunik_verb_print_time(line->time_ms);
+    for (const char *p = line->text; *p; p++)
+        putchar(((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f ? '?' : *p);
+    putchar('\n');
+    cunik_output_flush();
+}
+
+int cunik_verb_logs(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+                    struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    const char *tail = cunik_arguments_value(a, "tail");
+    bool with_times = cunik_arguments_flag(a, "timestamps");
+    struct log_query q = {.stack = "",
+                          .services = *cunik_arguments_positional(a),
+                          .follow = cunik_arguments_flag(a, "follow"),
+                          .tail = -1};
+    _cleanup_world_ struct world w = {0};
+    struct world_cunik *c;
+    uint64_t lines = 0;
+    int r;
+
+    if (tail && strcmp(tail, "all") != 0) {
+        if (cunik_text_to_uint(tail, 0, INT64_MAX, &lines) < 0)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "option '--tail' takes a number or \"all\", not '%s'", tail);
+        q.tail = (int64_t)lines;
+    }
+    r = cunik_verb_reach(a, &client, err);
+    if (r == 0)
+        r = cunik_client_world(client, "", &w, err);
+    if (r == 0)
+        r = cunik_verb_find(&w, q.services.items[0], &c, err);
+    return r < 0 ? r : cunik_client_logs(client, &q, print_line, &with_times, err);
+}

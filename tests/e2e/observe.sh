@@ -1,0 +1,55 @@
+#!/bin/bash
+# Looking at what happens and what happened: events, their log, and filters.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+cd "$WORK" || exit 1
+
+cat >stack.yaml <<END
+name: ob
+services:
+  db:
+    mem_limit: 16m
+    unikernel: {backend: unikraft, kernel: $PROBE}
+    healthcheck: {test: [HTTP, "http://:80/"], interval: 1s}
+  web:
+    mem_limit: 16m
+    unikernel: {backend: unikraft, kernel: $PROBE}
+    ports: ["127.0.0.1::80", "127.0.0.1::81/udp"]
+    depends_on: {db: {condition: service_healthy}}
+END
+compose() { cunik-compose -f stack.yaml "$@"; }
+
+# Events
+
+before=$(date +%s)
+compose events --json >live.out 2>live.err &
+live=$!
+cunik events --filter type=health --filter health=healthy >healthy.out 2>&1 &
+healthy=$!
+wait_until 10 cunik list || exit 1
+check 'up' expect 0 compose up -d --wait
+check 'events tell of the guests as they come' wait_until 10 grep -q '"name":"ob-web-1".*"state":"running"' live.out
+check '… of what is waited for' grep -q "'ob-db-1' to be healthy" live.out
+check '… and of nothing else where they are filtered' wait_until 10 grep -q 'health ob cunik ob-db-1 healthy' healthy.out
+check '… at all' test "$(grep -vc ' health ob cunik ob-db-1 healthy' healthy.out)" = 0
+kill $live $healthy
+
+check 'what was is told afterwards' expect 0 cunik events --since "$before" --until 0s --format json
+check '… with its plan' out_has '"type":"plan"'
+check '… each event once' test "$(jq -r .id "$OUT" | sort | uniq -d | wc -l)" = 0
+check '… in order' test "$(jq -r .id "$OUT")" = "$(jq -r .id "$OUT" | sort -n)"
+check 'and to whom asks for a service' expect 0 compose events --since 1h --until 0s --format json web
+check '… about it alone' test "$(jq -r '.service' "$OUT" | sort -u)" = web
+check 'a filter that is wrong is told' expect 2 cunik events --since 1h --until 0s --filter colour=red
+check '… with those that there are' err_has 'events are filtered by type, kind, stack'
+check 'so is a time' expect 2 cunik events --since noon
+check '… with what it may be' err_has "takes a time (2026-01-02T15:04:05Z"
+
+engine=$(cat "$CUNIK_ROOT/cunikd.pid")
+kill -9 "$engine"
+check 'what was outlives the engine' expect 0 cunik events --since "$before" --until 0s --filter event=create --filter phase=done
+check '… wholly' out_has 'step ob cunik ob-web-1 create running done'
+
+check 'down' expect 0 compose down
+check 'nothing is left' nothing_left
+plan_tests_done
