@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "engine/apply_parts.h"
 
 void cunik_apply_things_init(struct apply_things *t, const struct apply_settings *s)
@@ -196,7 +197,9 @@ static int update_cunik(const struct apply_things *t, const struct world_cunik *
 {
     int r = 0;
 
-    if (old->status.links_missing)
+    if (!cunik_text_blank(old->status.definition))
+        r = HOST(t, domain_restore, c, err);
+    if (r == 0 && old->status.links_missing)
         r = HOST(t, links_create, c, t->s->desired, err);
     if (r == 0 && old->status.state == CUNIK_RUNNING)
         r = HOST(t, names_add, c, err);

@@ -222,13 +222,6 @@ static void adopt_network(struct engine *e, const struct world_network *n)
     pthread_mutex_unlock(&e->worlds);
 }
 
-/* Whether the policy starts it again whoever comes back: what ended while nobody looked is then an
- * end for the supervisor's first look. `on-failure` does not, as with Docker. */
-static bool is_kept_up(enum restart_policy p)
-{
-    return p == RESTART_ALWAYS || p == RESTART_UNLESS_STOPPED;
-}
-
 /* What runs, and what should, is supervised from now on. */
 static int adopt(struct engine *e, struct error **err)
 {
@@ -252,8 +245,12 @@ static int adopt(struct engine *e, struct error **err)
             cunik_world_cunik_copy(ARRAY_APPEND(s->others.cuniks, s->others.n_cuniks), c);
         pthread_mutex_unlock(&e->worlds);
         enum cunik_state seen = c->status.state;
-        if (wanted && !runs && is_kept_up(c->restart))
+        /* What ended while nobody looked is an end for the supervisor's first look; the stack's
+         * cuniks then come back in order. */
+        if (wanted && !runs && cunik_restart_keeps_up(c->restart)) {
             c->status.state = CUNIK_RUNNING;
+            s->resume = true;
+        }
         cunik_registry_adopt(&e->registry, c, wanted, !wanted || marked);
         if (seen == CUNIK_RUNNING)
             cunik_engine_probe(e, c, 0);

@@ -53,6 +53,9 @@ struct slot {
     bool held;         /* no restart may begin */
     size_t restarting; /* restarts under way */
     bool repairing;
+    bool resume;           /* its cuniks are to come back in order, before any restart */
+    _Atomic bool *resumed; /* the resumption under way: true cancels it, so that others need not
+                              wait for its conditions */
     int64_t repair_ns, repair_backoff_ns;
 };
 
@@ -148,8 +151,8 @@ int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request 
                          struct prepared *ret, struct error **err);
 void cunik_engine_unreserve(struct engine *e, struct slot *s);
 void cunik_engine_prepared_done(struct prepared *p);
-/* The plan that puts right what has drifted. */
-int cunik_engine_prepare_repair(struct engine *e, struct slot *s, struct prepared *ret,
+/* The plan that puts right what has drifted; resume: and that brings back what is kept up. */
+int cunik_engine_prepare_repair(struct engine *e, struct slot *s, bool resume, struct prepared *ret,
                                 struct error **err);
 
 /* engine_intent.c: before the wish is written; of one that was read back; when the request is over.

@@ -316,22 +316,37 @@ int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request 
     return 0;
 }
 
-int cunik_engine_prepare_repair(struct engine *e, struct slot *s, struct prepared *ret,
+static void find_lost(struct engine *e, const struct slot *s, struct strv *ret)
+{
+    pthread_mutex_lock(&e->registry.lock);
+    for (size_t i = 0; i < e->registry.entries.n; i++) {
+        const struct registry_cunik *c = e->registry.entries.entries[i].value;
+        if (c->lost && of(c->stack, s))
+            cunik_strv_add(ret, c->name);
+    }
+    pthread_mutex_unlock(&e->registry.lock);
+}
+
+int cunik_engine_prepare_repair(struct engine *e, struct slot *s, bool resume, struct prepared *ret,
                                 struct error **err)
 {
-    struct prepared p = {.options = {.stack = s->stack, .repair = true}};
+    _cleanup_strv_ struct strv lost = {0};
+    struct prepared p = {.options = {.stack = s->stack, .repair = true, .resume = resume}};
     int r = cunik_engine_observe(e, &p.observed, err);
 
     if (r == 0) {
         pthread_mutex_lock(&e->worlds);
         last_wish(s, &p.observed, &p.desired);
         pthread_mutex_unlock(&e->worlds);
+        find_lost(e, s, &lost);
+        p.options.lost = lost;
         r = cunik_plan_make(&p.observed, &p.desired, &p.options, &p.plan, err);
     }
     if (r < 0) {
         cunik_engine_prepared_done(&p);
         return r;
     }
+    p.options.lost = (struct strv){0};
     *ret = p;
     return 0;
 }

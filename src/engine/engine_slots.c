@@ -89,6 +89,12 @@ int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const
     e->requests++;
     if (s->first != w)
         say_waiting(e, s, sink);
+    if (s->first != w && s->resumed && !*s->resumed) {
+        *s->resumed = true;
+        pthread_mutex_unlock(&e->lock);
+        cunik_engine_interrupt(e);
+        pthread_mutex_lock(&e->lock);
+    }
     while (s->first != w) {
         if (cancel && *cancel) {
             unlink_waiter(s, w);

@@ -48,6 +48,9 @@ struct host_ops {
     int (*domain_start)(void *ctx, const struct world_cunik *c, struct error **err);
     /* Replaces the label in the domain's metadata: an update in place. */
     int (*domain_relabel)(void *ctx, const struct world_cunik *c, struct error **err);
+    /* Puts back a definition that others have changed or removed (status.definition). A guest that
+     * runs is not touched. */
+    int (*domain_restore)(void *ctx, const struct world_cunik *c, struct error **err);
     /* Asks the guest to power off, waits until it has or the grace period is over (deadline in
      * nanoseconds of CLOCK_MONOTONIC); -ETIME when it has not. */
     int (*domain_shutdown)(void *ctx, const struct world_cunik *c, int64_t deadline_ns,

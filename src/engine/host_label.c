@@ -14,18 +14,20 @@ char *cunik_host_label(const struct host_real *h, const struct world_cunik *c, b
     return cunik_json_text(label, JSON_COMPACT);
 }
 
-bool cunik_host_label_parse(const struct host_real *h, const char *label, struct world_cunik *ret,
-                            bool *ret_deaf)
+enum label_kind cunik_host_label_parse(const struct host_real *h, const char *label,
+                                       struct world_cunik *ret, bool *ret_deaf)
 {
     _cleanup_json_ json_t *json = NULL;
 
     if (cunik_json_parse(label, strlen(label), "label", &json, NULL) < 0)
-        return false;
+        return LABEL_UNREADABLE;
     const char *engine = json_string_value(json_object_get(json, "engine"));
-    if (!engine || strcmp(engine, h->engine) != 0)
-        return false;
-    if (cunik_world_cunik_from_json(json_object_get(json, "cunik"), ret, NULL) < 0)
-        return false;
+    if (!engine)
+        return LABEL_UNREADABLE;
+    if (strcmp(engine, h->engine) != 0)
+        return LABEL_OTHERS;
+    if (cunik_world_cunik_from_kept(json_object_get(json, "cunik"), ret, NULL) < 0)
+        return LABEL_UNREADABLE;
     *ret_deaf = json_is_false(json_object_get(json, "hears_poweroff"));
-    return true;
+    return LABEL_OURS;
 }

@@ -248,7 +248,7 @@ bool cunik_host_network_read(const struct host_real *h, const char *name, struct
 
     return cunik_file_read(file, LIMIT, &text, &size, NULL) == 0 &&
            cunik_json_parse(text, size, file, &json, NULL) == 0 &&
-           cunik_world_network_from_json(json, ret, NULL) == 0;
+           cunik_world_network_from_kept(json, ret, NULL) == 0;
 }
 
 /* Packets from outside are forwarded to guests, and theirs back, only where the link they come in

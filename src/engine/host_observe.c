@@ -100,7 +100,10 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
 {
     _cleanup_free_ char *images = cunik_asprintf("%s/images/%s", h->root, c->name);
 
+    bool unreadable = c->status.unreadable;
+
     free(c->status.reason);
+    free(c->status.definition);
     c->status = (struct world_status){
         .state = d->state,
         .end = d->end,
@@ -109,8 +112,40 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
         .started_ms = process_start_ms(d->pid),
         .exit_code = exit_code_of(h, d->name, d->end),
         .reason = cunik_strdup(""),
+        .definition = cunik_strdup(""),
+        .unreadable = unreadable,
     };
     c->status.ended_ms = end_time(h, c);
+}
+
+/* Reads whose it is and what; false when it is not ours. */
+static bool recognise(struct host_real *h, const struct hypervisor_domain *d,
+                      struct world_cunik *ret, bool *ret_deaf)
+{
+    enum label_kind kind = cunik_host_label_parse(h, d->label, ret, ret_deaf);
+
+    if (kind == LABEL_OURS && strcmp(ret->name, d->name) == 0)
+        return true;
+    if (kind == LABEL_OURS)
+        cunik_world_cunik_done(ret);
+    return kind != LABEL_OTHERS && cunik_host_unreadable(h, d, ret);
+}
+
+static int observe_cunik(struct host_real *h, const struct hypervisor_domain *d, struct world *w,
+                         struct error **err)
+{
+    struct world_cunik c = {0};
+    bool deaf = false;
+
+    if (!recognise(h, d, &c, &deaf))
+        return 0;
+    pthread_mutex_lock(&h->lock);
+    cunik_host_seen(h, c.name)->deaf = deaf;
+    pthread_mutex_unlock(&h->lock);
+    see_status(h, d, &c);
+    int r = cunik_host_definition_see(h, d, &c, err);
+    *ARRAY_APPEND(w->cuniks, w->n_cuniks) = c;
+    return r;
 }
 
 static int observe_cuniks(struct host_real *h, struct world *w, struct error **err)
@@ -118,24 +153,10 @@ static int observe_cuniks(struct host_real *h, struct world *w, struct error **e
     struct hypervisor_domains domains = {0};
     int r = cunik_hypervisor_list(h->hypervisor, &domains, err);
 
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < domains.n; i++) {
-        const struct hypervisor_domain *d = &domains.items[i];
-        struct world_cunik c = {0};
-        bool deaf = false;
-        if (cunik_host_label_parse(h, d->label, &c, &deaf) && strcmp(c.name, d->name) == 0) {
-            pthread_mutex_lock(&h->lock);
-            cunik_host_seen(h, c.name)->deaf = deaf;
-            pthread_mutex_unlock(&h->lock);
-            see_status(h, d, &c);
-            *ARRAY_APPEND(w->cuniks, w->n_cuniks) = c;
-        } else {
-            cunik_world_cunik_done(&c);
-        }
-    }
+    for (size_t i = 0; r == 0 && i < domains.n; i++)
+        r = observe_cunik(h, &domains.items[i], w, err);
     cunik_hypervisor_domains_done(&domains);
-    return 0;
+    return r;
 }
 
 static bool has_address(const struct link *l, const struct world_network *n)
@@ -241,6 +262,26 @@ static int see_links(const struct links *links, const struct world *w, struct wo
     return r;
 }
 
+/* The links of a cunik whose label does not tell. */
+static void recall_links(const struct host_real *h, const struct links *links,
+                         struct world_cunik *c)
+{
+    for (size_t i = 0; i < links->n; i++) {
+        const struct link *tap = &links->items[i], *bridge = NULL;
+        if (!tap->labelled || tap->bridge || strcmp(tap->label.engine, h->engine) != 0 ||
+            strcmp(tap->label.name, c->name) != 0)
+            continue;
+        for (size_t k = 0; k < links->n; k++)
+            if (links->items[k].index == tap->master && is_network(h, &links->items[k]))
+                bridge = &links->items[k];
+        if (!bridge)
+            continue;
+        struct world_interface *n = cunik_world_add_interface(c);
+        cunik_replace(&n->link, tap->name);
+        cunik_replace(&n->network, bridge->label.name);
+    }
+}
+
 static void see_files(const struct host_real *h, struct world_cunik *c)
 {
     const struct world_boot *b = &c->boot;
@@ -286,6 +327,8 @@ int cunik_host_observe(void *ctx, struct world *ret, struct error **err)
     if ((r = observe_cuniks(h, &w, err)) == 0 && (r = cunik_link_list(&links, err)) == 0)
         r = observe_networks(h, &links, &w, err);
     for (size_t i = 0; r == 0 && i < w.n_cuniks; i++) {
+        if (w.cuniks[i].status.unreadable)
+            recall_links(h, &links, &w.cuniks[i]);
         see_files(h, &w.cuniks[i]);
         r = see_links(&links, &w, &w.cuniks[i], err);
     }

@@ -28,6 +28,13 @@ struct seen_cunik *cunik_host_seen(struct host_real *h, const char *name)
     return s;
 }
 
+static struct seen_cunik *forget_seen(struct seen_cunik *s)
+{
+    free(s->changed);
+    *s = (struct seen_cunik){0};
+    return s;
+}
+
 static bool is_deaf(struct host_real *h, const char *name)
 {
     pthread_mutex_lock(&h->lock);
@@ -68,10 +75,12 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
     };
     _cleanup_free_ char *xml = cunik_domain_xml(c, &boot, &settings);
     pthread_mutex_lock(&h->lock);
-    *cunik_host_seen(h, c->name) = (struct seen_cunik){.deaf = !boot.hears_poweroff};
+    forget_seen(cunik_host_seen(h, c->name))->deaf = !boot.hears_poweroff;
     pthread_mutex_unlock(&h->lock);
     cunik_boot_done(&boot);
-    return cunik_hypervisor_define(h->hypervisor, xml, err);
+    if ((r = cunik_hypervisor_define(h->hypervisor, c->name, xml, err)) == 0)
+        cunik_host_definition_keep(h, c->name);
+    return r;
 }
 
 static int domain_start(void *ctx, const struct world_cunik *c, struct error **err)
@@ -130,7 +139,7 @@ static int domain_undefine(void *ctx, const struct world_cunik *c, struct error 
         (r = cunik_hypervisor_undefine(h->hypervisor, c->name, err)) < 0)
         return r;
     pthread_mutex_lock(&h->lock);
-    *cunik_host_seen(h, c->name) = (struct seen_cunik){0};
+    forget_seen(cunik_host_seen(h, c->name));
     pthread_mutex_unlock(&h->lock);
     return 0;
 }
@@ -176,7 +185,7 @@ static int state_read(void *ctx, const char *stack, struct world *ret, struct er
     if ((r = cunik_file_read(file, STATE_LIMIT, &text, &size, err)) < 0 ||
         (r = cunik_json_parse(text, size, file, &json, err)) < 0)
         return r;
-    r = cunik_world_from_json(json, ret, err);
+    r = cunik_world_from_kept(json, ret, err);
     return cunik_error_prefix(err, r, "'%s'", file);
 }
 
@@ -197,6 +206,7 @@ static const struct host_ops operations = {
     .domain_define = domain_define,
     .domain_start = domain_start,
     .domain_relabel = domain_relabel,
+    .domain_restore = cunik_host_domain_restore,
     .domain_shutdown = domain_shutdown,
     .domain_destroy = domain_destroy,
     .domain_undefine = domain_undefine,
@@ -265,7 +275,7 @@ void cunik_host_real_destroy(struct host_real *h)
     pthread_key_delete(h->facts);
     cunik_host_kernels_done(h);
     for (size_t i = 0; i < h->seen.n; i++)
-        free(h->seen.entries[i].value);
+        free(forget_seen(h->seen.entries[i].value));
     cunik_map_done(&h->seen);
     cunik_strv_done(&h->pools);
     pthread_mutex_destroy(&h->images_lock);

@@ -8,11 +8,12 @@
  *                                  made; the guest's user can read it, the user's own file is left
  *                                  alone, and no space in its path confuses QEMU. Links to:
  *     ROOT/images/.store/          one copy of each version of a file that is in use
+ *     ROOT/images/CUNIK/domain.xml  what libvirt made of its definition, to see what others change
  *     RUN/networks/NETWORK.json    what a bridge was made from; its alias says whose it is
  *     RUN/names/NETWORK/           see network/dnsmasq.h
  *
  * A domain's label is {"engine": ID, "cunik": the cunik, "hears_poweroff": BOOL}; another engine's
- * are not ours.
+ * are not ours. One of ours that cannot be read is seen with as much as is known of it.
  */
 #pragma once
 

@@ -33,6 +33,9 @@ struct seen_cunik {
     bool deaf;        /* does not hear a request to power off */
     bool ran;         /* it ran when it was looked at last */
     int64_t ended_ms; /* when it was first seen not to run any more; 0 = not seen */
+    bool compared;    /* its definition, when it had this number, with what was found: */
+    uint64_t definition;
+    char *changed; /* see world_status.definition; NULL = nothing */
 };
 
 /* The caller holds the lock; made when it is not there. */
@@ -61,11 +64,25 @@ void cunik_host_kernels_done(struct host_real *h);
 /* host_prerequisites.c. Rights, devices and programs; each missing one is an error naming it. */
 int cunik_host_prerequisites(struct host_real *h, struct error **err);
 
+/* host_definition.c. Remembers how libvirt keeps a domain that was just defined. What is not known
+ * later is only not compared. */
+void cunik_host_definition_keep(struct host_real *h, const char *cunik);
+/* Fills status.definition. */
+int cunik_host_definition_see(struct host_real *h, const struct hypervisor_domain *d,
+                              struct world_cunik *c, struct error **err);
+int cunik_host_domain_restore(void *ctx, const struct world_cunik *c, struct error **err);
+
+/* host_unreadable.c. Whether a label that cunik_host_label_parse() cannot read is this engine's all
+ * the same; then *ret is as much as is known of its cunik. */
+bool cunik_host_unreadable(const struct host_real *h, const struct hypervisor_domain *d,
+                           struct world_cunik *ret);
+
 /* host_label.c. The label of a domain; the caller frees it. */
 char *cunik_host_label(const struct host_real *h, const struct world_cunik *c, bool deaf);
-/* False for a label that is not this engine's or cannot be read. */
-bool cunik_host_label_parse(const struct host_real *h, const char *label, struct world_cunik *ret,
-                            bool *ret_deaf);
+enum label_kind { LABEL_OURS, LABEL_OTHERS, LABEL_UNREADABLE };
+/* *ret is filled when it is ours. */
+enum label_kind cunik_host_label_parse(const struct host_real *h, const char *label,
+                                       struct world_cunik *ret, bool *ret_deaf);
 
 /* host_network.c */
 char *cunik_host_network_file(const struct host_real *h, const char *network);

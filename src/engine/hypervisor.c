@@ -233,20 +233,62 @@ static int find_required(struct hypervisor *h, const char *name, virDomainPtr *r
     return r;
 }
 
-int cunik_hypervisor_define(struct hypervisor *h, const char *xml, struct error **err)
+/* libvirt will tell of it as it tells of what others define. */
+static int define(struct hypervisor *h, const char *name, const char *xml, struct error **err)
 {
-    _cleanup_domain_ virDomainPtr domain = virDomainDefineXML(h->connection, xml);
-
-    if (!domain)
-        return cunik_hypervisor_error(err, "defining the domain");
     pthread_mutex_lock(&h->lock);
-    struct seen *s = cunik_hypervisor_seen(h, virDomainGetName(domain));
+    cunik_hypervisor_seen(h, name)->defining++;
+    pthread_mutex_unlock(&h->lock);
+    _cleanup_domain_ virDomainPtr domain = virDomainDefineXML(h->connection, xml);
+    if (domain)
+        return 0;
+    int r = cunik_hypervisor_error(err, "defining domain '%s'", name);
+    pthread_mutex_lock(&h->lock);
+    struct seen *s = cunik_hypervisor_seen(h, name);
+    s->defining -= s->defining > 0;
+    pthread_mutex_unlock(&h->lock);
+    return r;
+}
+
+int cunik_hypervisor_define(struct hypervisor *h, const char *name, const char *xml,
+                            struct error **err)
+{
+    int r = define(h, name, xml, err);
+
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&h->lock);
+    struct seen *s = cunik_hypervisor_seen(h, name);
     s->end = END_NONE;
     s->exit_status = -1;
     s->fresh = true;
     s->unkept = false;
     pthread_mutex_unlock(&h->lock);
     return 0;
+}
+
+int cunik_hypervisor_definition(struct hypervisor *h, const char *name, char **ret_xml,
+                                struct error **err)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = find_required(h, name, &domain, err);
+
+    if (r < 0)
+        return r;
+    int kept = virDomainIsPersistent(domain);
+    char *xml = kept == 1
+                    ? virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE)
+                    : NULL;
+    if (kept < 0 || (kept == 1 && !xml))
+        return cunik_hypervisor_error(err, "reading the definition of domain '%s'", name);
+    *ret_xml = xml;
+    return 0;
+}
+
+int cunik_hypervisor_redefine(struct hypervisor *h, const char *name, const char *xml,
+                              struct error **err)
+{
+    return define(h, name, xml, err);
 }
 
 static bool is_in_state(virDomainPtr domain, int wanted)

@@ -24,7 +24,8 @@ struct hypervisor_domain {
     char *label; /* JSON, as given to define */
     enum cunik_state state;
     enum cunik_end end;
-    int64_t pid; /* 0 = does not run */
+    int64_t pid;         /* 0 = does not run */
+    uint64_t definition; /* another number when others may have changed how it is defined */
 };
 
 struct hypervisor_domains {
@@ -48,7 +49,7 @@ const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_
 /* What it is connected to; borrowed. */
 const char *cunik_hypervisor_uri(const struct hypervisor *h);
 
-/* libvirt's version, "9.0.0"; the caller frees it. */
+/* The version of libvirt that this process has, "9.0.0"; the caller frees it. */
 char *cunik_hypervisor_version(void);
 
 /* Whether this connection can hold a guest to a fraction of its CPUs (the embedded driver runs
@@ -59,7 +60,15 @@ bool cunik_hypervisor_has_quota(const struct hypervisor *h);
 int cunik_hypervisor_list(struct hypervisor *h, struct hypervisor_domains *ret, struct error **err);
 void cunik_hypervisor_domains_done(struct hypervisor_domains *d);
 
-int cunik_hypervisor_define(struct hypervisor *h, const char *xml, struct error **err);
+int cunik_hypervisor_define(struct hypervisor *h, const char *name, const char *xml,
+                            struct error **err);
+/* The definition as libvirt keeps it, which the caller frees; NULL when it is gone and only the
+ * guest still runs. ERROR_NOT_FOUND when there is no such domain. */
+int cunik_hypervisor_definition(struct hypervisor *h, const char *name, char **ret_xml,
+                                struct error **err);
+/* Puts such a definition back. A guest that runs is not touched. */
+int cunik_hypervisor_redefine(struct hypervisor *h, const char *name, const char *xml,
+                              struct error **err);
 int cunik_hypervisor_start(struct hypervisor *h, const char *name, struct error **err);
 /* Replaces the label of a defined or running domain. */
 int cunik_hypervisor_relabel(struct hypervisor *h, const char *name, const char *label,

@@ -94,6 +94,10 @@ static void note(struct hypervisor *h, struct seen *s, int event, int detail)
         s->end = END_NONE;
         s->reset = s->panicked = s->fresh = false;
         break;
+    case VIR_DOMAIN_EVENT_DEFINED:
+    case VIR_DOMAIN_EVENT_UNDEFINED:
+        s->definition++;
+        break;
     case VIR_DOMAIN_EVENT_CRASHED:
         s->panicked = true;
         break;
@@ -116,11 +120,11 @@ static int on_lifecycle(_unused_ virConnectPtr connection, virDomainPtr domain, 
 {
     struct hypervisor *h = data;
 
-    if (event == VIR_DOMAIN_EVENT_DEFINED)
-        return 0; /* our own doing, nearly always, and it changes no state */
     pthread_mutex_lock(&h->lock);
     struct seen *s = cunik_map_get(&h->seen, virDomainGetName(domain));
-    if (s)
+    if (s && event == VIR_DOMAIN_EVENT_DEFINED && s->defining)
+        s->defining--; /* our own doing, which changes no state */
+    else if (s)
         note(h, s, event, detail);
     pthread_mutex_unlock(&h->lock);
     return 0;

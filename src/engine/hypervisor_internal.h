@@ -20,6 +20,8 @@ struct seen {
     bool fresh;           /* defined by this process and never started: what a domain of this name
                              kept before does not count */
     bool unkept;          /* what the domain itself keeps of its end is out of date */
+    unsigned defining;    /* definitions by this process that were not told of yet */
+    uint64_t definition;  /* grows with each that was by others */
 };
 
 struct hypervisor {

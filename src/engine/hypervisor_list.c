@@ -99,6 +99,9 @@ static int add_domain(struct hypervisor *h, virDomainPtr domain, struct hypervis
     found.label = cunik_domain_label(element);
     if (!found.label) /* not as we write it; whoever reads the label says so */
         found.label = cunik_strdup("");
+    pthread_mutex_lock(&h->lock);
+    found.definition = cunik_hypervisor_seen(h, name)->definition;
+    pthread_mutex_unlock(&h->lock);
     if (cunik_state_is_up(found.state))
         found.pid = cunik_hypervisor_learn_pid(h, name);
     *ARRAY_APPEND(to->items, to->n) = found;

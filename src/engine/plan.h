@@ -71,7 +71,10 @@ struct plan_options {
     bool down;    /* remove everything of the stack, or the cuniks of `services` */
     bool start;   /* start also what has ended by itself with 0 */
     bool restart; /* restart what runs (of `services`), start what does not */
-    bool repair;  /* only what has drifted (links, bridges, names, rules), nothing else */
+    bool repair;  /* only what has drifted (links, bridges, names, rules, definitions), nothing else
+                   */
+    bool resume;  /* with repair: and start, in order, what its restart policy keeps up */
+    struct strv lost; /* with repair: cuniks that have vanished and are made again */
     /* The desired world is made from what is there, with other states: nothing is compared, and
      * only the named services are looked at. */
     bool existing;

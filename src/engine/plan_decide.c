@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "engine/plan_parts.h"
 
 bool cunik_plan_completed(const struct world_cunik *c)
@@ -78,6 +79,15 @@ static int decide_network(struct planner *p, struct plan_net *n, struct error **
     return 0;
 }
 
+/* Whether a repair starts it. */
+static bool comes_back(const struct planner *p, const struct plan_wish *w)
+{
+    if (w->c->status.state != CUNIK_RUNNING)
+        return false;
+    return is_there(w->actual) ? p->o->resume && cunik_restart_keeps_up(w->c->restart)
+                               : cunik_strv_has(&p->o->lost, w->c->name);
+}
+
 /* Which desired networks are to be there: all, or those of the cuniks that are to run. */
 static void want_networks(struct planner *p)
 {
@@ -87,7 +97,7 @@ static void want_networks(struct planner *p)
         p->nets[i].wanted = every;
     for (size_t i = 0; !every && i < p->desired->n_cuniks; i++) {
         const struct plan_wish *w = &p->wishes[i];
-        bool runs = p->o->repair ? w->actual && is_active(w->actual)
+        bool runs = p->o->repair ? (w->actual && is_active(w->actual)) || comes_back(p, w)
                                  : w->in_scope && w->c->status.state != CUNIK_EXITED;
         for (size_t k = 0; runs && k < w->c->n_interfaces; k++) {
             struct plan_net *n = cunik_map_get(&p->nets_by_name, w->c->interfaces[k].network);
@@ -158,9 +168,10 @@ static void decide_state(struct planner *p, struct plan_wish *w)
     } else if (a->status.state == CUNIK_RUNNING) {
         if (a->status.links_lost)
             give(w, PLAN_RESTART, "a link was deleted under it");
-    } else if (p->o->repair || (a->status.state == CUNIK_RESTARTING && !p->o->start && !restart)) {
+    } else if (p->o->repair ? !comes_back(p, w)
+                            : a->status.state == CUNIK_RESTARTING && !p->o->start && !restart) {
         return;
-    } else if (!cunik_plan_completed(a) || p->o->start || restart) {
+    } else if (!cunik_plan_completed(a) || p->o->start || restart || p->o->resume) {
         give(w, PLAN_START, NULL);
         ended_reason(a, &w->reasons);
     }
@@ -178,6 +189,8 @@ static void decide_update(const struct planner *p, struct plan_wish *w, const st
         a->status.state == CUNIK_RUNNING && w->c->status.state == CUNIK_RUNNING && !w->main;
 
     cunik_strv_copy(&w->update_reasons, update);
+    if (!cunik_text_blank(a->status.definition))
+        cunik_strv_addf(&w->update_reasons, "its domain was changed: %s", a->status.definition);
     if (runs_on && a->status.links_missing)
         cunik_strv_add(&w->update_reasons, "a link is missing or not on its bridge");
     if (runs_on && !is_published(p, w))
@@ -223,6 +236,10 @@ static void decide_present(struct planner *p, struct plan_wish *w)
 
     if (!p->o->existing && !p->o->repair) {
         cunik_world_cunik_diff(w->actual, w->c, &recreate, &update);
+        if (w->actual->status.unreadable) {
+            cunik_strv_done(&recreate);
+            cunik_strv_add(&recreate, "its label cannot be read");
+        }
         if (w->actual->status.files_changed && !recreate.n)
             cunik_strv_add(&recreate, "its kernel or initrd file has changed");
     }
@@ -270,7 +287,7 @@ static int decide_wish(struct planner *p, struct plan_wish *w, struct error **er
         return 0;
     if (there)
         decide_present(p, w);
-    else if (!p->o->repair && !p->o->existing)
+    else if (p->o->repair ? comes_back(p, w) : !p->o->existing)
         give(w, PLAN_CREATE, "it does not exist");
     return 0;
 }

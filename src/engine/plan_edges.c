@@ -66,6 +66,9 @@ static void depend(struct connector *k, const struct plan_wish *w, const struct 
         join(k, w->main_step, on->main_step, d->condition, d->required);
         return;
     }
+    /* What does not come back by itself keeps nobody down. */
+    if (k->p->o->resume && (!on->actual || !cunik_state_is_active(on->actual->status.state)))
+        return;
     if (!on->in_scope || on->c->status.state != CUNIK_RUNNING ||
         satisfied(on->actual, d->condition))
         return;
@@ -212,7 +215,7 @@ void cunik_plan_connect(struct planner *p)
         connect_going_service(&k, i);
     for (size_t i = 0; i < p->desired->n_cuniks; i++)
         connect_networks_of(&k, &p->wishes[i]);
-    if (!p->o->repair)
+    if (!p->o->repair || p->o->resume)
         for (size_t i = 0; i < p->wanted.n; i++)
             connect_service(&k, i);
     connect_addresses(&k);

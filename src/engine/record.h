@@ -118,6 +118,10 @@ json_t *cunik_record_to_json(const struct record *r, const void *data);
  * "" = none. */
 int cunik_record_from_json(const struct record *r, const json_t *json, const char *name, void *data,
                            struct error **err);
+/* The same of what an engine wrote itself, perhaps one of a newer version: keys that it does not
+ * know are passed over. */
+int cunik_record_from_kept(const struct record *r, const json_t *json, const char *name, void *data,
+                           struct error **err);
 
 /* Whether what reading its JSON asks of texts and counts holds of a record that was filled by hand:
  * ERROR_INVALID with the same words otherwise. */

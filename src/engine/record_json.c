@@ -13,6 +13,7 @@ struct spot {
     const struct spot *parent;
     const char *key; /* NULL: an element of a list */
     size_t index;
+    bool kept; /* the outermost: unknown keys are passed over */
 };
 
 static void spot_text(const struct spot *s, struct buffer *b)
@@ -363,12 +364,21 @@ static int read_field(const struct field *f, const json_t *value, const struct s
     abort();
 }
 
+static bool is_kept(const struct spot *s)
+{
+    while (s->parent)
+        s = s->parent;
+    return s->kept;
+}
+
 static int unknown_key(const struct record *r, const json_t *json, const struct spot *s,
                        struct error **err)
 {
     const char *key;
     json_t *value;
 
+    if (is_kept(s))
+        return 0;
     json_object_foreach ((json_t *)json, key, value) {
         const struct field *f = r->fields;
         while (f < r->fields + r->n_fields && strcmp(f->key, key) != 0)
@@ -407,14 +417,26 @@ static int read_record(const struct record *r, const json_t *json, const struct 
     return known == json_object_size(json) ? 0 : unknown_key(r, json, s, err);
 }
 
-int cunik_record_from_json(const struct record *r, const json_t *json, const char *name, void *data,
-                           struct error **err)
+static int from_json(const struct record *r, const json_t *json, const char *name, bool kept,
+                     void *data, struct error **err)
 {
-    struct spot top = {.key = name};
+    struct spot top = {.key = name, .kept = kept};
 
     cunik_record_init(r, data);
     int e = read_record(r, json, &top, data, err);
     if (e < 0)
         cunik_record_done(r, data);
     return e;
+}
+
+int cunik_record_from_json(const struct record *r, const json_t *json, const char *name, void *data,
+                           struct error **err)
+{
+    return from_json(r, json, name, false, data, err);
+}
+
+int cunik_record_from_kept(const struct record *r, const json_t *json, const char *name, void *data,
+                           struct error **err)
+{
+    return from_json(r, json, name, true, data, err);
 }

@@ -91,6 +91,7 @@ static struct registry_cunik *get(struct registry *r, const struct world_cunik *
         e->state = CUNIK_CREATED;
         e->due_ns = CLOCK_NEVER;
     }
+    e->lost = false;
     cunik_replace(&e->stack, c->stack);
     cunik_replace(&e->service, c->service);
     if (!e->reason)
@@ -110,7 +111,7 @@ static void compact(struct registry *r)
         return;
     for (size_t i = 0; i < r->entries.n; i++) {
         struct registry_cunik *c = r->entries.entries[i].value;
-        if (c->state != CUNIK_ABSENT || c->held)
+        if (c->state != CUNIK_ABSENT || c->held || c->lost)
             cunik_map_add(&kept, c->name, c);
         else
             entry_free(c);

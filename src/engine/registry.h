@@ -22,6 +22,7 @@ struct registry_cunik {
     enum restart_policy restart;
     int64_t restart_max;
     bool wanted;   /* it is to run */
+    bool lost;     /* ABSENT: somebody has removed it, and its policy wants it back */
     bool stopped;  /* ended by a request */
     bool held;     /* a request is about to deal with it: hands off */
     bool changing; /* it is being started or stopped right now */

@@ -11,6 +11,7 @@ engine_SOURCES = \
 	src/engine/client_start.c \
 	src/engine/clock.c \
 	src/engine/console.c \
+	src/engine/domain_diff.c \
 	src/engine/domain_xml.c \
 	src/engine/engine.c \
 	src/engine/engine_apply.c \
@@ -29,6 +30,7 @@ engine_SOURCES = \
 	src/engine/health_attempt.c \
 	src/engine/health_schedule.c \
 	src/engine/host_boot.c \
+	src/engine/host_definition.c \
 	src/engine/host_facts.c \
 	src/engine/host_images.c \
 	src/engine/host_label.c \
@@ -36,6 +38,7 @@ engine_SOURCES = \
 	src/engine/host_observe.c \
 	src/engine/host_prerequisites.c \
 	src/engine/host_real.c \
+	src/engine/host_unreadable.c \
 	src/engine/hypervisor.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \

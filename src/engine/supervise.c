@@ -9,7 +9,10 @@
 #include "base/memory.h"
 #include "engine/supervise_parts.h"
 
-enum { THREADS_MOST = 64 }; /* restarts and repairs at once */
+enum {
+    THREADS_MOST = 64, /* restarts and repairs at once */
+    EXIT_KILLED = 128 + 9,
+};
 
 static const int64_t backoff_first_ns = 100000000; /* Docker's, doubling */
 static const int64_t long_run_ns = 10 * SECOND_NS; /* having run so long, it begins anew */
@@ -51,8 +54,7 @@ static bool wants_restart(const struct registry_cunik *c)
     return false;
 }
 
-/* An end, or a restart that failed. */
-static void plan_restart(struct engine *e, struct registry_cunik *c)
+void cunik_supervise_plan_restart(struct engine *e, struct registry_cunik *c)
 {
     int64_t now = cunik_engine_now(e);
 
@@ -84,7 +86,7 @@ static void see_end(struct engine *e, struct registry_cunik *c, const struct wor
     /* A request has asked it to, and did not get to see it. */
     c->stopped = !c->wanted;
     cunik_replace(&c->reason, "");
-    plan_restart(e, c);
+    cunik_supervise_plan_restart(e, c);
     cunik_strv_add(&o->silent, c->name);
     if (c->state == CUNIK_EXITED)
         cunik_strv_add(&o->ended, c->name);
@@ -124,6 +126,10 @@ static void compare(struct engine *e, struct registry_cunik *c, const struct wor
 
 static void see_gone(struct engine *e, struct registry_cunik *c, struct outcome *o)
 {
+    if (cunik_state_is_active(c->state)) { /* how it ended is not known: not well */
+        c->exit_code = EXIT_KILLED;
+        c->lost = wants_restart(c);
+    }
     c->state = CUNIK_ABSENT;
     c->due_ns = CLOCK_NEVER;
     c->health = HEALTH_NONE;
@@ -258,7 +264,7 @@ static void restart_failed(struct engine *e, const char *name, const char *why)
     if (c) {
         c->changing = false;
         c->exit_code = c->exit_code ? c->exit_code : 1;
-        plan_restart(e, c);
+        cunik_supervise_plan_restart(e, c);
         cunik_replace(&c->reason, why);
         told = cunik_registry_note(&e->registry, c, false);
     }
@@ -301,7 +307,7 @@ static bool take_due(struct engine *e, struct slot *s, const char *name, int64_t
     pthread_mutex_lock(&e->lock);
     pthread_mutex_lock(&e->registry.lock);
     struct registry_cunik *c = cunik_registry_find(&e->registry, name);
-    if (c && !s->held && !c->held && !c->changing && c->due_ns <= now && !e->quit &&
+    if (c && !s->held && !s->resume && !c->held && !c->changing && c->due_ns <= now && !e->quit &&
         e->threads < THREADS_MOST) {
         c->due_ns = CLOCK_NEVER;
         c->changing = true;
@@ -447,12 +453,27 @@ int cunik_engine_supervise_begin(struct engine *e, struct error **err)
     return 0;
 }
 
+static void cancel_resumptions(struct engine *e)
+{
+    pthread_mutex_lock(&e->worlds);
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = 0; i < e->slots.n; i++) {
+        const struct slot *s = e->slots.entries[i].value;
+        if (s->resumed)
+            *s->resumed = true;
+    }
+    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_unlock(&e->worlds);
+    cunik_engine_interrupt(e);
+}
+
 void cunik_engine_supervise_end(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
     e->quit = true;
     pthread_cond_signal(&e->wake);
     pthread_mutex_unlock(&e->lock);
+    cancel_resumptions(e);
     if (e->supervised)
         pthread_join(e->supervisor, NULL);
     pthread_mutex_lock(&e->lock);

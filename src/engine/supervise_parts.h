@@ -29,5 +29,8 @@ static inline int64_t cunik_supervise_backoff(int64_t backoff, int64_t first)
     return backoff == 0 ? first : backoff > most / 2 ? most : backoff * 2;
 }
 
+/* After an end, or a start that failed; with the registry's lock held. */
+void cunik_supervise_plan_restart(struct engine *e, struct registry_cunik *c);
+
 /* Has the stacks that have drifted from what they should be repaired; w is what was seen. */
 void cunik_supervise_repair(struct engine *e, const struct world *w);

@@ -122,7 +122,9 @@ RECORD_FIELDS(static, status, struct world_status, NULL,
               ROW("reason", STRING, struct world_status, reason, NONE, .text = TEXT_ANY),
               ROW("links_missing", BOOL, struct world_status, links_missing, NONE),
               ROW("links_lost", BOOL, struct world_status, links_lost, NONE),
-              ROW("files_changed", BOOL, struct world_status, files_changed, NONE));
+              ROW("files_changed", BOOL, struct world_status, files_changed, NONE),
+              ROW("unreadable", BOOL, struct world_status, unreadable, NONE),
+              ROW("definition", STRING, struct world_status, definition, NONE, .text = TEXT_ANY));
 
 RECORD_FIELDS(static, cunik, struct world_cunik, NULL,
               ROW("name", STRING, struct world_cunik, name, NONE, .text = TEXT_NAME,
@@ -223,6 +225,11 @@ bool cunik_state_is_completed(enum cunik_state s, enum cunik_end end, int64_t ex
 {
     return s == CUNIK_EXITED && exit_code == 0 && (end == END_POWEROFF || end == END_RESET) &&
            restart != RESTART_ALWAYS && restart != RESTART_UNLESS_STOPPED;
+}
+
+bool cunik_restart_keeps_up(enum restart_policy p)
+{
+    return p == RESTART_ALWAYS || p == RESTART_UNLESS_STOPPED;
 }
 
 void cunik_world_done(struct world *w)
@@ -364,11 +371,14 @@ int cunik_world_check(const struct world *w, struct error **err)
     return 0;
 }
 
-int cunik_world_from_json(const json_t *json, struct world *ret, struct error **err)
+typedef int read_record(const struct record *r, const json_t *json, const char *name, void *data,
+                        struct error **err);
+
+static int read_world(read_record *read, const json_t *json, struct world *ret, struct error **err)
 {
     _cleanup_world_ struct world w = {0};
 
-    int r = cunik_record_from_json(&cunik_world_record, json, "", &w, err);
+    int r = read(&cunik_world_record, json, "", &w, err);
     if (r == 0)
         r = cunik_world_check(&w, err);
     if (r < 0)
@@ -378,24 +388,56 @@ int cunik_world_from_json(const json_t *json, struct world *ret, struct error **
     return 0;
 }
 
-int cunik_world_cunik_from_json(const json_t *json, struct world_cunik *ret, struct error **err)
+int cunik_world_from_json(const json_t *json, struct world *ret, struct error **err)
+{
+    return read_world(cunik_record_from_json, json, ret, err);
+}
+
+int cunik_world_from_kept(const json_t *json, struct world *ret, struct error **err)
+{
+    return read_world(cunik_record_from_kept, json, ret, err);
+}
+
+static int read_cunik(read_record *read, const json_t *json, struct world_cunik *ret,
+                      struct error **err)
 {
     struct world_cunik c = {0};
 
-    int r = cunik_record_from_json(&cunik, json, "cunik", &c, err);
+    int r = read(&cunik, json, "cunik", &c, err);
     if (r == 0)
         *ret = c;
     return r;
 }
 
-int cunik_world_network_from_json(const json_t *json, struct world_network *ret, struct error **err)
+int cunik_world_cunik_from_json(const json_t *json, struct world_cunik *ret, struct error **err)
+{
+    return read_cunik(cunik_record_from_json, json, ret, err);
+}
+
+int cunik_world_cunik_from_kept(const json_t *json, struct world_cunik *ret, struct error **err)
+{
+    return read_cunik(cunik_record_from_kept, json, ret, err);
+}
+
+static int read_network(read_record *read, const json_t *json, struct world_network *ret,
+                        struct error **err)
 {
     struct world_network n = {0};
 
-    int r = cunik_record_from_json(&network, json, "network", &n, err);
+    int r = read(&network, json, "network", &n, err);
     if (r == 0)
         *ret = n;
     return r;
+}
+
+int cunik_world_network_from_json(const json_t *json, struct world_network *ret, struct error **err)
+{
+    return read_network(cunik_record_from_json, json, ret, err);
+}
+
+int cunik_world_network_from_kept(const json_t *json, struct world_network *ret, struct error **err)
+{
+    return read_network(cunik_record_from_kept, json, ret, err);
 }
 
 void cunik_world_cunik_diff(const struct world_cunik *actual, const struct world_cunik *desired,

@@ -88,6 +88,9 @@ static inline bool cunik_state_is_active(enum cunik_state s)
 /* Whether what is in this state has ended by itself, well, and is not started again. */
 bool cunik_state_is_completed(enum cunik_state s, enum cunik_end end, int64_t exit_code,
                               enum restart_policy restart);
+/* Whether the policy starts it again whoever comes back: the engine, or the host. `on-failure` does
+ * not, as with Docker. */
+bool cunik_restart_keeps_up(enum restart_policy p);
 
 /* A key with a value, such as a label; value "" when empty. Lists of them are sorted by key. */
 struct world_pair {
@@ -168,6 +171,9 @@ struct world_status {
     bool links_lost;    /* drift: a tap was deleted under a running guest, which holds a dead one
                            and is reachable again only after a restart */
     bool files_changed; /* drift: its kernel or initrd file is no longer the one it was made with */
+    bool unreadable;    /* drift: its label says no more than that it is ours */
+    char *definition;   /* drift: how its domain's definition was changed by others; "" = it was not
+                         */
 };
 
 struct world_cunik {
@@ -266,6 +272,11 @@ json_t *cunik_world_cunik_to_json(const struct world_cunik *c);
 int cunik_world_cunik_from_json(const json_t *json, struct world_cunik *ret, struct error **err);
 json_t *cunik_world_network_to_json(const struct world_network *n);
 int cunik_world_network_from_json(const json_t *json, struct world_network *ret,
+                                  struct error **err);
+/* The same of what was written down or labelled by an engine, perhaps one of a newer version. */
+int cunik_world_from_kept(const json_t *json, struct world *ret, struct error **err);
+int cunik_world_cunik_from_kept(const json_t *json, struct world_cunik *ret, struct error **err);
+int cunik_world_network_from_kept(const json_t *json, struct world_network *ret,
                                   struct error **err);
 
 /* What differs between two cuniks or networks, less status: one line each, such as

@@ -153,6 +153,9 @@ static void take_down(const struct world *w)
     test_ok(o->state_write(host->ctx, "shop", NULL, &err), err);
 }
 
+static int start(void **state);
+static int stop(void **state);
+
 static void assert_nothing_left(void)
 {
     _cleanup_world_ struct world w = {0};
@@ -312,6 +315,94 @@ static void test_drift(_unused_ void **state)
     assert_int_equal(seen.n_networks, 1);
     assert_string_equal(seen.networks[0].stack, "shop");
     assert_string_equal(seen.networks[0].subnet, "172.30.1.0/24");
+    take_down(&w);
+    assert_nothing_left();
+}
+
+/* Another engine takes over: it knows only what is on the host. */
+static void come_back(void)
+{
+    assert_int_equal(stop(NULL), 0);
+    assert_int_equal(start(NULL), 0);
+}
+
+/* A definition that somebody has changed is seen and put back, and the guest runs on. */
+static void test_changed_definition(_unused_ void **state)
+{
+    static const char memory[] = "<vcpu placement='static'>1</vcpu>";
+    _cleanup_world_ struct world w = {0}, seen = {0};
+    _cleanup_free_ char *xml = NULL;
+    _cleanup_error_ struct error *err = NULL;
+    const struct host_ops *o = host->ops;
+
+    make_world(&w, "echo hello");
+    bring_up(&w);
+    come_back();
+    observe(&seen);
+    assert_string_equal(seen.cuniks[0].status.definition, "");
+    int64_t pid = seen.cuniks[0].status.pid;
+    test_ok(cunik_hypervisor_definition(hypervisor, "shop-web-1", &xml, &err), err);
+    char *at = strstr(xml, memory);
+    assert_non_null(at);
+    at[strlen("<vcpu placement='static'>")] = '2';
+    test_ok(cunik_hypervisor_redefine(hypervisor, "shop-web-1", xml, &err), err);
+    come_back();
+    observe(&seen);
+    assert_string_equal(seen.cuniks[0].status.definition,
+                        "<vcpu placement='static'>1</vcpu> → <vcpu placement='static'>2</vcpu>");
+    test_ok(o->domain_restore(host->ctx, &w.cuniks[0], &err), err);
+    test_ok(o->domain_relabel(host->ctx, &w.cuniks[0], &err), err);
+    observe(&seen);
+    assert_string_equal(seen.cuniks[0].status.definition, "");
+    assert_int_equal(seen.cuniks[0].status.pid, pid);
+    come_back();
+    observe(&seen);
+    assert_string_equal(seen.cuniks[0].status.definition, "");
+    /* Without knowing how it was made, nothing is compared. */
+    must("echo torn >%s/images/shop-web-1/domain.xml", root);
+    come_back();
+    observe(&seen);
+    assert_string_equal(seen.cuniks[0].status.definition, "");
+    take_down(&w);
+    assert_nothing_left();
+}
+
+/* A domain of ours is seen whatever its label says. */
+static void test_unreadable_label(_unused_ void **state)
+{
+    static const char *const labels[] = {
+        "garbage", "{}", "{\"engine\":\"%s\",\"cunik\":{\"stack\":\"shop\",\"index\":\"x\"}}",
+        "{\"engine\":\"%s\"}"};
+    _cleanup_world_ struct world w = {0}, seen = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    make_world(&w, "echo hello");
+    bring_up(&w);
+    for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+        const char *engine = cunik_host_real_engine(real), *mark = strstr(labels[i], "%s");
+        _cleanup_free_ char *label =
+            mark ? cunik_asprintf("%.*s%s%s", (int)(mark - labels[i]), labels[i], engine, mark + 2)
+                 : cunik_strdup(labels[i]);
+        test_ok(cunik_hypervisor_relabel(hypervisor, "shop-web-1", label, &err), err);
+        observe(&seen);
+        assert_int_equal(seen.n_cuniks, 1);
+        assert_true(seen.cuniks[0].status.unreadable);
+        assert_string_equal(seen.cuniks[0].stack, "shop");
+        assert_string_equal(seen.cuniks[0].service, "web");
+        assert_int_equal(seen.cuniks[0].index, 1);
+        assert_int_equal(seen.cuniks[0].status.state, CUNIK_RUNNING);
+        assert_int_equal(seen.cuniks[0].n_interfaces, 1);
+        assert_string_equal(seen.cuniks[0].interfaces[0].network, "shop_default");
+        test_ok(cunik_world_cunik_check(&seen.cuniks[0], &err), err);
+    }
+    /* Another engine's is not ours. */
+    test_ok(cunik_hypervisor_relabel(hypervisor, "shop-web-1", "{\"engine\":\"other\"}", &err),
+            err);
+    observe(&seen);
+    assert_int_equal(seen.n_cuniks, 0);
+    test_ok(host->ops->domain_relabel(host->ctx, &w.cuniks[0], &err), err);
+    observe(&seen);
+    assert_false(seen.cuniks[0].status.unreadable);
     take_down(&w);
     assert_nothing_left();
 }
@@ -494,10 +585,16 @@ static int open_all(struct error **err)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check),        cmocka_unit_test(test_check_fast),
-        cmocka_unit_test(test_broken_state), cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_external),     cmocka_unit_test(test_life),
-        cmocka_unit_test(test_drift),        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_check_fast),
+        cmocka_unit_test(test_broken_state),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_external),
+        cmocka_unit_test(test_life),
+        cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_changed_definition),
+        cmocka_unit_test(test_unreadable_label),
     };
     struct error *err = NULL;
 

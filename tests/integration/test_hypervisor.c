@@ -140,7 +140,7 @@ static void define(struct hypervisor *h, const char *name, const char *code)
     _cleanup_free_ char *xml = domain_xml(name, code, "pc");
     _cleanup_error_ struct error *err = NULL;
 
-    test_ok(cunik_hypervisor_define(h, xml, &err), err);
+    test_ok(cunik_hypervisor_define(h, name, xml, &err), err);
 }
 
 static void start(struct hypervisor *h, const char *name)
@@ -365,7 +365,7 @@ static void test_exit_status(void **state)
                         "1.0'>%.*s<qemu:commandline><qemu:arg value='-device'/><qemu:arg value='"
                         "isa-debug-exit,iobase=0xf4,iosize=1'/></qemu:commandline></domain>",
                         (int)(end - rest), rest);
-    test_ok(cunik_hypervisor_define(hypervisor, b.data, &err), err);
+    test_ok(cunik_hypervisor_define(hypervisor, "exit", b.data, &err), err);
     start(hypervisor, "exit");
     struct hypervisor_domain d = wait_for("exit", CUNIK_EXITED);
     free(d.label);
@@ -471,7 +471,7 @@ static void test_machines(void **state)
         _cleanup_error_ struct error *err = NULL;
 
         print_message("# %s\n", machines[i]);
-        test_ok(cunik_hypervisor_define(hypervisor, xml, &err), err);
+        test_ok(cunik_hypervisor_define(hypervisor, machines[i], xml, &err), err);
         test_ok(cunik_hypervisor_start(hypervisor, machines[i], &err), err);
         wait_for_console(machines[i], "UP");
         destroy(machines[i]);
@@ -487,7 +487,7 @@ static void test_errors(void **state)
     (void)state;
     assert_true(cunik_hypervisor_start(hypervisor, "nobody", &err) < 0);
     assert_int_equal(err->code, ERROR_NOT_FOUND);
-    assert_true(cunik_hypervisor_define(hypervisor, "<domain", &err) < 0);
+    assert_true(cunik_hypervisor_define(hypervisor, "x", "<domain", &err) < 0);
     assert_true(cunik_text_starts(err->message, "defining the domain: "));
     define(hypervisor, "gone", "gone");
     assert_true(cunik_hypervisor_start(hypervisor, "gone", &err) < 0);

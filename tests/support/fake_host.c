@@ -182,6 +182,16 @@ void fake_host_vanish_domain(struct fake_host *f, const char *name)
     fake_tell(f, name);
 }
 
+void fake_host_change_domain(struct fake_host *f, const char *name, const char *what)
+{
+    pthread_mutex_lock(&f->lock);
+    struct domain *d = fake_find_domain(f, name);
+    if (d)
+        cunik_replace(&d->c.status.definition, what);
+    pthread_mutex_unlock(&f->lock);
+    fake_tell(f, name);
+}
+
 void fake_host_delete_tap(struct fake_host *f, const char *link)
 {
     pthread_mutex_lock(&f->lock);

@@ -57,6 +57,7 @@ size_t fake_host_starts(struct fake_host *f, const char *name);
 
 /* Interference. */
 void fake_host_vanish_domain(struct fake_host *f, const char *name);
+void fake_host_change_domain(struct fake_host *f, const char *name, const char *what);
 void fake_host_delete_tap(struct fake_host *f, const char *link);
 void fake_host_unplug_tap(struct fake_host *f, const char *link);
 void fake_host_delete_bridge(struct fake_host *f, const char *network);

@@ -432,8 +432,11 @@ static int domain_define(void *ctx, const struct world_cunik *c, _unused_ const 
     }
     cunik_world_cunik_copy(&d->c, c);
     free(d->c.status.reason);
-    d->c.status = (struct world_status){
-        .state = CUNIK_CREATED, .created_ms = ++f->clock_ms, .reason = cunik_strdup("")};
+    free(d->c.status.definition);
+    d->c.status = (struct world_status){.state = CUNIK_CREATED,
+                                        .created_ms = ++f->clock_ms,
+                                        .reason = cunik_strdup(""),
+                                        .definition = cunik_strdup("")};
     return end(f, r);
 }
 
@@ -525,11 +528,26 @@ static int domain_relabel(void *ctx, const struct world_cunik *c, struct error *
     if (!d)
         return refuse(f, ENOENT, err, "domain_relabel", c->name);
     struct world_status status = d->c.status;
-    d->c.status.reason = NULL;
+    d->c.status.reason = d->c.status.definition = NULL;
     cunik_world_cunik_done(&d->c);
     cunik_world_cunik_copy(&d->c, c);
     free(d->c.status.reason);
+    free(d->c.status.definition);
     d->c.status = status;
+    return end(f, r);
+}
+
+static int domain_restore(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    struct fake_host *f = ctx;
+    int r;
+
+    if (!begin(f, "domain_restore", c->name, &r, err))
+        return r;
+    struct domain *d = fake_find_domain(f, c->name);
+    if (!d)
+        return refuse(f, ENOENT, err, "domain_restore", c->name);
+    cunik_replace(&d->c.status.definition, "");
     return end(f, r);
 }
 
@@ -668,6 +686,7 @@ const struct host_ops fake_operations = {
     .domain_define = domain_define,
     .domain_start = domain_start,
     .domain_relabel = domain_relabel,
+    .domain_restore = domain_restore,
     .domain_shutdown = domain_shutdown,
     .domain_destroy = domain_destroy,
     .domain_undefine = domain_undefine,

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "engine/domain_diff.h"
 #include "engine/domain_xml.h"
 
 static json_t *read_json(const char *folder, const char *name)
@@ -103,9 +104,31 @@ static void test_label(void **state)
     assert_string_equal(label, "a>\r");
 }
 
+static void assert_diff(const char *before, const char *after, const char *wanted)
+{
+    _cleanup_free_ char *diff = cunik_domain_diff(before, after);
+
+    assert_string_equal(diff ? diff : "", wanted);
+}
+
+static void test_diff(_unused_ void **state)
+{
+    assert_diff("<domain>\n  <a/>\n</domain>\n", "<domain>\n<a/>\n</domain>", "");
+    /* Labels change all the time. */
+    assert_diff("<d>\n<metadata>\n<x>1</x>\n</metadata>\n</d>",
+                "<d>\n  <metadata>\n<x>2</x>\n<y/>\n  </metadata>\n</d>", "");
+    assert_diff("<d>\n<vcpu>1</vcpu>\n</d>", "<d>\n<vcpu>2</vcpu>\n</d>",
+                "<vcpu>1</vcpu> → <vcpu>2</vcpu>");
+    assert_diff("<d>\n<a/>\n</d>", "<d>\n<a/>\n<b/>\n<c/>\n<e/>\n</d>",
+                "added <b/> (and 2 more lines)");
+    assert_diff("<d>\n<a/>\n<b/>\n</d>", "<d>\n<b/>\n</d>", "removed <a/>");
+    assert_diff("<d>\n<a/>\n<b/>\n</d>", "<d>\n<c/>\n</d>", "<a/> → <c/> (and 1 more line)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_diff),
         cmocka_unit_test(test_matrix),
         cmocka_unit_test(test_label),
     };

@@ -49,6 +49,7 @@ static void options_done(struct options *o)
     free(o->stack);
     free(o->recreate);
     cunik_strv_done(&o->o.services);
+    cunik_strv_done(&o->o.lost);
 }
 
 static void read_options(const char *name, struct options *ret)
@@ -66,6 +67,7 @@ static void read_options(const char *name, struct options *ret)
         {"start", &ret->o.start},
         {"restart", &ret->o.restart},
         {"repair", &ret->o.repair},
+        {"resume", &ret->o.resume},
         {"existing", &ret->o.existing},
         {"kill", &ret->o.kill},
     };
@@ -73,6 +75,7 @@ static void read_options(const char *name, struct options *ret)
     test_ok(cunik_json_get_string(json, "stack", &ret->stack, &err), err);
     test_ok(cunik_json_get_string(json, "recreate", &ret->recreate, &err), err);
     test_ok(cunik_json_get_strv(json, "services", &ret->o.services, &err), err);
+    test_ok(cunik_json_get_strv(json, "lost", &ret->o.lost, &err), err);
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
         test_ok(cunik_json_get_bool(json, flags[i].key, flags[i].to, &err), err);
     for (size_t i = 0; ret->recreate && i < ARRAY_SIZE(modes); i++)

@@ -241,9 +241,10 @@ static void test_engine_comes_back(void **state)
     s->f.engine = NULL;
     fake_host_end(s->f.host, "demo-web-1", END_KILLED, 137);
     memset(s->f.waits, 0, sizeof(s->f.waits));
+    size_t before = starts(s);
     fake_engine_again(&s->f);
-    AWAIT(status(s).state == CUNIK_RESTARTING);
-    starts_after(s, 100 * ms);
+    AWAIT(starts(s) == before + 1);
+    AWAIT(status(s).state == CUNIK_RUNNING);
 }
 
 /* After a reboot of the host, what is kept up comes back, with what it needs; the rest is planned.
@@ -298,9 +299,12 @@ static void test_interference(void **state)
     /* Destroyed by another: its policy wants it back. */
     end(s, END_DESTROYED, 137, CUNIK_RESTARTING);
     starts_after(s, 100 * ms);
-    /* Undefined by another: seen, and planned. */
+    /* Undefined by another, and nothing that its policy keeps up: seen, and planned. */
+    s->web->restart = RESTART_NO;
+    apply_ok(s, &s->up);
     fake_host_vanish_domain(s->f.host, "demo-web-1");
     fake_engine_await_event(&s->f, "state demo-web-1 absent");
+    fake_engine_advance(&s->f, 100 * second);
     assert_int_equal(planned(s), 1);
     apply_ok(s, &s->up);
     assert_int_equal(planned(s), 0);
@@ -341,6 +345,8 @@ static void test_drift_is_repaired(void **state)
     is_repaired(s);
     fake_host_flush_rules(s->f.host);
     is_repaired(s);
+    fake_host_change_domain(s->f.host, "demo-web-1", "<vcpu>1</vcpu> → <vcpu>2</vcpu>");
+    is_repaired(s);
     assert_int_equal(starts(s), 1);
     /* A tap that was deleted under the guest comes back only with a new start. */
     fake_host_delete_tap(s->f.host, link);
@@ -364,6 +370,131 @@ static void test_drift_without_supervision_is_planned(void **state)
                               "2 to update, 0 unchanged.\n");
     apply_ok(s, &s->up);
     assert_int_equal(planned(s), 0);
+}
+
+/* Somebody removes a domain whose policy keeps it up. */
+static void test_a_lost_domain_comes_back(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ALWAYS;
+    apply_ok(s, &s->up);
+    fake_host_vanish_domain(s->f.host, "demo-web-1");
+    is_repaired(s);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    /* Also when it was not running just then. */
+    end(s, END_KILLED, 137, CUNIK_RESTARTING);
+    fake_host_vanish_domain(s->f.host, "demo-web-1");
+    is_repaired(s);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    /* What was stopped and then removed stays away. */
+    act(s, ACTION_STOP);
+    fake_host_vanish_domain(s->f.host, "demo-web-1");
+    fake_engine_await_event(&s->f, "state demo-web-1 absent");
+    fake_engine_advance(&s->f, 100 * second);
+    fake_engine_pause();
+    assert_false(fake_host_runs(s->f.host, "demo-web-1"));
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
+/* db ← web ← front, all kept up; db has a healthcheck that web waits for. */
+static void chain(struct scene *s)
+{
+    struct world *w = &s->up.desired;
+    struct world_cunik *db = fake_add_cunik(w, "db", 1, "default");
+    db->restart = RESTART_ALWAYS;
+    fake_add_health(db);
+    struct world_cunik *front = fake_add_cunik(w, "front", 1, "default");
+    front->restart = RESTART_UNLESS_STOPPED;
+    fake_add_depend(front, "web", DEPEND_STARTED);
+    struct world_cunik *once = fake_add_cunik(w, "once", 1, "default");
+    struct world_cunik *web = &w->cuniks[0];
+    web->restart = RESTART_ALWAYS;
+    fake_add_depend(web, "db", DEPEND_HEALTHY);
+    fake_add_depend(web, "once", DEPEND_STARTED);
+    (void)once;
+}
+
+static void power_fails(struct scene *s)
+{
+    fake_host_on_change(s->f.host, NULL, NULL);
+    fake_host_reboot(s->f.host);
+    fake_host_log_clear(s->f.host);
+    fake_engine_again(&s->f);
+}
+
+static bool runs(struct scene *s, const char *name)
+{
+    return fake_host_runs(s->f.host, name);
+}
+
+/* After the host's own end the engine brings back what is kept up, in the order of the graph; what
+ * does not come back keeps nobody down. */
+static void test_order_after_reboot(void **state)
+{
+    struct scene *s = *state;
+
+    chain(s);
+    apply_ok(s, &s->up);
+    fake_engine_sicken(&s->f, "db");
+    power_fails(s);
+    AWAIT(runs(s, "demo-db-1"));
+    for (int i = 0; i < 20; i++) {
+        fake_engine_advance(&s->f, second);
+        fake_engine_pause();
+    }
+    assert_false(runs(s, "demo-web-1") || runs(s, "demo-front-1"));
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    AWAIT(runs(s, "demo-front-1"));
+    assert_true(fake_host_log_find(s->f.host, "domain_start demo-db-1") <
+                fake_host_log_find(s->f.host, "domain_start demo-web-1"));
+    assert_true(fake_host_log_find(s->f.host, "domain_start demo-web-1") <
+                fake_host_log_find(s->f.host, "domain_start demo-front-1"));
+    /* One without a policy stays as it ended. */
+    assert_false(runs(s, "demo-once-1"));
+    fake_engine_assert_well(&s->f);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
+/* Who comes meanwhile is not kept waiting for a dependency that is never healthy. */
+static void test_a_resumption_gives_way(void **state)
+{
+    struct scene *s = *state;
+
+    chain(s);
+    apply_ok(s, &s->up);
+    fake_engine_sicken(&s->f, "db");
+    power_fails(s);
+    AWAIT(runs(s, "demo-db-1"));
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+    apply_ok(s, &s->other);
+    /* Nor is an engine that is to end. */
+    fake_engine_again(&s->f);
+}
+
+/* A start that fails keeps nobody else down, and is tried again. */
+static void test_a_resumption_that_fails(void **state)
+{
+    struct scene *s = *state;
+
+    chain(s);
+    apply_ok(s, &s->up);
+    fake_host_fail_on(s->f.host, "domain_start", "demo-db-1", true);
+    power_fails(s);
+    for (int i = 0; i < 5000 && !runs(s, "demo-front-1"); i++) {
+        fake_engine_advance(&s->f, 10 * ms);
+        fake_engine_pause();
+    }
+    assert_true(runs(s, "demo-web-1") && runs(s, "demo-front-1"));
+    fake_host_fail_on(s->f.host, "domain_start", "demo-db-1", false);
+    for (int i = 0; i < 5000 && !runs(s, "demo-db-1"); i++) {
+        fake_engine_advance(&s->f, 100 * ms);
+        fake_engine_pause();
+    }
+    assert_true(runs(s, "demo-db-1"));
 }
 
 /* A repair that fails is not tried without end. */
@@ -440,6 +571,10 @@ int main(void)
         SCENE(test_interference),
         SCENE(test_drift_is_repaired),
         SCENE(test_drift_without_supervision_is_planned),
+        SCENE(test_a_lost_domain_comes_back),
+        SCENE(test_order_after_reboot),
+        SCENE(test_a_resumption_gives_way),
+        SCENE(test_a_resumption_that_fails),
         SCENE(test_repair_backs_off),
         SCENE(test_health_goes_on),
         SCENE(test_restart_during_a_request),

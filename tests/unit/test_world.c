@@ -305,9 +305,31 @@ static void test_many(_unused_ void **state)
                   made - begin, parsed_at - made, read - parsed_at, seconds() - read);
 }
 
+/* A label or a wish that a newer engine has written is read for what is known of it. */
+static void test_kept_keys(_unused_ void **state)
+{
+    static const char text[] =
+        "{\"name\":\"a-b-1\",\"stack\":\"a\",\"service\":\"b\",\"index\":1,"
+        "\"novel\":{\"x\":1},\"networks\":[{\"network\":\"n\",\"speed\":7}]}";
+    _cleanup_json_ json_t *json = json_loads(text, 0, NULL);
+    _cleanup_error_ struct error *err = NULL;
+    struct world_cunik c = {0};
+
+    assert_non_null(json);
+    assert_true(cunik_world_cunik_from_json(json, &c, NULL) < 0);
+    test_ok(cunik_world_cunik_from_kept(json, &c, &err), err);
+    assert_string_equal(c.service, "b");
+    assert_int_equal(c.n_interfaces, 1);
+    cunik_world_cunik_done(&c);
+    /* What is known must still be right. */
+    json_object_set_new(json, "index", json_string("one"));
+    assert_true(cunik_world_cunik_from_kept(json, &c, NULL) < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kept_keys),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_copy_grows),
         cmocka_unit_test(test_reasons),

@@ -1,0 +1,127 @@
+/* Whether others have changed a domain. libvirt keeps more of it than it was given (addresses,
+ * controllers, defaults), so what it makes of a definition is kept beside the cunik's images and
+ * compared with what it has later. That is done once, and again whenever libvirt tells that the
+ * domain was defined anew by somebody else. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/domain_diff.h"
+#include "engine/host_real_internal.h"
+
+enum { DEFINITION_LIMIT = 4 << 20 };
+
+static char *file_of(const struct host_real *h, const char *cunik)
+{
+    return cunik_host_image_path(h, cunik, "domain.xml");
+}
+
+/* Another version of libvirt may write the same in another way: its first line is the version. */
+static char *first_line(void)
+{
+    _cleanup_free_ char *version = cunik_hypervisor_version();
+
+    return cunik_asprintf("<!-- libvirt %s -->\n", version);
+}
+
+static void keep(const char *path, const char *xml)
+{
+    _cleanup_free_ char *version = first_line();
+    _cleanup_free_ char *text = cunik_asprintf("%s%s", version, xml);
+
+    if (cunik_file_write(path, text, strlen(text), 0600, false, NULL) < 0)
+        unlink(path);
+}
+
+/* What was kept and can be compared; NULL otherwise. The caller frees it. */
+static char *kept(const char *path)
+{
+    _cleanup_free_ char *version = first_line(), *text = NULL;
+
+    if (cunik_file_read(path, DEFINITION_LIMIT, &text, NULL, NULL) < 0 ||
+        !cunik_text_starts(text, version) || !strstr(text, "</domain>"))
+        return NULL;
+    return cunik_strdup(text + strlen(version));
+}
+
+void cunik_host_definition_keep(struct host_real *h, const char *cunik)
+{
+    _cleanup_free_ char *path = file_of(h, cunik), *xml = NULL;
+
+    if (cunik_hypervisor_definition(h->hypervisor, cunik, &xml, NULL) == 0 && xml)
+        keep(path, xml);
+    else
+        unlink(path); /* of the domain before */
+}
+
+static int compare(struct host_real *h, const char *name, char **ret, struct error **err)
+{
+    _cleanup_free_ char *path = file_of(h, name), *before = kept(path), *now = NULL;
+    struct error *why = NULL;
+    int r = cunik_hypervisor_definition(h->hypervisor, name, &now, &why);
+
+    *ret = NULL;
+    if (r < 0 && why && why->code == ERROR_NOT_FOUND) { /* it goes at this moment */
+        cunik_error_destroy(why);
+        return 0;
+    }
+    if (r < 0) {
+        if (err)
+            *err = why;
+        else
+            cunik_error_destroy(why);
+        return r;
+    }
+    if (!now)
+        *ret = cunik_strdup("it was undefined");
+    else if (before)
+        *ret = cunik_domain_diff(before, now);
+    else
+        keep(path, now);
+    return 0;
+}
+
+int cunik_host_definition_see(struct host_real *h, const struct hypervisor_domain *d,
+                              struct world_cunik *c, struct error **err)
+{
+    char *changed = NULL;
+
+    pthread_mutex_lock(&h->lock);
+    const struct seen_cunik *s = cunik_host_seen(h, c->name);
+    bool known = s->compared && s->definition == d->definition;
+    if (known && s->changed)
+        cunik_replace(&c->status.definition, s->changed);
+    pthread_mutex_unlock(&h->lock);
+    if (known)
+        return 0;
+    int r = compare(h, c->name, &changed, err);
+    if (r < 0)
+        return r;
+    if (changed)
+        cunik_replace(&c->status.definition, changed);
+    pthread_mutex_lock(&h->lock);
+    struct seen_cunik *seen = cunik_host_seen(h, c->name);
+    free(seen->changed);
+    seen->changed = changed;
+    seen->compared = true;
+    seen->definition = d->definition;
+    pthread_mutex_unlock(&h->lock);
+    return 0;
+}
+
+int cunik_host_domain_restore(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    struct host_real *h = ctx;
+    _cleanup_free_ char *path = file_of(h, c->name), *xml = kept(path);
+
+    if (!xml)
+        return cunik_error_set(err, ERROR_NOT_FOUND, "how '%s' was defined is not known any more",
+                               c->name);
+    int r = cunik_hypervisor_redefine(h->hypervisor, c->name, xml, err);
+    pthread_mutex_lock(&h->lock);
+    cunik_host_seen(h, c->name)->compared = false;
+    pthread_mutex_unlock(&h->lock);
+    return r;
+}
