@@ -84,17 +84,52 @@ pid_t cunik_hypervisor_read_pid(const struct hypervisor *h, const char *name)
     return cunik_text_to_uint(text, 1, INT32_MAX, &pid) == 0 ? (pid_t)pid : 0;
 }
 
+static bool connect_to(struct hypervisor *h)
+{
+    h->connection = virConnectOpen(h->uri);
+    if (h->connection &&
+        !h->embedded) /* what cannot, as the local drivers, says so and needs none */
+        virConnectSetKeepAlive(h->connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+    return h->connection != NULL;
+}
+
+/* With the lock `connecting` held. */
+static int connect_again(struct hypervisor *h, struct error **err)
+{
+    cunik_hypervisor_unlisten(h);
+    if (h->connection)
+        virConnectClose(h->connection);
+    if (!connect_to(h))
+        return cunik_hypervisor_error(err, "connecting to libvirt at %s", h->uri);
+    int r = cunik_hypervisor_listen(h, err);
+    if (r == 0)
+        cunik_hypervisor_missed(h);
+    return r;
+}
+
+virConnectPtr cunik_hypervisor_connect(struct hypervisor *h, struct error **err)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&h->connecting);
+    if (!h->embedded && (!h->connection || virConnectIsAlive(h->connection) != 1))
+        r = connect_again(h, err);
+    virConnectPtr connection = r == 0 ? h->connection : NULL;
+    if (connection)
+        virConnectRef(connection);
+    pthread_mutex_unlock(&h->connecting);
+    return connection;
+}
+
 static int open_connection(struct hypervisor *h, const char *root, struct error **err)
 {
     int r = cunik_hypervisor_loop_start(h, err);
 
     if (r < 0)
         return r;
-    h->connection = virConnectOpen(h->uri);
-    if (h->connection) {
-        if (!h->embedded) /* what cannot, as the local drivers, says so and needs none */
-            virConnectSetKeepAlive(h->connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
-        return cunik_hypervisor_listen(h, err);
+    if (connect_to(h)) {
+        r = cunik_hypervisor_listen(h, err);
+        return r < 0 ? r : cunik_hypervisor_teller_start(h, err);
     }
     if (h->embedded && cunik_hypervisor_error_is(VIR_ERR_SYSTEM_ERROR) &&
         strstr(virGetLastErrorMessage(), "pid file"))
@@ -134,6 +169,7 @@ static struct hypervisor *create(cunik_hypervisor_changed *changed, void *ctx)
     h->changed = changed;
     h->ctx = ctx;
     h->lifecycle = h->monitor = -1;
+    pthread_mutex_init(&h->connecting, NULL);
     pthread_mutex_init(&h->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -183,6 +219,7 @@ void cunik_hypervisor_close(struct hypervisor *h)
     cunik_hypervisor_seen_done(h);
     cunik_accel_done(&h->accel);
     pthread_cond_destroy(&h->moved);
+    pthread_mutex_destroy(&h->connecting);
     pthread_mutex_destroy(&h->lock);
     free(h->folder);
     free(h->uri);
@@ -217,7 +254,12 @@ bool cunik_hypervisor_has_quota(const struct hypervisor *h)
 /* *ret is NULL when there is no such domain, which is no error here. */
 static int find(struct hypervisor *h, const char *name, virDomainPtr *ret, struct error **err)
 {
-    *ret = virDomainLookupByName(h->connection, name);
+    _cleanup_connection_ virConnectPtr connection = cunik_hypervisor_connect(h, err);
+
+    *ret = NULL;
+    if (!connection)
+        return -EIO;
+    *ret = virDomainLookupByName(connection, name);
     if (*ret || cunik_hypervisor_error_is(VIR_ERR_NO_DOMAIN))
         return 0;
     return cunik_hypervisor_error(err, "looking for domain '%s'", name);
@@ -236,10 +278,14 @@ static int find_required(struct hypervisor *h, const char *name, virDomainPtr *r
 /* libvirt will tell of it as it tells of what others define. */
 static int define(struct hypervisor *h, const char *name, const char *xml, struct error **err)
 {
+    _cleanup_connection_ virConnectPtr connection = cunik_hypervisor_connect(h, err);
+
+    if (!connection)
+        return -EIO;
     pthread_mutex_lock(&h->lock);
     cunik_hypervisor_seen(h, name)->defining++;
     pthread_mutex_unlock(&h->lock);
-    _cleanup_domain_ virDomainPtr domain = virDomainDefineXML(h->connection, xml);
+    _cleanup_domain_ virDomainPtr domain = virDomainDefineXML(connection, xml);
     if (domain)
         return 0;
     int r = cunik_hypervisor_error(err, "defining domain '%s'", name);
@@ -382,13 +428,15 @@ int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t de
     if (virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 &&
         virDomainIsActive(domain) == 1)
         return cunik_hypervisor_error(err, "asking domain '%s' to power off", name);
-    while (virDomainIsActive(domain) == 1) {
+    while ((r = virDomainIsActive(domain)) == 1) {
         if (wait_for_change(h, changes, deadline_ns) < 0) {
             cunik_error_set(err, ERROR_TIMEOUT, "domain '%s' has not powered off in time", name);
             return -ETIME;
         }
         changes = changes_until_now(h, name);
     }
+    if (r < 0 && !cunik_hypervisor_error_is(VIR_ERR_NO_DOMAIN))
+        return cunik_hypervisor_error(err, "waiting for domain '%s' to power off", name);
     return 0;
 }
 

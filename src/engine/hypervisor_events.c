@@ -149,7 +149,8 @@ static void on_shutdown(_unused_ virConnectPtr connection, virDomainPtr domain,
 
 static void keep_end(struct hypervisor *h, const char *name, enum cunik_end end)
 {
-    virDomainPtr domain = virDomainLookupByName(h->connection, name);
+    _cleanup_connection_ virConnectPtr connection = cunik_hypervisor_connect(h, NULL);
+    virDomainPtr domain = connection ? virDomainLookupByName(connection, name) : NULL;
     _cleanup_free_ char *element =
         cunik_asprintf("<" END_PREFIX ">%s</" END_PREFIX ">", cunik_end_name(end));
 
@@ -228,7 +229,7 @@ static void *tell(void *data)
         if (task == TASK_KEEP)
             keep_end(h, name, end);
         else if (h->changed)
-            h->changed(h->ctx, name);
+            h->changed(h->ctx, *name ? name : NULL);
         free(name);
     }
     return NULL;
@@ -279,6 +280,12 @@ void cunik_hypervisor_loop_stop(struct hypervisor *h)
     h->loop_runs = false;
 }
 
+/* libvirtd has gone, or does not answer. Who looks now is told why, and looks again. */
+static void on_close(_unused_ virConnectPtr connection, _unused_ int reason, void *data)
+{
+    cunik_hypervisor_missed(data);
+}
+
 int cunik_hypervisor_listen(struct hypervisor *h, struct error **err)
 {
     h->lifecycle =
@@ -290,6 +297,27 @@ int cunik_hypervisor_listen(struct hypervisor *h, struct error **err)
      * a power-off. */
     h->monitor = virConnectDomainQemuMonitorEventRegister(h->connection, NULL, "SHUTDOWN",
                                                           on_shutdown, h, NULL, 0);
+    if (!h->embedded)
+        virConnectRegisterCloseCallback(h->connection, on_close, h, NULL);
+    return 0;
+}
+
+void cunik_hypervisor_missed(struct hypervisor *h)
+{
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < h->seen.n; i++) {
+        struct seen *s = h->seen.entries[i].value;
+        s->defining = 0;
+        s->definition++;
+    }
+    h->changes++;
+    cunik_strv_add(&h->news, "");
+    pthread_cond_broadcast(&h->moved);
+    pthread_mutex_unlock(&h->lock);
+}
+
+int cunik_hypervisor_teller_start(struct hypervisor *h, struct error **err)
+{
     int number = pthread_create(&h->teller, NULL, tell, h);
     if (number)
         return cunik_error_errno(err, number, "starting the thread that tells of domains");
@@ -297,13 +325,22 @@ int cunik_hypervisor_listen(struct hypervisor *h, struct error **err)
     return 0;
 }
 
-void cunik_hypervisor_deafen(struct hypervisor *h)
+void cunik_hypervisor_unlisten(struct hypervisor *h)
 {
     if (h->lifecycle >= 0)
         virConnectDomainEventDeregisterAny(h->connection, h->lifecycle);
     if (h->monitor >= 0)
         virConnectDomainQemuMonitorEventDeregister(h->connection, h->monitor);
     h->lifecycle = h->monitor = -1;
+    if (h->connection && !h->embedded)
+        virConnectUnregisterCloseCallback(h->connection, on_close);
+}
+
+void cunik_hypervisor_deafen(struct hypervisor *h)
+{
+    pthread_mutex_lock(&h->connecting);
+    cunik_hypervisor_unlisten(h);
+    pthread_mutex_unlock(&h->connecting);
     pthread_mutex_lock(&h->lock);
     h->closing = true;
     pthread_cond_broadcast(&h->moved);

@@ -25,6 +25,7 @@ struct seen {
 };
 
 struct hypervisor {
+    pthread_mutex_t connecting; /* of the connection, which may be made anew; taken before `lock` */
     virConnectPtr connection;
     bool embedded;
     char *uri;
@@ -53,6 +54,15 @@ struct hypervisor {
 
 /* *err from libvirt's last error of this thread: "DOING: MESSAGE". */
 int cunik_hypervisor_error(struct error **err, const char *format, ...) _printf_(2, 3);
+/* The connection as it is now, made anew when libvirtd has gone and come back; the caller closes
+ * it. NULL: there is none to be had, see *err. */
+virConnectPtr cunik_hypervisor_connect(struct hypervisor *h, struct error **err);
+static inline void cunik_hypervisor_disconnect(virConnectPtr *c)
+{
+    if (*c)
+        virConnectClose(*c);
+}
+#define _cleanup_connection_ _cleanup_(cunik_hypervisor_disconnect)
 /* Whether that error is the given one of virterror.h. */
 bool cunik_hypervisor_error_is(int number);
 /* The pid in the file that libvirt keeps while a domain runs; 0 = none. */
@@ -79,9 +89,15 @@ int cunik_hypervisor_embed(struct hypervisor *h, const struct hypervisor_setting
 /* Before the connection is opened: libvirt's event loop in a thread. */
 int cunik_hypervisor_loop_start(struct hypervisor *h, struct error **err);
 void cunik_hypervisor_loop_stop(struct hypervisor *h);
-/* After: the callbacks, and the thread that tells of changes. */
+/* After: the callbacks of this connection. */
 int cunik_hypervisor_listen(struct hypervisor *h, struct error **err);
+void cunik_hypervisor_unlisten(struct hypervisor *h);
+/* The thread that tells of changes. */
+int cunik_hypervisor_teller_start(struct hypervisor *h, struct error **err);
+/* No more is told, by anybody. */
 void cunik_hypervisor_deafen(struct hypervisor *h);
+/* What was missed may have changed anything. */
+void cunik_hypervisor_missed(struct hypervisor *h);
 
 /* What was seen of a domain; made when there is nothing yet. With the lock held. */
 struct seen *cunik_hypervisor_seen(struct hypervisor *h, const char *name);

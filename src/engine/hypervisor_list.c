@@ -117,9 +117,12 @@ static int by_name(const void *a, const void *b)
 int cunik_hypervisor_list(struct hypervisor *h, struct hypervisor_domains *ret, struct error **err)
 {
     struct hypervisor_domains found = {0};
+    _cleanup_connection_ virConnectPtr connection = cunik_hypervisor_connect(h, err);
     virDomainPtr *domains = NULL;
-    int r = 0, n = virConnectListAllDomains(h->connection, &domains, 0);
+    int r = 0, n = connection ? virConnectListAllDomains(connection, &domains, 0) : -1;
 
+    if (!connection)
+        return -EIO;
     if (n < 0)
         return cunik_hypervisor_error(err, "listing domains");
     for (int i = 0; i < n; i++) {

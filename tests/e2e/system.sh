@@ -41,6 +41,45 @@ check 'nothing to do then' expect 0 cunik-compose plan --detailed-exitcode
 expect 1 env CUNIK_CONNECT=qemu:///session cunik-compose ps
 check 'another connection than the engine has is an error' err_has 'qemu:///system'
 check 'stop and start' bash -c 'cunik-compose stop && cunik-compose start && cunik-compose ps | grep -q "s-web-1.*Up"'
+# What somebody does through virsh.
+v() { virsh -q -c qemu:///system "$@"; }
+pid() { cunik inspect s-web-1 | jq .[0].status.pid; }
+nothing_planned() { cunik-compose plan --detailed-exitcode; }
+before=$(pid)
+v dumpxml --inactive s-web-1 | sed 's|<on_crash>.*</on_crash>|<on_crash>restart</on_crash>|' >changed.xml
+v define changed.xml >/dev/null
+check 'a definition that was changed is put back' wait_until 20 bash -c "virsh -c qemu:///system dumpxml --inactive s-web-1 | grep -q '<on_crash>destroy'"
+cp "$CUNIK_ROOT/cunikd.log" "$OUT"
+check '… and it is told what had changed' out_has 'its domain was changed: <on_crash>destroy</on_crash> → <on_crash>restart</on_crash>'
+v undefine s-web-1 >/dev/null
+check 'one that was undefined is defined again' wait_until 20 bash -c "virsh -c qemu:///system dominfo s-web-1 | grep -q 'Persistent:.*yes'"
+check '… while its guest runs on' equal "$(pid)" "$before"
+check 'that is all' wait_until 20 nothing_planned
+v destroy s-web-1 >/dev/null
+wait_until 20 not nothing_planned
+expect 0 cunik-compose plan
+check 'one that was destroyed is planned' out_has 'start web-1'
+check '… and comes back' expect 0 cunik-compose up -d --wait
+v destroy s-web-1 >/dev/null
+v undefine s-web-1 >/dev/null
+wait_until 20 not nothing_planned
+expect 0 cunik-compose plan
+check 'one that is gone is planned' out_has 'create web-1: it does not exist'
+check '… and comes back' expect 0 cunik-compose up -d --wait
+
+# libvirtd dies under the engine; its guests do not.
+before=$(pid)
+kill -9 "$(pgrep -x libvirtd)"
+wait_until 20 not pgrep -x libvirtd
+check 'without libvirtd it is said what is missing' expect 1 cunik list
+check '…' err_has 'qemu:///system'
+check 'the guest answers on' answers http://127.0.0.1:8080/ 'hello from web'
+libvirtd -d
+check 'when it is back, so is the engine' wait_until 30 cunik list
+check '… with the same guest' equal "$(pid)" "$before"
+check '… and nothing to do' wait_until 20 nothing_planned
+v destroy s-web-1 >/dev/null
+check '… and it hears of ends again' wait_until 20 bash -c 'cunik inspect s-web-1 | jq -e ".[0].status.state == \"exited\""'
 check 'down' expect 0 cunik-compose down
 check 'libvirtd knows none' test -z "$(virsh -c qemu:///system list --all --name)"
 check 'nothing is left' nothing_left
