@@ -245,13 +245,10 @@ static int adopt(struct engine *e, struct error **err)
             cunik_world_cunik_copy(ARRAY_APPEND(s->others.cuniks, s->others.n_cuniks), c);
         pthread_mutex_unlock(&e->worlds);
         enum cunik_state seen = c->status.state;
-        /* What ended while nobody looked is an end for the supervisor's first look; the stack's
-         * cuniks then come back in order. */
-        if (wanted && !runs && cunik_restart_keeps_up(c->restart)) {
-            c->status.state = CUNIK_RUNNING;
-            s->resume = true;
-        }
         cunik_registry_adopt(&e->registry, c, wanted, !wanted || marked);
+        /* It ended while nobody looked: the stack's cuniks come back together, in order. */
+        if (wanted && !runs && cunik_restart_keeps_up(c->restart))
+            s->resume = true;
         if (seen == CUNIK_RUNNING)
             cunik_engine_probe(e, c, 0);
     }

@@ -53,7 +53,7 @@ struct slot {
     bool held;         /* no restart may begin */
     size_t restarting; /* restarts under way */
     bool repairing;
-    bool resume;           /* its cuniks are to come back in order, before any restart */
+    bool resume;           /* cuniks that ended when there was no engine are to come back */
     _Atomic bool *resumed; /* the resumption under way: true cancels it, so that others need not
                               wait for its conditions */
     int64_t repair_ns, repair_backoff_ns;

@@ -307,7 +307,7 @@ static bool take_due(struct engine *e, struct slot *s, const char *name, int64_t
     pthread_mutex_lock(&e->lock);
     pthread_mutex_lock(&e->registry.lock);
     struct registry_cunik *c = cunik_registry_find(&e->registry, name);
-    if (c && !s->held && !s->resume && !c->held && !c->changing && c->due_ns <= now && !e->quit &&
+    if (c && !s->held && !c->held && !c->changing && c->due_ns <= now && !e->quit &&
         e->threads < THREADS_MOST) {
         c->due_ns = CLOCK_NEVER;
         c->changing = true;

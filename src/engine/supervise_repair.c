@@ -75,15 +75,18 @@ static void find_lost(struct engine *e, const struct world *w, struct map *ret)
 /* What did not come back in order comes back all the same, by itself. */
 static void restart_rest(struct engine *e, const struct slot *s)
 {
+    pthread_mutex_lock(&e->worlds);
     pthread_mutex_lock(&e->registry.lock);
-    for (size_t i = 0; i < e->registry.entries.n; i++) {
-        struct registry_cunik *c = e->registry.entries.entries[i].value;
-        if (strcmp(c->stack, s->stack) == 0 && c->wanted && !c->held && !c->changing &&
+    for (size_t i = 0; i < s->desired.n_cuniks; i++) {
+        const struct world_cunik *d = &s->desired.cuniks[i];
+        struct registry_cunik *c = cunik_registry_find(&e->registry, d->name);
+        if (c && d->status.state == CUNIK_RUNNING && c->wanted && !c->held && !c->changing &&
             (c->state == CUNIK_EXITED || c->state == CUNIK_CREATED) &&
             cunik_restart_keeps_up(c->restart))
             cunik_supervise_plan_restart(e, c);
     }
     pthread_mutex_unlock(&e->registry.lock);
+    pthread_mutex_unlock(&e->worlds);
 }
 
 static int carry_out(struct engine *e, struct slot *s, bool resume, const _Atomic bool *cancel,
@@ -120,9 +123,10 @@ static int take_turn(struct engine *e, struct slot *s, struct error **err)
     r = carry_out(e, s, resume, &cancel, err);
     pthread_mutex_lock(&e->lock);
     s->resumed = NULL;
-    s->resume = false;
+    s->resume = s->resume && cancel; /* what was in its way may do it, or it is tried again */
+    bool over = resume && !s->resume;
     pthread_mutex_unlock(&e->lock);
-    if (resume)
+    if (over)
         restart_rest(e, s);
     cunik_engine_leave(e, s, &w);
     return r;
@@ -141,7 +145,8 @@ static void *repair(void *arg)
                   err ? err->message : "failed");
     pthread_mutex_lock(&e->lock);
     s->repairing = false;
-    s->repair_backoff_ns = cunik_supervise_backoff(s->repair_backoff_ns, SECOND_NS);
+    if (!s->resume)
+        s->repair_backoff_ns = cunik_supervise_backoff(s->repair_backoff_ns, SECOND_NS);
     s->repair_ns = cunik_engine_now(e) + s->repair_backoff_ns;
     pthread_mutex_unlock(&e->lock);
     cunik_engine_wake(e, NULL);
