@@ -13,7 +13,7 @@ TEST_SUPPORT_SOURCES = \
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with its corpus in tests/fuzz/corpus/NAME. An ordinary build replays
 # the corpus; VARIANT=fuzz makes libFuzzer programs of them.
-FUZZ_TARGETS := interpolate kernel yaml
+FUZZ_TARGETS := dotenv interpolate kernel load short yaml
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%)
 
 # Tests of the whole, each a script that makes its own network namespace.

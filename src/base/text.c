@@ -221,6 +221,16 @@ size_t cunik_text_utf8_length(const char *text, size_t size)
     return length;
 }
 
+const char *cunik_text_not_utf8(const char *s)
+{
+    for (size_t length; *s; s += length) {
+        length = cunik_text_utf8_length(s, 4);
+        if (!length)
+            return s;
+    }
+    return NULL;
+}
+
 static size_t min3(size_t a, size_t b, size_t c)
 {
     size_t ab = a < b ? a : b;

@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "compose/interpolate.h"
 
 enum {
-    SIZE_LIMIT = 16 << 20,   /* bytes of a file */
     VALUES_LIMIT = 64 << 20, /* bytes of all values, variables substituted */
 };
 
@@ -256,6 +255,18 @@ static int read_statement(struct parser *p, struct error **err)
     return 0;
 }
 
+int cunik_dotenv_check(const char *name, const char *text, size_t size, struct error **err)
+{
+    const struct parser p = {.name = name, .text = text};
+    const char *nul = memchr(text, '\0', size), *other = cunik_text_not_utf8(text);
+    struct place place = place_of(&p, nul && !other ? nul : other ? other : text);
+
+    if (!nul && !other)
+        return 0;
+    return cunik_error_at(err, ERROR_INVALID, &place,
+                          other ? "the file is not UTF-8" : "the file contains a NUL byte");
+}
+
 int cunik_dotenv_parse(const char *name, const char *text, size_t size, const struct lookup *lookup,
                        struct variables *v, struct map *missing, struct error **err)
 {
@@ -266,31 +277,19 @@ int cunik_dotenv_parse(const char *name, const char *text, size_t size, const st
                        .outer = lookup,
                        .variables = v,
                        .missing = missing};
-    const char *nul = memchr(text, '\0', size);
+    int r = cunik_dotenv_check(name, text, size, err);
 
+    if (r < 0)
+        return r;
     p.lookup = (struct lookup){.get = look_up, .context = &p};
-    if (nul) {
-        struct place place = place_of(&p, nul);
-        return cunik_error_at(err, ERROR_INVALID, &place, "the file contains a NUL byte");
-    }
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         p.at += 3;
     for (;;) {
         p.at = cunik_dotenv_statement(p.at, p.end);
         if (p.at == p.end)
             return 0;
-        int r = read_statement(&p, err);
+        r = read_statement(&p, err);
         if (r < 0)
             return r;
     }
-}
-
-int cunik_dotenv_read(const char *path, const struct lookup *lookup, struct variables *v,
-                      struct map *missing, struct error **err)
-{
-    _cleanup_free_ char *text = NULL;
-    size_t size;
-
-    int r = cunik_file_read(path, SIZE_LIMIT, &text, &size, err);
-    return r < 0 ? r : cunik_dotenv_parse(path, text, size, lookup, v, missing, err);
 }

@@ -215,6 +215,7 @@ int cunik_load(const struct load_options *o, struct loaded *ret, struct diagnost
     struct load_context c = {.o = o, .l = &l, .d = d};
     struct parsed_files files = {0};
 
+    cunik_tree_set_limit(l.tree, o->size_max);
     l.templates = d->templates = o->no_interpolate;
     c.lookup = cunik_variables_lookup(&l.environment);
     int r = load(&c, &files, err);

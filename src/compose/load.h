@@ -17,7 +17,8 @@
  *   profiles     --profile, else COMPOSE_PROFILES (separated by ","); "*" is all; services named on
  *                the command line enable their own
  *
- * Only this module reads files; what it reads from besides is in struct load_options.
+ * Only this module reads files, through load_files.h; what it reads from besides is in struct
+ * load_options.
  */
 #pragma once
 
@@ -25,6 +26,7 @@
 
 #include "base/strv.h"
 #include "compose/diagnostics.h"
+#include "compose/load_files.h"
 #include "compose/stack.h"
 #include "compose/tree.h"
 #include "compose/variables.h"
@@ -44,6 +46,9 @@ struct load_options {
     bool no_normalise;   /* without what is filled in (see normalise.h); no typed stack either */
     bool no_paths;       /* relative paths stay relative to the project directory */
     bool no_consistency; /* without the checks between fields; no typed stack is made */
+    size_t size_max;     /* bytes a stack may take (see tree.h); 0 = the default */
+    const struct load_files *from;    /* NULL = the disk */
+    const struct load_remote *remote; /* NULL = nothing is fetched, and a remote name a mistake */
 };
 
 struct loaded {
@@ -57,7 +62,10 @@ struct loaded {
     bool templates;               /* was not interpolated */
 };
 
-enum { LOAD_FILE_LIMIT = 16 << 20 }; /* bytes of one stack file */
+enum {
+    LOAD_FILE_LIMIT = 16 << 20, /* bytes of one stack file */
+    LOAD_FILES_MAX = 10000,     /* stack files, those included and extended from */
+};
 
 /* The names of files looked for, best first. */
 extern const char *const cunik_load_names[];

@@ -18,19 +18,6 @@ static int mistaken(struct error **err, int r)
     return r;
 }
 
-/* What Docker Compose would fetch: a Git repository or an OCI artifact. A loader for these would
- * stand here. */
-static bool is_remote(const char *name)
-{
-    static const char *const starts[] = {"oci://",  "git://",   "git@",       "ssh://",
-                                         "http://", "https://", "github.com/"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
-        if (cunik_text_starts(name, starts[i]))
-            return true;
-    return false;
-}
-
 int cunik_load_parse(struct load_context *c, const char *name, const char *folder,
                      struct node ***ret_documents, size_t *ret_n, struct error **err)
 {
@@ -38,19 +25,18 @@ int cunik_load_parse(struct load_context *c, const char *name, const char *folde
     size_t size;
     int r;
 
-    if (is_remote(name))
-        return cunik_error_set(err, ERROR_INVALID,
-                               "'%s' is a remote resource, and those are not loaded: get it and "
-                               "name the file",
-                               name);
+    r = cunik_load_refuse_remote(name, err);
+    if (r < 0)
+        return r;
     if (strcmp(name, "-") == 0) {
         r = cunik_file_read_fd(STDIN_FILENO, "standard input", LOAD_FILE_LIMIT, &text, &size, err);
     } else {
         path = cunik_path_join(folder, name);
-        r = cunik_file_read(path, LOAD_FILE_LIMIT, &text, &size, err);
+        r = cunik_load_file(c, path, &text, &size, err);
     }
     if (r < 0)
         return mistaken(err, r);
+    c->n_files++;
     cunik_diagnostics_source(c->d, name, text, size);
     return cunik_yaml_parse(c->l->tree, name, text, size, NULL, ret_documents, ret_n, err);
 }
@@ -78,6 +64,7 @@ void cunik_load_read(struct load_context *c, struct node *root, const char *proj
         cunik_interpolate(c->l->tree, root, "", lookup, &c->warned, c->d);
     cunik_validate(c->l->tree, root, c->d);
     cunik_long_form(c->l->tree, root, c->d);
+    cunik_load_fetch_all(c, root);
     /* Files that are to be read are always looked for. */
     cunik_long_form_files(c->l->tree, root, project_dir, home);
     cunik_long_form_paths(c->l->tree, root, project_base, file_base, home);

@@ -43,7 +43,7 @@ static const struct env_text *text_of(struct env_files *f, const char *path, str
 
     if (text)
         return text;
-    if (cunik_file_read(path, LOAD_FILE_LIMIT, &data, &size, err) < 0)
+    if (cunik_load_file(f->c, path, &data, &size, err) < 0)
         return NULL;
     text = cunik_calloc(1, sizeof(*text));
     *text = (struct env_text){data, size};
@@ -52,9 +52,15 @@ static const struct env_text *text_of(struct env_files *f, const char *path, str
 }
 
 /* format: raw. Lines of NAME=VALUE, the value as it stands. */
-static int parse_raw(const char *path, const char *text, struct variables *v, struct error **err)
+static int parse_raw(const char *path, const struct env_text *file, struct variables *v,
+                     struct error **err)
 {
+    const char *text = file->text;
     unsigned line = 0;
+    int r = cunik_dotenv_check(path, text, file->size, err);
+
+    if (r < 0)
+        return r;
 
     while (*text) {
         size_t length = strcspn(text, "\n");
@@ -89,7 +95,7 @@ static int read_entry(struct env_files *f, const struct node *entry, const struc
         return 0; /* said already */
     /* It is relative still when paths are to stay so. */
     _cleanup_free_ char *at = cunik_path_join(f->c->l->working_dir, path->text);
-    if (!cunik_file_exists(at)) {
+    if (!cunik_load_exists(f->c, at)) {
         if (required && required->kind == NODE_BOOL && !required->boolean)
             return 0;
         return cunik_error_at(err, ERROR_INVALID, &path->place, "env file %s not found", at);
@@ -101,7 +107,7 @@ static int read_entry(struct env_files *f, const struct node *entry, const struc
     if (!format)
         r = cunik_dotenv_parse(at, text->text, text->size, lookup, v, &missing, err);
     else if (strcmp(format->text, "raw") == 0)
-        r = parse_raw(at, text->text, v, err);
+        r = parse_raw(at, text, v, err);
     else
         return cunik_error_at(err, ERROR_INVALID, &format->place,
                               "unsupported env_file format \"%s\": only raw is", format->text);
@@ -121,7 +127,7 @@ static void read_service(struct env_files *f, struct node *service)
 
     if (!files)
         return;
-    for (size_t i = 0; i < files->n; i++) {
+    for (size_t i = 0; i < files->n && cunik_load_has_room(f->c, files->items[i]); i++) {
         _cleanup_error_ struct error *err = NULL;
         if (read_entry(f, files->items[i], &lookup, &v, &err) < 0)
             cunik_diagnostics_take(f->c->d, &err);
@@ -148,7 +154,7 @@ static int read_label_file(struct env_files *f, const struct node *path, struct 
     _cleanup_free_ char *at = cunik_path_join(f->c->l->working_dir, path->text);
     _cleanup_map_ struct map missing = {0};
 
-    if (!cunik_file_exists(at))
+    if (!cunik_load_exists(f->c, at))
         return cunik_error_at(err, ERROR_INVALID, &path->place, "label file %s not found", at);
     _cleanup_error_ struct error *why = NULL;
     const struct env_text *text = text_of(f, at, &why);
@@ -167,7 +173,7 @@ static void read_labels(struct env_files *f, struct node *service)
     struct node *labels = cunik_node_get(service, "labels");
     _cleanup_variables_ struct variables v = {0};
 
-    for (size_t i = 0; files && i < files->n; i++) {
+    for (size_t i = 0; files && i < files->n && cunik_load_has_room(f->c, files->items[i]); i++) {
         _cleanup_error_ struct error *err = NULL;
         if (read_label_file(f, files->items[i], &v, &err) < 0)
             cunik_diagnostics_take(f->c->d, &err);

@@ -130,6 +130,8 @@ static bool resolve(const struct extending *e, struct node *services, const char
         return false;
     }
     const char *base_file = other ? other->text : file;
+    if (!cunik_load_has_room(e->c, extends))
+        return false;
     struct node *from = other ? services_of(e, extends, name, base_file) : services;
     if (!from)
         return false;

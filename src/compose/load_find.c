@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -61,13 +60,6 @@ static int given_name(const struct load_context *c, char **ret, struct error **e
     return 0;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 void cunik_load_warn_missing(struct diagnostics *d, const char *file, const struct map *missing)
 {
     struct place place = {.file = file};
@@ -78,18 +70,21 @@ void cunik_load_warn_missing(struct diagnostics *d, const char *file, const stru
                                missing->entries[i].key);
 }
 
-int cunik_load_env_files(const struct strv *paths, const char *folder, const struct lookup *lookup,
-                         struct variables *v, struct diagnostics *d, struct error **err)
+int cunik_load_env_files(const struct load_context *c, const struct strv *paths, const char *folder,
+                         const struct lookup *lookup, struct variables *v, struct error **err)
 {
     for (size_t i = 0; i < paths->n; i++) {
-        _cleanup_free_ char *path = cunik_path_join(folder, paths->items[i]);
+        _cleanup_free_ char *path = cunik_path_join(folder, paths->items[i]), *text = NULL;
         _cleanup_map_ struct map missing = {0};
-        if (!cunik_file_exists(path))
+        size_t size;
+        if (!cunik_load_exists(c, path))
             return cunik_error_set(err, ERROR_INVALID, "couldn't find env file: %s", path);
-        int r = cunik_dotenv_read(path, lookup, v, &missing, err);
+        int r = cunik_load_file(c, path, &text, &size, err);
+        if (r == 0)
+            r = cunik_dotenv_parse(path, text, size, lookup, v, &missing, err);
         if (r < 0)
             return r;
-        cunik_load_warn_missing(d, path, &missing);
+        cunik_load_warn_missing(c->d, path, &missing);
     }
     return 0;
 }
@@ -111,7 +106,7 @@ static int add_env_files(struct load_context *c, const struct strv *paths, const
                          struct error **err)
 {
     _cleanup_variables_ struct variables v = {0};
-    int r = cunik_load_env_files(paths, folder, &c->lookup, &v, c->d, err);
+    int r = cunik_load_env_files(c, paths, folder, &c->lookup, &v, err);
 
     if (r == 0)
         cunik_variables_add(&c->l->environment, &v, false);
@@ -148,7 +143,7 @@ static int read_default_env(struct load_context *c, const char *folder, struct e
     _cleanup_free_ char *path = cunik_path_join(folder, ".env");
     _cleanup_strv_ struct strv paths = {0};
 
-    if (!cunik_file_exists(path) || is_folder(path))
+    if (!cunik_load_exists(c, path) || cunik_load_is_folder(c, path))
         return 0;
     cunik_strv_add(&paths, path);
     return add_env_files(c, &paths, folder, err);
@@ -188,7 +183,7 @@ static bool add_override(struct load_context *c, const char *folder, const char 
     _cleanup_free_ char *name = cunik_asprintf("%s.override.%s", stem, extension);
     _cleanup_free_ char *path = cunik_path_join(folder, name);
 
-    if (!cunik_file_exists(path))
+    if (!cunik_load_exists(c, path))
         return false;
     add_found(c, folder, name);
     return true;
@@ -214,7 +209,7 @@ static bool find_in(struct load_context *c, const char *folder)
 
     for (size_t i = 0; i < cunik_load_n_names; i++) {
         _cleanup_free_ char *path = cunik_path_join(folder, cunik_load_names[i]);
-        if (cunik_file_exists(path))
+        if (cunik_load_exists(c, path))
             cunik_strv_add(&found, cunik_load_names[i]);
     }
     if (!found.n)
@@ -295,6 +290,22 @@ int cunik_load_find_name(struct load_context *c, char **ret_name, struct error *
     return r < 0 ? r : given_name(c, ret_name, err);
 }
 
+/* Remote files stand as what was fetched for them. */
+static int fetch_files(struct load_context *c, struct error **err)
+{
+    for (size_t i = 0; i < c->l->files.n; i++) {
+        char *local;
+        int r = cunik_load_fetch(c, c->l->files.items[i], &local, err);
+        if (r < 0)
+            return r;
+        if (!local)
+            continue;
+        free(c->l->files.items[i]);
+        c->l->files.items[i] = local;
+    }
+    return 0;
+}
+
 int cunik_load_find(struct load_context *c, char **ret_name, struct error **err)
 {
     _cleanup_free_ char *looked = NULL, *first = NULL;
@@ -306,6 +317,9 @@ int cunik_load_find(struct load_context *c, char **ret_name, struct error **err)
         cunik_strv_copy(&c->l->files, c->o->files);
     else
         files_of_environment(c);
+    r = fetch_files(c, err);
+    if (r < 0)
+        return r;
     first = project_dir(c, &c->l->files);
     if (!c->l->files.n) {
         r = search(c, first, err);

@@ -46,9 +46,9 @@ static int add_variables(struct load_context *c, const struct node *entry, const
     for (size_t i = 0; list && i < list->n; i++)
         if (strcmp(list->items[i]->text, "/dev/null") != 0)
             cunik_strv_add(&paths, list->items[i]->text);
-    if (!list && cunik_file_exists(standard))
+    if (!list && cunik_load_exists(c, standard))
         cunik_strv_add(&paths, standard);
-    return cunik_load_env_files(&paths, folder, lookup, v, c->d, err);
+    return cunik_load_env_files(c, &paths, folder, lookup, v, err);
 }
 
 /* Looks in the including file's variables first. */
@@ -119,7 +119,7 @@ static int load_entry(struct load_context *c, const struct node *entry, const st
     }
     if (merged) {
         _cleanup_free_ char *base = cunik_load_base(c, folder);
-        cunik_normalise_included(c->l->tree, merged, *base ? base : ".", &both);
+        cunik_normalise_included(c->l->tree, merged, *base ? base : ".", &both, c->d);
     }
     *ret = merged;
     return 0;
@@ -136,7 +136,7 @@ struct node *cunik_load_include(struct load_context *c, struct node *root, const
     cunik_node_remove(root, "include");
     if (outermost)
         cunik_strv_add(&c->including, path ? path : "-");
-    for (size_t i = 0; i < list->n; i++) {
+    for (size_t i = 0; i < list->n && cunik_load_has_room(c, list->items[i]); i++) {
         _cleanup_error_ struct error *err = NULL;
         struct node *included = NULL;
         if (load_entry(c, list->items[i], lookup, &included, &err) < 0)

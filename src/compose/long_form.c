@@ -235,6 +235,11 @@ static struct node *items(const struct lengthening *l, const struct field *field
         }
         const char *text = cunik_node_as_text(l->tree, item);
         int r = 0;
+        if (cunik_tree_is_full(l->tree)) {
+            cunik_error_set(&err, ERROR_INVALID, "the lists of this stack grow too large");
+            mistake(l, item, &inner, &err);
+            break;
+        }
         if (field->type == FIELD_PORTS)
             r = cunik_short_port(l->tree, &item->place, text, list, &err);
         else if (field->type == FIELD_VOLUMES)

@@ -56,7 +56,10 @@ static void take_over(const struct normaliser *c, struct node *pairs)
     for (size_t i = 0; i < pairs->n; i++) {
         struct node *n = pairs->items[i];
         const char *value = n->kind == NODE_NULL ? cunik_lookup(c->environment, n->key) : NULL;
-        if (value) {
+        if (value && cunik_text_not_utf8(value)) {
+            cunik_diagnostics_error(c->d, &n->key_place, NULL, "the value of '%s' is not UTF-8",
+                                    n->key);
+        } else if (value) {
             n->kind = NODE_STRING;
             n->quoted = true;
             n->text = cunik_tree_text(c->tree, value, strlen(value));
@@ -164,9 +167,9 @@ static void normalise_build(const struct normaliser *c, struct node *service)
 }
 
 void cunik_normalise_included(struct tree *t, struct node *root, const char *folder,
-                              const struct lookup *environment)
+                              const struct lookup *environment, struct diagnostics *d)
 {
-    struct normaliser c = {.tree = t, .environment = environment, .working_dir = folder};
+    struct normaliser c = {t, environment, folder, d};
     const struct node *services = cunik_node_get(root, "services");
 
     for (size_t i = 0; services && i < services->n; i++) {

@@ -13,7 +13,7 @@
 /* What an included file's services take from its own variables (those without a value) and its own
  * folder (the context of a build that names none). */
 void cunik_normalise_included(struct tree *t, struct node *root, const char *folder,
-                              const struct lookup *environment);
+                              const struct lookup *environment, struct diagnostics *d);
 
 /* Only what belongs to the long form: defaults within dependencies, builds, ports, volumes, secrets
  * and devices, variables without a value, the stack's name; and the checks that go with them. */

@@ -36,6 +36,7 @@ compose_SOURCES = \
 	src/compose/load_document.c \
 	src/compose/load_environment.c \
 	src/compose/load_extends.c \
+	src/compose/load_files.c \
 	src/compose/load_find.c \
 	src/compose/load_include.c \
 	src/compose/log_printer.c \

@@ -18,6 +18,8 @@ struct chunk {
 
 struct tree {
     struct chunk *chunks; /* the first is being filled */
+    size_t size;          /* of all of them, in bytes */
+    size_t limit;         /* 0 = TREE_SIZE_MAX */
 };
 
 /* Open addressing; a slot holds the position of a member + 1. */
@@ -60,10 +62,21 @@ void cunik_tree_destroy(struct tree *t)
     free(t);
 }
 
+bool cunik_tree_is_full(const struct tree *t)
+{
+    return t->size > (t->limit ? t->limit : TREE_SIZE_MAX);
+}
+
+void cunik_tree_set_limit(struct tree *t, size_t size)
+{
+    t->limit = size;
+}
+
 static struct chunk *add_chunk(struct tree *t, size_t size)
 {
     struct chunk *c = cunik_malloc(sizeof(*c) + size);
 
+    t->size += size;
     c->used = 0;
     c->size = size;
     /* A chunk of one large thing goes behind the one being filled, which still has room. */

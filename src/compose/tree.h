@@ -49,6 +49,12 @@ struct tree *cunik_tree_create(void);
 void cunik_tree_destroy(struct tree *t);
 DEFINE_CLEANUP(struct tree *, cunik_tree_destroy)
 
+/* Whether it has taken more memory than a stack may by what its files repeat (`extends`, ranges of
+ * ports, `env_file`): TREE_SIZE_MAX bytes, or what was set. */
+enum { TREE_SIZE_MAX = 512 << 20 };
+bool cunik_tree_is_full(const struct tree *t);
+void cunik_tree_set_limit(struct tree *t, size_t size);
+
 /* Text that lives as long as the tree. */
 const char *cunik_tree_text(struct tree *t, const char *s, size_t size);
 

@@ -151,9 +151,22 @@ static void check_object(const struct validation *v, const struct fields *table,
 static bool check_value(const struct validation *v, const struct field *field, struct node *n,
                         const struct field_path *path);
 
-static bool check_items(const struct validation *v, const struct field *field, unsigned allowed,
-                        struct node *list, const struct field_path *path)
+static bool check_name(const struct validation *v, const char *name, const struct place *place,
+                       const struct field_path *path)
 {
+    if (name[0] && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")])
+        return true;
+    mistake(v, place, path, "invalid name '%s': only letters, digits, '.', '_' and '-' are allowed",
+            name);
+    return false;
+}
+
+static bool check_items(const struct validation *v, const struct field *field,
+                        const struct field_shape *shape, struct node *list,
+                        const struct field_path *path)
+{
+    unsigned allowed = shape->items;
     size_t kept = 0;
 
     for (size_t i = 0; i < list->n; i++) {
@@ -164,6 +177,9 @@ static bool check_items(const struct validation *v, const struct field *field, u
                        &inner);
             continue;
         }
+        if (shape->keys == KEYS_NAMES && !is_template(v, item) &&
+            !check_name(v, item->text, &item->place, &inner))
+            continue;
         if (item->kind == NODE_MAP && field->sub)
             check_object(v, field->sub, item, &inner);
         list->items[kept++] = item;
@@ -172,23 +188,12 @@ static bool check_items(const struct validation *v, const struct field *field, u
     return true;
 }
 
-static bool check_name(const struct validation *v, const struct node *n,
-                       const struct field_path *path)
-{
-    if (n->key[0] && !n->key[strspn(n->key, "abcdefghijklmnopqrstuvwxyz"
-                                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")])
-        return true;
-    mistake(v, &n->key_place, path->parent,
-            "invalid name '%s': only letters, digits, '.', '_' and '-' are allowed", n->key);
-    return false;
-}
-
 /* Members with names of the user's choice. */
 static bool check_member(const struct validation *v, const struct field *field,
                          const struct field_shape *shape, struct node *n,
                          const struct field_path *path)
 {
-    if (shape->keys == KEYS_NAMES && !check_name(v, n, path))
+    if (shape->keys == KEYS_NAMES && !check_name(v, n->key, &n->key_place, path->parent))
         return false;
     if (n->tag == NODE_RESET)
         return true;
@@ -252,7 +257,7 @@ static bool check_value(const struct validation *v, const struct field *field, s
     if (n->kind == NODE_STRING && field->choices && !is_template(v, n))
         return check_choice(v, field->choices, n, path);
     if (n->kind == NODE_LIST)
-        return check_items(v, field, shape->items, n, path);
+        return check_items(v, field, shape, n, path);
     if (n->kind == NODE_MAP && shape->keys == KEYS_FIELDS && field->sub)
         check_object(v, field->sub, n, path);
     else if (n->kind == NODE_MAP)

@@ -43,6 +43,7 @@ static const struct {
     {"A=\"x\ny", "f:1:3: unterminated quoted value \"x"},
     {"A=1\n B='", "f:2:4: unterminated quoted value '"},
     {"A=1\nB=${", "f:2:3: Invalid template: \"${\""},
+    {"A=1\nB=x\xffy", "f:2:4: the file is not UTF-8"},
     {"A=${B:?no}", "f:1:3: required variable B is missing a value: no"},
 };
 
@@ -97,29 +98,12 @@ static void test_bounds(void **state)
     assert_string_equal(result, "f:22:5: the result is longer than 16777216 bytes");
 }
 
-static void test_read_file(void **state)
-{
-    _cleanup_variables_ struct variables v = {0};
-    _cleanup_error_ struct error *err = NULL;
-    _cleanup_free_ char *folder = test_temporary_folder();
-    _cleanup_free_ char *path = cunik_path_join(folder, ".env");
-
-    (void)state;
-    assert_true(cunik_dotenv_read(path, &lookup, &v, NULL, &err) < 0);
-    assert_non_null(strstr(err->message, path));
-    test_ok(cunik_file_write(path, "A=$OUTER\n", 9, 0600, false, &err), err);
-    test_ok(cunik_dotenv_read(path, &lookup, &v, NULL, &err), err);
-    assert_string_equal(cunik_variables_get(&v, "A"), "outside");
-    test_ok(cunik_file_remove_tree(folder, &err), err);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_read_file),
     };
 
     return cmocka_run_group_tests_name("dotenv", tests, NULL, NULL);

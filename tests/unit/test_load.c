@@ -436,6 +436,117 @@ static void project_names(void **state _unused_)
     assert_string_equal(normal, "mystack-1x");
 }
 
+static bool is_remote(void *context _unused_, const char *name)
+{
+    return cunik_text_starts(name, "far:");
+}
+
+static int fetch(void *context, const char *name, char **ret, struct error **err)
+{
+    if (strcmp(name, "far:away") == 0)
+        return cunik_error_set(err, ERROR_NOT_FOUND, "fetching '%s': it is nowhere", name);
+    *ret = cunik_asprintf("%s/fetched/%s", (const char *)context, name + strlen("far:"));
+    return 0;
+}
+
+/* Whoever can fetch is asked for what -f, include and extends name; the rest starts beside it. */
+static void remote_files(void **state _unused_)
+{
+    static const char main_text[] = "include: [far:a.yaml]\n"
+                                    "services: {web: {extends: {file: far:b.yaml, service: s}}}\n";
+    static const char a_text[] = "services: {a: {unikernel: {kernel: k}}}\n";
+    static const char b_text[] = "services: {s: {unikernel: {kernel: ./k}}}\n";
+    static const char lost_text[] = "include: [far:away]\n";
+    struct scratch s;
+    _cleanup_stack_ struct stack stack = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    scratch_init(&s, lost_text, strlen(lost_text));
+    _cleanup_free_ char *fetched = cunik_path_join(s.folder, "fetched");
+    _cleanup_free_ char *a = cunik_path_join(fetched, "a.yaml");
+    _cleanup_free_ char *b = cunik_path_join(fetched, "b.yaml");
+    _cleanup_free_ char *whole = cunik_path_join(fetched, "main.yaml");
+    _cleanup_free_ char *kernel = cunik_path_join(fetched, "k");
+    const struct load_remote remote = {is_remote, fetch, s.folder};
+    test_ok(cunik_file_make_folders(fetched, 0755, &err), err);
+    test_ok(cunik_file_write(a, a_text, strlen(a_text), 0644, false, &err), err);
+    test_ok(cunik_file_write(b, b_text, strlen(b_text), 0644, false, &err), err);
+    test_ok(cunik_file_write(whole, main_text, strlen(main_text), 0644, false, &err), err);
+
+    expect_error(&s, "far:away': No such file");
+    s.o.remote = &remote;
+    expect_error(&s, "compose.yaml:1:11: include: fetching 'far:away': it is nowhere");
+    cunik_strv_add(&s.files, "far:main.yaml");
+    test_ok(cunik_load_stack(&s.o, NULL, &stack, &d, &err), err);
+    assert_string_equal(stack.working_dir, fetched);
+    assert_int_equal(stack.n_services, 2);
+    for (size_t i = 0; i < stack.n_services; i++)
+        assert_string_equal(stack.services[i].unikernel.kernel, kernel);
+    scratch_done(&s);
+}
+
+/* What multiplies by being named again and again is bounded, and said once. */
+static void bombs(void **state _unused_)
+{
+    _cleanup_buffer_ struct buffer ports = {0}, extends = {0}, env_file = {0};
+    struct scratch s;
+
+    cunik_buffer_text_append(&ports, "services: {a: {ports: [80");
+    cunik_buffer_text_append(&extends, "services:\n  base: {environment: [A0");
+    cunik_buffer_text_append(&env_file, "services:\n");
+    for (size_t i = 0; i < 1000; i++) {
+        cunik_buffer_text_append(&ports, ", 0-65535");
+        cunik_buffer_printf(&extends, ", A%zu=b", i);
+        cunik_buffer_printf(&env_file, "  s%zu: {env_file: big.env}\n", i);
+    }
+    cunik_buffer_text_append(&ports, "]}}\n");
+    cunik_buffer_text_append(&extends, "]}\n");
+    for (size_t i = 0; i < 1000; i++)
+        cunik_buffer_printf(&extends, "  s%zu: {extends: base}\n", i);
+
+    scratch_init(&s, ports.data, ports.size);
+    s.o.size_max = 64 << 20;
+    expect_error(&s, "the lists of this stack grow too large");
+    scratch_done(&s);
+
+    scratch_init(&s, extends.data, extends.size);
+    s.o.size_max = 64 << 20;
+    expect_error(&s, "the stack grows too large by what its files repeat");
+    scratch_done(&s);
+
+    _cleanup_error_ struct error *err = NULL;
+    scratch_init(&s, env_file.data, env_file.size);
+    s.o.size_max = 4 << 20;
+    _cleanup_free_ char *big = cunik_path_join(s.folder, "big.env");
+    _cleanup_buffer_ struct buffer lines = {0};
+    for (size_t i = 0; i < 1000; i++)
+        cunik_buffer_printf(&lines, "VARIABLE_%zu=value\n", i);
+    test_ok(cunik_file_write(big, lines.data, lines.size, 0644, false, &err), err);
+    expect_error(&s, "the stack grows too large by what its files repeat");
+    scratch_done(&s);
+}
+
+/* Each of 30 files includes the next one a few times: billions, if nobody counted. */
+static void include_bomb(void **state _unused_)
+{
+    struct scratch s;
+    _cleanup_error_ struct error *err = NULL;
+
+    scratch_init(&s, "include: [f0.yaml, f0.yaml]\n", 28);
+    for (size_t i = 0; i < 30; i++) {
+        _cleanup_free_ char *name = cunik_asprintf("f%zu.yaml", i);
+        _cleanup_free_ char *path = cunik_path_join(s.folder, name);
+        _cleanup_free_ char *text =
+            cunik_asprintf("include: [f%zu.yaml, f%zu.yaml, f%zu.yaml]\n", i + 1, i + 1, i + 1);
+        test_ok(cunik_file_write(path, i < 29 ? text : "services: {}\n", i < 29 ? strlen(text) : 13,
+                                 0644, false, &err),
+                err);
+    }
+    expect_error(&s, "the stack has more than 10000 files");
+    scratch_done(&s);
+}
+
 static void append_services(struct buffer *b, size_t n)
 {
     cunik_buffer_text_append(b, "name: big\nservices:\n");
@@ -487,7 +598,8 @@ int main(void)
         cmocka_unit_test(folder_as_file), cmocka_unit_test(huge_file),
         cmocka_unit_test(binary_file),    cmocka_unit_test(search_upwards),
         cmocka_unit_test(standard_input), cmocka_unit_test(project_names),
-        cmocka_unit_test(large_stack),
+        cmocka_unit_test(bombs),          cmocka_unit_test(include_bomb),
+        cmocka_unit_test(remote_files),   cmocka_unit_test(large_stack),
     };
     _cleanup_strv_ struct strv folders = {0};
 

@@ -290,6 +290,24 @@ static void run_load(const json_t *vector, const struct load_options *o, struct 
     reload(vector, o, json, "JSON", complaint);
 }
 
+static bool is_remote(void *context _unused_, const char *name)
+{
+    return cunik_text_starts(name, "remote:");
+}
+
+/* They lie in a folder of the test data. */
+static int fetch(void *context, const char *name, char **ret, struct error **err)
+{
+    const struct folders *w = context;
+    _cleanup_free_ char *path =
+        cunik_asprintf("%s/testdata/remote/%s", w->wd, name + strlen("remote:"));
+
+    if (!cunik_file_exists(path))
+        return cunik_error_set(err, ERROR_NOT_FOUND, "%s: not found", name);
+    *ret = TAKE_PTR(path);
+    return 0;
+}
+
 static void load(const json_t *original, struct buffer *complaint)
 {
     _cleanup_(folders_done) struct folders w = {0};
@@ -317,6 +335,7 @@ static void load(const json_t *original, struct buffer *complaint)
     if (*fallback && !option(vector, "project_name_imperatively_set"))
         named = cunik_path_join(w.wd, fallback);
     bool model = strcmp(vector_text(vector, "stage"), "yaml_model") == 0;
+    const struct load_remote remote = {is_remote, fetch, &w};
     struct load_options o = {
         .working_dir = w.wd,
         .files = &files,
@@ -332,6 +351,7 @@ static void load(const json_t *original, struct buffer *complaint)
         .only_services = true,
         .no_normalise = model || option(vector, "skip_normalization"),
         .no_consistency = model || option(vector, "skip_consistency_check"),
+        .remote = json_object_get(options, "resource_loaders") ? &remote : NULL,
         .no_paths = model || json_is_false(json_object_get(options, "resolve_paths")),
     };
     run_load(vector, &o, complaint);
