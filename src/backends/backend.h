@@ -47,6 +47,9 @@ struct boot_disk {
     const char *mount; /* "" = not mounted by us */
     bool readonly;
     bool root;
+    const char *filesystem; /* "" = the backend's usual one */
+    bool shared;            /* a folder; its tag on the virtual machine is "fsN", N its number
+                               among those */
 };
 
 struct boot_pair {
@@ -95,6 +98,10 @@ struct backend {
     const char *name;
     const char *help;                       /* one line */
     bool (*claims)(const struct kernel *k); /* probing; NULL = only by its name */
+    const char *filesystem; /* what it mounts from a disk, for volumes that are made for it;
+                               NULL = "ext2" */
+    const char *shares;     /* how it mounts folders: "virtiofs" or "9p"; NULL = it cannot */
+    bool takes_files;       /* a cpio archive behind its initrd brings it files (initrd.h) */
     /* *ret is all zero before; the caller has to cunik_boot_done() it, also after an error. */
     int (*make)(const struct boot_settings *s, const struct kernel *k, struct boot *ret,
                 struct error **err);

@@ -8,7 +8,7 @@
  *   ip=ADDR:SERVER:GW:MASK:HOST:DEV:off:DNS0:DNS1   one for each interface, eth0, eth1, … (the form
  *                                                   of the kernel's nfsroot.rst; not encoded)
  *   mtu=DEV:N   hostname=NAME   search=DOMAIN   env=NAME=VALUE   arg=VALUE
- *   mount=DEV:PATH:FSTYPE:ro|rw
+ *   mount=DEV:PATH:FSTYPE:ro|rw      DEV is the tag of a shared folder when FSTYPE is virtiofs
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -97,7 +97,14 @@ static int add_disk(struct buffer *line, const struct boot_settings *s, size_t i
     const struct boot_disk *d = &s->disks[index];
     const char *type = cunik_dialect_param(s, "fstype");
     const char *mode = d->readonly ? "ro" : "rw";
-    _cleanup_free_ char *device = device_name(index);
+    size_t shared = 0;
+
+    for (size_t i = 0; i < index; i++)
+        shared += s->disks[i].shared;
+    if (d->filesystem && *d->filesystem)
+        type = d->filesystem;
+    _cleanup_free_ char *device =
+        d->shared ? cunik_asprintf("fs%zu", shared) : device_name(index - shared);
 
     if (d->root && *d->mount)
         return cunik_error_set(err, ERROR_INVALID,
@@ -182,5 +189,8 @@ const struct backend cunik_backend_linux = {
     .name = "linux",
     .help = "a Linux kernel with a single program in its initramfs, started by Cunik's init",
     .claims = claims,
+    .filesystem = "ext4",
+    .shares = "virtiofs",
+    .takes_files = true,
     .make = make,
 };

@@ -174,6 +174,27 @@ static int add_environment(struct buffer *line, size_t *words, const struct boot
     return 0;
 }
 
+/* Folders of the host, by 9p; `mkmp` makes the mount point. Who may write is QEMU's to say. */
+static int add_shares(struct buffer *line, size_t *words, const struct boot_settings *s,
+                      struct error **err)
+{
+    size_t n = 0;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < s->n_disks; i++) {
+        if (!s->disks[i].shared)
+            continue;
+        if (strpbrk(s->disks[i].mount, ":[]"))
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "volumes: Unikraft cannot be told to mount something at '%s'",
+                                   s->disks[i].mount);
+        _cleanup_free_ char *word =
+            cunik_asprintf("vfs.fstab=fs%zu:%s:9pfs:::mkmp", n++, s->disks[i].mount);
+        r = add_word(line, words, word, "volumes", err);
+    }
+    return r;
+}
+
 /* The table of filesystems: what params.fstab says, entries separated by blanks, or the initrd
  * unpacked as the root. */
 static int add_filesystems(struct buffer *line, size_t *words, const struct boot_settings *s,
@@ -196,13 +217,13 @@ static int add_filesystems(struct buffer *line, size_t *words, const struct boot
         if ((r = add_word(line, words, word, "unikernel.params.fstab", err)) < 0)
             return r;
     }
-    return 0;
+    return add_shares(line, words, s, err);
 }
 
 static int check_disks(const struct boot_settings *s, struct error **err)
 {
     for (size_t i = 0; i < s->n_disks; i++)
-        if (*s->disks[i].mount || s->disks[i].root)
+        if (!s->disks[i].shared && (*s->disks[i].mount || s->disks[i].root))
             return cunik_error_set(err, ERROR_INVALID,
                                    "unikernel.disks[%zu]: Unikraft mounts no disk images; it has "
                                    "its files in the initrd",
@@ -265,5 +286,6 @@ const struct backend cunik_backend_unikraft = {
     .name = "unikraft",
     .help = "a Unikraft kernel for KVM (multiboot), with its files in an initrd",
     .claims = claims,
+    .shares = "9p",
     .make = make,
 };

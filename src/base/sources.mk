@@ -8,6 +8,7 @@ base_SOURCES = \
 	src/base/map.c \
 	src/base/memory.c \
 	src/base/output.c \
+	src/base/process.c \
 	src/base/strv.c \
 	src/base/table.c \
 	src/base/text.c \

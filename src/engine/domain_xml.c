@@ -199,6 +199,48 @@ static void add_disk(struct buffer *x, const struct world_disk *d, const struct 
     cunik_buffer_text_append(x, "    </disk>\n");
 }
 
+/* A folder of the host. virtiofs needs memory that another process can map (add_memory()); 9p keeps
+ * owners and permissions that the guest gives in extended attributes, so that QEMU's own user is
+ * enough. */
+static void add_share(struct buffer *x, const struct world_disk *d, const struct boot *b,
+                      size_t index, size_t device)
+{
+    bool virtiofs = strcmp(d->filesystem, "virtiofs") == 0;
+
+    cunik_buffer_printf(x, "    <filesystem type='mount' accessmode='%s'>\n",
+                        virtiofs ? "passthrough" : "mapped");
+    if (virtiofs)
+        cunik_buffer_text_append(x, "      <driver type='virtiofs'/>\n");
+    cunik_buffer_text_append(x, "      <source");
+    add_attribute(x, "dir", d->path);
+    cunik_buffer_printf(x, "/>\n      <target dir='fs%zu'/>\n", index);
+    if (d->readonly)
+        cunik_buffer_text_append(x, "      <readonly/>\n");
+    add_address(x, b, device);
+    cunik_buffer_text_append(x, "    </filesystem>\n");
+}
+
+static void add_storage(struct buffer *x, const struct world_cunik *c, const struct boot *b)
+{
+    size_t shares = 0;
+
+    for (size_t i = 0; i < c->boot.n_disks; i++)
+        if (c->boot.disks[i].shared)
+            add_share(x, &c->boot.disks[i], b, shares++, c->n_interfaces + i);
+        else
+            add_disk(x, &c->boot.disks[i], b, i - shares, c->n_interfaces + i);
+}
+
+static void add_memory(struct buffer *x, const struct world_cunik *c)
+{
+    for (size_t i = 0; i < c->boot.n_disks; i++)
+        if (c->boot.disks[i].shared && strcmp(c->boot.disks[i].filesystem, "virtiofs") == 0) {
+            cunik_buffer_text_append(x, "  <memoryBacking>\n    <source type='memfd'/>\n"
+                                        "    <access mode='shared'/>\n  </memoryBacking>\n");
+            return;
+        }
+}
+
 static void add_devices(struct buffer *x, const struct world_cunik *c, const struct boot *b,
                         const struct domain_settings *s)
 {
@@ -206,8 +248,7 @@ static void add_devices(struct buffer *x, const struct world_cunik *c, const str
     add_text(x, "    ", "emulator", s->emulator);
     for (size_t i = 0; i < c->n_interfaces; i++)
         add_interface(x, &c->interfaces[i], b, i);
-    for (size_t i = 0; i < c->boot.n_disks; i++)
-        add_disk(x, &c->boot.disks[i], b, i, c->n_interfaces + i);
+    add_storage(x, c, b);
     cunik_buffer_text_append(x, "    <serial type='pty'>\n      <log");
     add_attribute(x, "file", s->console);
     cunik_buffer_text_append(x, " append='on'/>\n    </serial>\n"
@@ -226,6 +267,7 @@ char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
     cunik_buffer_printf(&x, "<domain type='%s'>\n", kvm ? "kvm" : "qemu");
     add_identity(&x, c, s->label);
     add_size(&x, c, b, s->quota);
+    add_memory(&x, c);
     add_os(&x, b);
     if (b->acpi)
         cunik_buffer_text_append(&x, "  <features>\n    <acpi/>\n  </features>\n");

@@ -30,7 +30,8 @@ struct domain_settings {
 };
 
 /* The caller frees it. Interfaces are c's (their `link` and `mac` must be set), in its order; disks
- * are c->boot.disks; everything else about the machine is b's. */
+ * are c->boot.disks, with what c->mounts became among them (`filesystem` of a shared one is how it
+ * travels: "virtiofs" or "9p"); everything else about the machine is b's. */
 char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
                        const struct domain_settings *s);
 

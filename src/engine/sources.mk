@@ -76,6 +76,8 @@ engine_SOURCES = \
 	src/engine/verb_list.c \
 	src/engine/verb_logs.c \
 	src/engine/verb_program.c \
+	src/engine/volume.c \
+	src/engine/volume_disk.c \
 	src/engine/world.c \
 	src/engine/world_boot.c \
 	src/engine/world_network.c \

@@ -50,6 +50,12 @@ static char *depend_label(const void *element, const void *context)
     return cunik_strdup(((const struct world_depend *)element)->service);
 }
 
+static char *mount_label(const void *element, const void *context)
+{
+    (void)context;
+    return cunik_strdup(((const struct world_mount *)element)->target);
+}
+
 /* What is published and how the guests are reached is in the engine's rules and names; how they
  * boot is in the guest. That decides between an update in place and a new guest. */
 
@@ -78,7 +84,22 @@ RECORD_FIELDS(static, disks, struct world_disk, NULL,
                   .flags = FIELD_REQUIRED),
               ROW("mount", STRING, struct world_disk, mount, RECREATE, .text = TEXT_PATH),
               ROW("readonly", BOOL, struct world_disk, readonly, RECREATE),
-              ROW("root", BOOL, struct world_disk, root, RECREATE));
+              ROW("root", BOOL, struct world_disk, root, RECREATE),
+              ROW("filesystem", STRING, struct world_disk, filesystem, RECREATE,
+                  .text = TEXT_NAME),
+              ROW("shared", BOOL, struct world_disk, shared, RECREATE));
+
+RECORD_FIELDS(static, mounts, struct world_mount, mount_label,
+              ROW("type", STRING, struct world_mount, type, RECREATE, .text = TEXT_NAME,
+                  .flags = FIELD_REQUIRED),
+              ROW("source", STRING, struct world_mount, source, RECREATE, .text = TEXT_LINE),
+              ROW("target", STRING, struct world_mount, target, RECREATE, .text = TEXT_PATH,
+                  .flags = FIELD_REQUIRED),
+              ROW("read_only", BOOL, struct world_mount, readonly, RECREATE),
+              ROW("digest", STRING, struct world_mount, digest, RECREATE, .text = TEXT_NAME),
+              ROW("mode", INT, struct world_mount, mode, RECREATE, .max = 07777),
+              ROW("uid", INT, struct world_mount, uid, RECREATE, .max = UINT32_MAX),
+              ROW("gid", INT, struct world_mount, gid, RECREATE, .max = UINT32_MAX));
 
 RECORD_FIELDS(static, health, struct world_health, NULL,
               ROW("test", STRV, struct world_health, test, UPDATE, .text = TEXT_ANY, .most = 256),
@@ -147,6 +168,7 @@ RECORD_FIELDS(static, cunik, struct world_cunik, NULL,
               LIST("networks", struct world_cunik, interfaces, RECREATE, interfaces, .most = 64,
                    .flags = FIELD_ORDERED),
               LIST("ports", struct world_cunik, ports, UPDATE, ports, .most = 1024),
+              LIST("volumes", struct world_cunik, mounts, RECREATE, mounts, .most = 64),
               ROW("healthcheck", RECORD, struct world_cunik, health, UPDATE, .of = &health),
               ROW("restart", ENUM, struct world_cunik, restart, UPDATE, .enumeration = &restarts),
               ROW("restart_max", INT, struct world_cunik, restart_max, UPDATE),
@@ -176,6 +198,17 @@ RECORD_FIELDS(static, network, struct world_network, NULL,
               ROW("labels", PAIRS, struct world_network, labels, UPDATE),
               GROUP("status", network_status));
 
+RECORD_FIELDS(static, volume, struct world_volume, NULL,
+              ROW("name", STRING, struct world_volume, name, NONE, .text = TEXT_NAME,
+                  .flags = FIELD_REQUIRED),
+              ROW("stack", STRING, struct world_volume, stack, NONE, .text = TEXT_STACK),
+              ROW("key", STRING, struct world_volume, key, NONE, .text = TEXT_SERVICE),
+              ROW("format", STRING, struct world_volume, format, NONE, .text = TEXT_NAME),
+              ROW("filesystem", STRING, struct world_volume, filesystem, NONE, .text = TEXT_NAME),
+              ROW("size", BYTES, struct world_volume, size, NONE),
+              ROW("external", BOOL, struct world_volume, external, NONE),
+              ROW("labels", PAIRS, struct world_volume, labels, NONE));
+
 RECORD_FIELDS(static, world_status, struct world, NULL,
               ROW("ports_published", BOOL, struct world, ports_published, NONE));
 
@@ -184,6 +217,7 @@ enum { CUNIKS_MOST = 65536 };
 RECORD_FIELDS(, cunik_world_record, struct world, NULL,
               LIST("networks", struct world, networks, NONE, network),
               LIST("cuniks", struct world, cuniks, NONE, cunik, .most = CUNIKS_MOST),
+              LIST("volumes", struct world, volumes, NONE, volume),
               ROW("services", STRV, struct world, services, NONE, .text = TEXT_SERVICE,
                   .most = CUNIKS_MOST),
               ROW("inactive", STRV, struct world, inactive, NONE, .text = TEXT_SERVICE,
@@ -247,6 +281,11 @@ void cunik_world_network_done(struct world_network *n)
     cunik_record_done(&network, n);
 }
 
+void cunik_world_volume_done(struct world_volume *v)
+{
+    cunik_record_done(&volume, v);
+}
+
 void cunik_world_copy(struct world *to, const struct world *from)
 {
     cunik_record_copy(&cunik_world_record, to, from);
@@ -260,6 +299,11 @@ void cunik_world_cunik_copy(struct world_cunik *to, const struct world_cunik *fr
 void cunik_world_network_copy(struct world_network *to, const struct world_network *from)
 {
     cunik_record_copy(&network, to, from);
+}
+
+void cunik_world_volume_copy(struct world_volume *to, const struct world_volume *from)
+{
+    cunik_record_copy(&volume, to, from);
 }
 
 int cunik_world_cunik_check(const struct world_cunik *c, struct error **err)
@@ -320,6 +364,22 @@ struct world_depend *cunik_world_add_depend(struct world_cunik *c)
     return d;
 }
 
+struct world_mount *cunik_world_add_mount(struct world_cunik *c)
+{
+    struct world_mount *m = ARRAY_APPEND(c->mounts, c->n_mounts);
+
+    cunik_record_init(&mounts, m);
+    return m;
+}
+
+struct world_volume *cunik_world_add_volume(struct world *w)
+{
+    struct world_volume *v = ARRAY_APPEND(w->volumes, w->n_volumes);
+
+    cunik_record_init(&volume, v);
+    return v;
+}
+
 void cunik_world_pair_add(struct world_pairs *pairs, const char *key, const char *value)
 {
     cunik_pairs_set(pairs, key, value);
@@ -341,6 +401,14 @@ struct world_network *cunik_world_network(const struct world *w, const char *nam
     return NULL;
 }
 
+struct world_volume *cunik_world_volume(const struct world *w, const char *name)
+{
+    for (size_t i = 0; i < w->n_volumes; i++)
+        if (strcmp(w->volumes[i].name, name) == 0)
+            return &w->volumes[i];
+    return NULL;
+}
+
 json_t *cunik_world_to_json(const struct world *w)
 {
     return cunik_record_to_json(&cunik_world_record, w);
@@ -354,6 +422,21 @@ json_t *cunik_world_cunik_to_json(const struct world_cunik *c)
 json_t *cunik_world_network_to_json(const struct world_network *n)
 {
     return cunik_record_to_json(&network, n);
+}
+
+json_t *cunik_world_volume_to_json(const struct world_volume *v)
+{
+    return cunik_record_to_json(&volume, v);
+}
+
+int cunik_world_volume_from_json(const json_t *json, struct world_volume *ret, struct error **err)
+{
+    struct world_volume v = {0};
+
+    int r = cunik_record_from_json(&volume, json, "volume", &v, err);
+    if (r == 0)
+        *ret = v;
+    return r;
 }
 
 int cunik_world_check(const struct world *w, struct error **err)

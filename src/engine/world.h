@@ -125,6 +125,19 @@ struct world_disk {
     char *mount; /* where the guest mounts it; "" = not mounted by us */
     bool readonly;
     bool root; /* the guest boots from it or has its root filesystem there */
+    char *filesystem; /* what is on it, where that is known; "" = the backend's usual one */
+    bool shared;      /* a folder of the host in place of a disk; the guest sees it as it is */
+};
+
+/* Something of the host's that the guest finds at a place of its own. The real host turns it into
+ * a disk, a shared folder or a part of the initrd when the cunik is made (host_attach.c). */
+struct world_mount {
+    char *type;   /* "volume", "bind" (a folder of the host) or "file" */
+    char *source; /* volume: world_volume.name; bind: absolute path; file: its name in messages */
+    char *target; /* absolute, in the guest */
+    bool readonly;
+    char *digest;           /* file: SHA-256 of its content (file_store.h) */
+    int64_t mode, uid, gid; /* file: its permissions and owner in the guest */
 };
 
 struct world_health {
@@ -193,6 +206,8 @@ struct world_cunik {
     size_t n_interfaces;
     struct world_port *ports;
     size_t n_ports;
+    struct world_mount *mounts;
+    size_t n_mounts;
     struct world_health health;
     enum restart_policy restart;
     int64_t restart_max; /* for on-failure; 0 = without end */
@@ -219,11 +234,26 @@ struct world_network {
     bool names_served; /* its dnsmasq runs */
 };
 
+/* A volume that cuniks of a desired world use. It is made when the first of them is, and outlives
+ * them all (volume.h). */
+struct world_volume {
+    char *name;       /* unique within the engine: STACK_KEY, or the name the file gives */
+    char *stack;      /* "" for an external one and for one made by hand */
+    char *key;        /* in the stack file */
+    char *format;     /* "raw", "qcow2" or "directory"; "" for an external one */
+    char *filesystem; /* of a disk: "ext4", "ext2", "none"; "" = what the first guest reads */
+    int64_t size;     /* of a disk, in bytes; 0 = VOLUME_SIZE (volume.h) */
+    bool external;    /* must be there already */
+    struct world_pairs labels;
+};
+
 struct world {
     struct world_network *networks;
     size_t n_networks;
     struct world_cunik *cuniks;
     size_t n_cuniks;
+    struct world_volume *volumes; /* desired only */
+    size_t n_volumes;
     struct strv services; /* desired: services that are wanted, also with no cunik (scale 0); those
                              of the cuniks need not be listed */
     struct strv inactive; /* desired: services that the stack has and that are switched off (by a
@@ -235,11 +265,13 @@ void cunik_world_done(struct world *w);
 #define _cleanup_world_ _cleanup_(cunik_world_done)
 void cunik_world_cunik_done(struct world_cunik *c);
 void cunik_world_network_done(struct world_network *n);
+void cunik_world_volume_done(struct world_volume *v);
 /* Deep copies, appended to the empty *to. */
 void cunik_world_copy(struct world *to, const struct world *from);
 
 void cunik_world_cunik_copy(struct world_cunik *to, const struct world_cunik *from);
 void cunik_world_network_copy(struct world_network *to, const struct world_network *from);
+void cunik_world_volume_copy(struct world_volume *to, const struct world_volume *from);
 
 /* Whether an engine would read it; the error says what is wrong with which field (see record.h). */
 int cunik_world_cunik_check(const struct world_cunik *c, struct error **err);
@@ -255,12 +287,15 @@ struct world_interface *cunik_world_add_interface(struct world_cunik *c);
 struct world_port *cunik_world_add_port(struct world_cunik *c);
 struct world_disk *cunik_world_add_disk(struct world_cunik *c);
 struct world_depend *cunik_world_add_depend(struct world_cunik *c); /* required */
+struct world_mount *cunik_world_add_mount(struct world_cunik *c);
+struct world_volume *cunik_world_add_volume(struct world *w);
 /* Keeps the order by key; a key that is there gets the new value. */
 void cunik_world_pair_add(struct world_pairs *pairs, const char *key, const char *value);
 
 /* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
 struct world_cunik *cunik_world_cunik(const struct world *w, const char *name);
 struct world_network *cunik_world_network(const struct world *w, const char *name);
+struct world_volume *cunik_world_volume(const struct world *w, const char *name);
 
 /* JSON, both ways. The keys are those of the stack language where it has one ("environment",
  * "ports", …), so that reasons read as the file does. Reading checks every type, name and bound
@@ -270,6 +305,8 @@ json_t *cunik_world_to_json(const struct world *w);
 int cunik_world_from_json(const json_t *json, struct world *ret, struct error **err);
 json_t *cunik_world_cunik_to_json(const struct world_cunik *c);
 int cunik_world_cunik_from_json(const json_t *json, struct world_cunik *ret, struct error **err);
+json_t *cunik_world_volume_to_json(const struct world_volume *v);
+int cunik_world_volume_from_json(const json_t *json, struct world_volume *ret, struct error **err);
 json_t *cunik_world_network_to_json(const struct world_network *n);
 int cunik_world_network_from_json(const json_t *json, struct world_network *ret,
                                   struct error **err);

@@ -78,7 +78,8 @@ static int prepare(const struct world_cunik *c, const struct world *w, const cha
     p->disks = cunik_calloc(c->boot.n_disks, sizeof(*p->disks));
     for (size_t i = 0; i < c->boot.n_disks; i++) {
         const struct world_disk *d = &c->boot.disks[i];
-        p->disks[i] = (struct boot_disk){d->path, d->mount, d->readonly, d->root};
+        p->disks[i] = (struct boot_disk){
+            d->path, d->mount, d->readonly, d->root, d->filesystem ? d->filesystem : "", d->shared};
     }
     p->environment = prepare_pairs(&c->environment);
     p->params = prepare_pairs(&c->boot.params);

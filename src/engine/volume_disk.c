@@ -1,0 +1,91 @@
+/* Disk images with a filesystem on them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/memory.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "engine/volume.h"
+
+/* mke2fs makes all of these; "none" leaves the disk to the guest. */
+static const char *const formats[] = {"raw", "qcow2", "directory"};
+static const char *const filesystems[] = {"ext4", "ext3", "ext2", "none"};
+
+enum { SIZE_LEAST = 1 << 20 };
+
+/* A filesystem is not to be made on something larger by mistake in a unit. */
+#define SIZE_MOST (INT64_C(64) << 40)
+
+static int check_one(const char *what, const char *value, const char *const *known, size_t n,
+                     struct error **err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!*value || strcmp(value, known[i]) == 0)
+            return 0;
+    _cleanup_strv_ struct strv all = {0};
+    for (size_t i = 0; i < n; i++)
+        cunik_strv_add(&all, known[i]);
+    _cleanup_free_ char *list = cunik_strv_join(&all, ", ");
+    return cunik_error_set(err, ERROR_INVALID, "the %s '%s' is none of %s", what, value, list);
+}
+
+int cunik_volume_check(const struct world_volume *v, struct error **err)
+{
+    bool folder = strcmp(v->format, "directory") == 0;
+    int r = check_one("format", v->format, formats, ARRAY_SIZE(formats), err);
+
+    if (r == 0)
+        r = check_one("filesystem", v->filesystem, filesystems, ARRAY_SIZE(filesystems), err);
+    if (r == 0 && folder && (*v->filesystem || v->size))
+        r = cunik_error_set(err, ERROR_INVALID, "a directory has no size and no filesystem");
+    if (r == 0 && v->size && (v->size < SIZE_LEAST || v->size > SIZE_MOST))
+        r = cunik_error_set(err, ERROR_INVALID, "a disk has 1 MiB to 64 TiB, not %lld bytes",
+                            (long long)v->size);
+    return cunik_error_prefix(err, r, "volume '%s'", v->name);
+}
+
+static int make_sparse(const char *path, int64_t size, struct error **err)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0 || ftruncate(fd, size) < 0)
+        return cunik_error_errno(err, errno, "making '%s'", path);
+    return 0;
+}
+
+/* The root folder of a new filesystem is for whatever user the guest's program has. */
+static int make_filesystem(const char *path, const char *filesystem, const char *folder,
+                           struct error **err)
+{
+    _cleanup_strv_ struct strv argv = {0};
+    static const char *const words[] = {"mke2fs", "-q", "-F", "-m", "0"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        cunik_strv_add(&argv, words[i]);
+    cunik_strv_add(&argv, "-t");
+    cunik_strv_add(&argv, filesystem);
+    if (folder) {
+        cunik_strv_add(&argv, "-d");
+        cunik_strv_add(&argv, folder);
+    }
+    cunik_strv_add(&argv, path);
+    return cunik_process_run(&argv, NULL, err);
+}
+
+int cunik_volume_make_disk(const char *path, const char *format, const char *filesystem,
+                           int64_t size, const char *folder, struct error **err)
+{
+    bool qcow2 = strcmp(format, "qcow2") == 0;
+    _cleanup_free_ char *raw = qcow2 ? cunik_asprintf("%s.raw", path) : cunik_strdup(path);
+    int r = make_sparse(raw, size, err);
+
+    if (r == 0 && strcmp(filesystem, "none") != 0)
+        r = make_filesystem(raw, filesystem, folder, err);
+    if (r == 0 && qcow2)
+        r = PROCESS_RUN(err, "qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", raw, path);
+    if (qcow2 || r < 0)
+        unlink(raw);
+    return r;
+}
