@@ -9,8 +9,8 @@
 GUESTS := build/guests
 LINUX := guests/linux
 
-INIT_SOURCES := $(addprefix $(LINUX)/, init.c network.c power.c say.c settings.c supervise.c)
-INIT_HEADERS := $(addprefix $(LINUX)/, network.h power.h say.h settings.h supervise.h)
+INIT_SOURCES := $(addprefix $(LINUX)/, init.c files.c network.c power.c say.c settings.c supervise.c)
+INIT_HEADERS := $(addprefix $(LINUX)/, files.h network.h power.h say.h settings.h supervise.h)
 INIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Os -static -s
 
 .PHONY: guests-linux guests-guestbook check-guests-linux

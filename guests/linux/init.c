@@ -8,6 +8,8 @@
  *   /etc/cunik/command   the program and its arguments, one on a line
  *   /etc/cunik/env       NAME=VALUE, one on a line
  *   /etc/cunik/modules   paths of kernel modules, one on a line, in the order to load them
+ *   /etc/cunik/modules.TYPE
+ *                        the same, loaded when a filesystem of that type is to be mounted
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "network.h"
 #include "power.h"
 #include "say.h"
@@ -49,12 +52,6 @@ static const struct {
     {"/dev/stderr", "/proc/self/fd/2"},
 };
 
-static void make_directory(const char *path)
-{
-    if (mkdir(path, 0755) < 0 && errno != EEXIST)
-        give_up("making directory %s: %s", path, strerror(errno));
-}
-
 static void mount_filesystems(void)
 {
     for (size_t i = 0; i < sizeof filesystems / sizeof filesystems[0]; i++) {
@@ -68,33 +65,9 @@ static void mount_filesystems(void)
             give_up("linking %s: %s", links[i].path, strerror(errno));
 }
 
-/* The whole file as a string that is never freed, or NULL if there is none. */
-static char *read_file(const char *path)
+static void load_modules(const char *list)
 {
-    FILE *file = fopen(path, "re");
-    char *text = NULL;
-    size_t size = 0;
-
-    if (!file && errno == ENOENT)
-        return NULL;
-    if (!file)
-        give_up("opening %s: %s", path, strerror(errno));
-    /* A NUL never comes, so this reads up to the end. An empty file reads as nothing at all. */
-    if (getdelim(&text, &size, '\0', file) < 0 && ferror(file))
-        give_up("reading %s: %s", path, strerror(errno));
-    fclose(file);
-    return text;
-}
-
-/* Takes the next line off TEXT; NULL at the end. */
-static char *next_line(char **text)
-{
-    return *text && **text ? strsep(text, "\n") : NULL;
-}
-
-static void load_modules(void)
-{
-    char *modules = read_file("/etc/cunik/modules");
+    char *modules = read_file(list);
 
     for (char *path; (path = next_line(&modules));) {
         int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -124,15 +97,13 @@ static void read_settings(struct settings *settings)
         give_up("no program to run: no arg= on the command line and no /etc/cunik/command");
 }
 
-/* Makes PATH and the directories above it. */
-static void make_directories(char *path)
+/* Drivers for a filesystem that not every guest needs. */
+static void load_filesystem(const char *type)
 {
-    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        make_directory(path);
-        *slash = '/';
-    }
-    make_directory(path);
+    char list[64];
+
+    if (snprintf(list, sizeof list, "/etc/cunik/modules.%s", type) < (int)sizeof list)
+        load_modules(list);
 }
 
 static void mount_disks(const struct settings *settings)
@@ -140,6 +111,7 @@ static void mount_disks(const struct settings *settings)
     for (size_t i = 0; i < settings->n_mounts; i++) {
         const struct mount_point *point = &settings->mounts[i];
         make_directories(point->path);
+        load_filesystem(point->type);
         if (mount(point->device, point->path, point->type, point->read_only ? MS_RDONLY : 0, "") ==
             0)
             continue;
@@ -177,12 +149,14 @@ int main(void)
     }
     umask(022);
     mount_filesystems();
-    load_modules();
+    load_modules("/etc/cunik/modules");
     read_settings(&settings);
     network_configure(&settings);
     mount_disks(&settings);
+    mount_files();
     supervise(&settings, power_button_open());
     end_all_processes();
+    unmount_files();
     unmount_disks(&settings);
     power_off();
 }

@@ -61,7 +61,7 @@ static int hex_digit(char c)
 }
 
 /* Decodes VALUE in place: decoding only ever makes it shorter. */
-static char *decode(const char *key, char *value)
+char *settings_decode(const char *key, char *value)
 {
     char *out = value;
 
@@ -164,7 +164,7 @@ static void read_mount(struct settings *settings, char *value)
 
     split("mount", value, field, MOUNT_FIELDS);
     for (size_t i = 0; i < MOUNT_FIELDS; i++)
-        if (!*decode("mount", field[i]))
+        if (!*settings_decode("mount", field[i]))
             give_up("command line: mount=: wants DEV:PATH:FSTYPE:ro|rw");
     if (field[1][0] != '/')
         give_up("command line: mount=: path '%s' is not absolute", field[1]);
@@ -182,22 +182,22 @@ static void read_mount(struct settings *settings, char *value)
 
 static void read_hostname(struct settings *settings, char *value)
 {
-    settings->hostname = decode("hostname", value);
+    settings->hostname = settings_decode("hostname", value);
 }
 
 static void read_search(struct settings *settings, char *value)
 {
-    add_string(&settings->domains, &settings->n_domains, decode("search", value));
+    add_string(&settings->domains, &settings->n_domains, settings_decode("search", value));
 }
 
 static void read_argument(struct settings *settings, char *value)
 {
-    settings_add_argument(settings, decode("arg", value));
+    settings_add_argument(settings, settings_decode("arg", value));
 }
 
 static void read_environment(struct settings *settings, char *value)
 {
-    settings_set_environment(settings, decode("env", value));
+    settings_set_environment(settings, settings_decode("env", value));
 }
 
 static const struct {

@@ -65,5 +65,8 @@ void settings_read_cmdline(struct settings *settings, char *line);
 /* Sets NAME=VALUE, in place of an earlier value of NAME. ASSIGNMENT is kept, not copied. */
 void settings_set_environment(struct settings *settings, char *assignment);
 
+/* Takes the percent-encoding off VALUE, in place. KEY is what a complaint names. */
+char *settings_decode(const char *key, char *value);
+
 /* Adds one to the arguments. ARGUMENT is kept, not copied. */
 void settings_add_argument(struct settings *settings, char *argument);

@@ -2,6 +2,7 @@ backends_SOURCES = \
 	src/backends/backend.c \
 	src/backends/dialect.c \
 	src/backends/elf.c \
+	src/backends/initrd.c \
 	src/backends/kernel.c \
 	src/backends/linux.c \
 	src/backends/raw.c \

@@ -250,22 +250,49 @@ static int check_services(const struct stack *s, const struct strv *services, st
     return 0;
 }
 
+static int read_contents(const struct loaded *l, struct stack *s, struct error **err)
+{
+    _cleanup_diagnostics_ struct diagnostics d = {.excerpts = isatty(STDERR_FILENO)};
+    const struct lookup variables = cunik_variables_lookup(&l->environment);
+
+    cunik_stack_read_contents(s, &variables, &d);
+    return cunik_diagnostics_fail(&d, err);
+}
+
+/* The engine has them before it hears of a cunik that wants them. */
+static int send_contents(struct command *c, const struct stack *s, struct error **err)
+{
+    struct client *client;
+    int r = s->n_contents ? cunik_command_client(c, &client, err) : 0;
+
+    for (size_t i = 0; r == 0 && i < s->n_contents; i++)
+        r = cunik_error_prefix(
+            err, cunik_client_file_put(client, s->contents[i].data, s->contents[i].size, err), "%s",
+            s->contents[i].name);
+    return r;
+}
+
 int cunik_command_up_request(struct command *c, struct request *ret, struct error **err)
 {
     const struct arguments *a = c->arguments;
+    _cleanup_loaded_ struct loaded l = {0};
     _cleanup_stack_ struct stack s = {0};
     int r;
 
     if (cunik_arguments_flag(a, "force-recreate") && cunik_arguments_flag(a, "no-recreate"))
         return cunik_error_set(err, ERROR_INVALID,
                                "options '--force-recreate' and '--no-recreate' exclude each other");
-    r = cunik_command_load(c, &s, err);
+    r = cunik_command_load_all(c, &l, &s, err);
+    if (r == 0)
+        r = read_contents(&l, &s, err);
     if (r == 0)
         r = apply_scale(&s, cunik_arguments_values(a, "scale"), err);
     if (r == 0)
         r = check_services(&s, cunik_arguments_positional(a), err);
     if (r == 0)
         r = cunik_lower(&s, &ret->desired, err);
+    if (r == 0)
+        r = send_contents(c, &s, err);
     if (r < 0)
         return r;
     ret->action = ACTION_UP;

@@ -3,11 +3,17 @@
 #include "compose/fields.h"
 
 static const struct field file_mount_rows[] = {
-    {.name = "gid", .type = FIELD_STRING, .help = "its group"},
-    {.name = "mode", .type = FIELD_SCALAR, .help = "its permissions"},
-    {.name = "source", .type = FIELD_STRING, .help = "the name of the config or secret"},
-    {.name = "target", .type = FIELD_STRING, .help = "where the guest finds it"},
-    {.name = "uid", .type = FIELD_STRING, .help = "its owner"},
+    {.name = "gid", .type = FIELD_STRING, .support = SUPPORT_FULL, .help = "its group"},
+    {.name = "mode", .type = FIELD_SCALAR, .support = SUPPORT_FULL, .help = "its permissions"},
+    {.name = "source",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "the name of the config or secret"},
+    {.name = "target",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "where the guest finds it; /NAME, of a secret /run/secrets/NAME"},
+    {.name = "uid", .type = FIELD_STRING, .support = SUPPORT_FULL, .help = "its owner"},
 };
 const struct fields cunik_fields_file_mount = FIELDS(file_mount_rows, true);
 

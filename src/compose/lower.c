@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/memory.h"
+#include "compose/lower_mounts.h"
 #include "network/names.h"
 
 enum {
@@ -197,6 +198,7 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
     c->status.state = CUNIK_RUNNING;
     for (size_t i = 0; i < s->n_networks; i++)
         add_interface(l, c, &s->networks[i]);
+    cunik_lower_mounts(l->stack, s, l->world, c);
     for (size_t i = 0; r == 0 && i < s->n_ports; i++)
         r = add_port(s, c, &s->ports[i], err);
     /* The other copies differ in numbers only. */
@@ -214,6 +216,8 @@ static int lower(struct lowering *l, struct error **err)
         cunik_map_set(&l->networks, s->networks[i].key, &s->networks[i]);
         r = lower_network(l->world, s->name, &s->networks[i], err);
     }
+    if (r == 0)
+        r = cunik_lower_volumes(s, l->world, err);
     for (size_t i = 0; i < s->n_services; i++)
         cunik_map_set(&l->services, s->services[i].name, &s->services[i]);
     for (size_t i = 0; i < s->n_disabled; i++)

@@ -43,6 +43,7 @@ compose_SOURCES = \
 	src/compose/long_form.c \
 	src/compose/long_form_paths.c \
 	src/compose/lower.c \
+	src/compose/lower_mounts.c \
 	src/compose/merge.c \
 	src/compose/normalise.c \
 	src/compose/program.c \
@@ -54,6 +55,7 @@ compose_SOURCES = \
 	src/compose/stack_attach.c \
 	src/compose/stack_check.c \
 	src/compose/stack_maker.c \
+	src/compose/stack_mounts.c \
 	src/compose/stack_network.c \
 	src/compose/stack_service.c \
 	src/compose/template.c \

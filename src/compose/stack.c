@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "compose/stack_maker.h"
 
 enum { STOP_GRACE_SECONDS = 10, MOST_COPIES = 10000 };
 
@@ -114,7 +115,7 @@ struct stack_network *cunik_stack_add_network(struct stack *s, const char *key)
     return n;
 }
 
-static void pairs_done(struct stack_pairs *p)
+void cunik_stack_pairs_done(struct stack_pairs *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         free(p->items[i].key);
@@ -130,7 +131,7 @@ static void unikernel_done(struct stack_unikernel *u)
         free(u->disks[i].mount);
     }
     free(u->disks);
-    pairs_done(&u->params);
+    cunik_stack_pairs_done(&u->params);
     free(u->backend);
     free(u->kernel);
     free(u->initrd);
@@ -162,13 +163,14 @@ static void lists_done(struct stack_service *s)
 static void service_done(struct stack_service *s)
 {
     lists_done(s);
+    cunik_stack_mounts_done(s);
     unikernel_done(&s->unikernel);
     cunik_strv_done(&s->profiles);
     cunik_strv_done(&s->entrypoint);
     cunik_strv_done(&s->command);
     cunik_strv_done(&s->health.test);
-    pairs_done(&s->environment);
-    pairs_done(&s->labels);
+    cunik_stack_pairs_done(&s->environment);
+    cunik_stack_pairs_done(&s->labels);
     free(s->name);
     free(s->image);
     free(s->hostname);
@@ -183,7 +185,7 @@ static void network_done(struct stack_network *n)
     free(n->subnet);
     free(n->gateway);
     free(n->ip_range);
-    pairs_done(&n->labels);
+    cunik_stack_pairs_done(&n->labels);
 }
 
 void cunik_stack_done(struct stack *s)
@@ -196,6 +198,7 @@ void cunik_stack_done(struct stack *s)
         free(s->disabled[i].name);
         cunik_strv_done(&s->disabled[i].profiles);
     }
+    cunik_stack_volumes_done(s);
     free(s->services);
     free(s->networks);
     free(s->disabled);

@@ -72,6 +72,42 @@ struct stack_disk {
     struct place place; /* of the path */
 };
 
+/* One of a service's volumes, configs or secrets. */
+struct stack_mount {
+    char *type;   /* "volume", "bind" (a folder, or what is not there) or "file" */
+    char *source; /* volume: its key, "" = one of the service's own; bind: absolute path; file: what
+                     it is called in messages */
+    char *target;
+    bool readonly;
+    size_t content;         /* file: index in stack.contents */
+    int64_t mode, uid, gid; /* file */
+    struct place place;
+};
+
+/* A file that guests are to find: a config, a secret or a single file of the host. Where it comes
+ * from is known first, what it holds from cunik_stack_read_contents() on. */
+struct stack_content {
+    char *name;     /* "secret 'password'" */
+    char *path;     /* "" = not from a file */
+    char *variable; /* "" = not from a variable */
+    char *data;
+    size_t size;
+    char *digest; /* of the data, SHA-256; "" until then */
+    struct place place;
+};
+
+/* A volume that an enabled service uses. */
+struct stack_volume {
+    char *key;
+    char *name;       /* STACK_KEY unless the file names it */
+    char *format;     /* "raw", "qcow2", "directory"; "" of an external one */
+    char *filesystem; /* "" = what the first guest reads */
+    int64_t size;     /* 0 = the usual one */
+    bool external;
+    struct stack_pairs labels;
+    struct place place;
+};
+
 /* services.*.unikernel */
 struct stack_unikernel {
     char *backend; /* any name; the table of backends judges it. "" = by probing the kernel */
@@ -109,6 +145,8 @@ struct stack_service {
     size_t n_networks; /* 0 with network_mode: none */
     struct stack_port *ports;
     size_t n_ports;
+    struct stack_mount *mounts;
+    size_t n_mounts;
     int64_t stop_grace_ns; /* 10 s when not given */
     struct stack_unikernel unikernel;
     struct place place, command_place, entrypoint_place, hostname_place, container_name_place,
@@ -144,6 +182,10 @@ struct stack {
     size_t n_disabled;
     struct stack_network *networks;
     size_t n_networks;
+    struct stack_volume *volumes;
+    size_t n_volumes;
+    struct stack_content *contents;
+    size_t n_contents;
     struct strv files; /* what places point to */
 };
 
@@ -155,9 +197,16 @@ struct stack {
 void cunik_stack_from_tree(const struct node *root, const char *name, const char *working_dir,
                            const struct strv *enabled, struct stack *ret, struct diagnostics *d);
 
+/* Fills the contents from their files and variables; what cannot be had is a mistake at its place.
+ */
+struct lookup;
+void cunik_stack_read_contents(struct stack *s, const struct lookup *variables,
+                               struct diagnostics *d);
+
 /* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
 struct stack_service *cunik_stack_service(const struct stack *s, const char *name);
 struct stack_network *cunik_stack_network(const struct stack *s, const char *key);
+struct stack_volume *cunik_stack_volume(const struct stack *s, const char *key);
 const struct stack_disabled *cunik_stack_disabled(const struct stack *s, const char *name);
 
 /* --scale SERVICE=N: ERROR_INVALID for an unknown service and for what a container_name or a

@@ -96,6 +96,7 @@ void cunik_stack_from_tree(const struct node *root, const char *name, const char
             read_disabled(&m, services->items[i]);
     }
     cunik_stack_read_networks(&m);
+    cunik_stack_read_volumes(&m);
     cunik_stack_check(&m);
     free(m.tree_files);
 }

@@ -32,6 +32,13 @@ void cunik_stack_read_service(struct stack_maker *m, const struct node *n);
 void cunik_stack_read_attachments(struct stack_maker *m, const struct node *n,
                                   struct stack_service *s);
 void cunik_stack_read_ports(struct stack_maker *m, const struct node *n, struct stack_service *s);
+/* stack_mounts.c: a service's volumes, configs and secrets; then the volumes that services use, and
+ * their end. */
+void cunik_stack_read_mounts(struct stack_maker *m, const struct node *n, struct stack_service *s);
+void cunik_stack_read_volumes(struct stack_maker *m);
+void cunik_stack_mounts_done(struct stack_service *s);
+void cunik_stack_volumes_done(struct stack *s);
+void cunik_stack_pairs_done(struct stack_pairs *p);
 /* stack_network.c: appends the networks that services are attached to. */
 void cunik_stack_read_networks(struct stack_maker *m);
 /* stack_check.c: what services and networks forbid each other. */

@@ -283,6 +283,7 @@ void cunik_stack_read_service(struct stack_maker *m, const struct node *n)
     s->stop_grace_ns = duration_of(m, s, n, "stop_grace_period", s->stop_grace_ns);
     cunik_stack_read_attachments(m, n, s);
     cunik_stack_read_ports(m, n, s);
+    cunik_stack_read_mounts(m, n, s);
     read_unikernel(m, n, s);
     if (cunik_stack_check_scale(s, s->scale, &err) < 0)
         cunik_diagnostics_take(m->d, &err);

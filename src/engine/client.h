@@ -44,6 +44,13 @@ int cunik_client_plan(struct client *c, const struct request *r, struct plan *re
 int cunik_client_apply(struct client *c, const struct request *r, const struct event_sink *sink,
                        struct error **err);
 
+/* As engine.h has them; the arrays and objects are JSON. */
+int cunik_client_volumes(struct client *c, json_t **ret, struct error **err);
+int cunik_client_volume_create(struct client *c, const struct world_volume *v, json_t **ret,
+                               struct error **err);
+int cunik_client_volume_remove(struct client *c, const char *name, struct error **err);
+int cunik_client_file_put(struct client *c, const void *data, size_t size, struct error **err);
+
 struct log_query {
     const char *stack;
     struct strv services; /* names of services or of cuniks; empty = all */

@@ -31,6 +31,16 @@ int cunik_engine_plan(struct engine *e, const struct request *r, struct plan *re
 int cunik_engine_apply(struct engine *e, const struct request *r, const struct event_sink *sink,
                        const _Atomic bool *cancel, struct error **err);
 
+/* All volumes, as an array of JSON objects (volume.h) that each have "used_by", the names of the
+ * cuniks that have it, when there are any. */
+int cunik_engine_volumes(struct engine *e, json_t **ret, struct error **err);
+int cunik_engine_volume_create(struct engine *e, const struct world_volume *v, json_t **ret,
+                               struct error **err);
+/* ERROR_CONFLICT while a cunik has it, running or not, or a request is about to make one. */
+int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err);
+/* What a file for guests holds; see file_store.h. */
+int cunik_engine_file_put(struct engine *e, const void *data, size_t size, struct error **err);
+
 /* Lets requests that wait look at their *cancel at once; call it after setting one. */
 void cunik_engine_interrupt(struct engine *e);
 

@@ -9,6 +9,7 @@
  *     engine_cunik.c    starting and stopping one cunik, with its health checks
  *     supervise.c       what happens by itself: ends and restarts
  *     supervise_repair.c  and drift
+ *     engine_volumes.c  volumes, and who has them
  *     engine_create.c   an engine with the usual parts (engine_parts.h: with others)
  *
  * Locks, in the order in which they may be taken one within another: `worlds`, `listeners_lock`, an

@@ -62,6 +62,12 @@ struct host_ops {
     int (*console)(void *ctx, const struct world_cunik *c, char **ret_path, uint64_t *ret_size,
                    struct error **err);
 
+    /* Volumes as JSON (volume.h), and what a file for a guest holds (file_store.h). */
+    int (*volume_list)(void *ctx, json_t **ret, struct error **err);
+    int (*volume_create)(void *ctx, const struct world_volume *v, json_t **ret, struct error **err);
+    int (*volume_remove)(void *ctx, const char *name, struct error **err);
+    int (*file_put)(void *ctx, const void *data, size_t size, struct error **err);
+
     /* The last desired world of a stack, written whole and durably; NULL removes it. */
     int (*state_write)(void *ctx, const char *stack, const struct world *w, struct error **err);
     int (*state_read)(void *ctx, const char *stack, struct world *ret, struct error **err);

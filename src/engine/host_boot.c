@@ -58,11 +58,36 @@ void cunik_host_kernels_done(struct host_real *h)
     cunik_map_done(&h->kernels);
 }
 
-int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const struct world *w,
-                    struct boot *ret, struct error **err)
+static bool has_files(const struct world_cunik *c)
 {
+    for (size_t i = 0; i < c->n_mounts; i++)
+        if (strcmp(c->mounts[i].type, "file") == 0)
+            return true;
+    return false;
+}
+
+/* The kernel is looked at under the lock, the rest takes its time. */
+static int find_backend(struct host_real *h, const struct world_cunik *c,
+                        const struct backend **ret, struct error **err)
+{
+    const struct kernel *kernel = NULL;
+    int r = 0;
+
+    pthread_mutex_lock(&h->lock);
+    if (*c->boot.kernel)
+        r = know_kernel(h, c->boot.kernel, &kernel, err);
+    if (r == 0)
+        r = cunik_backend_find(c->boot.backend, kernel, ret, err);
+    pthread_mutex_unlock(&h->lock);
+    return r;
+}
+
+static int boot_attached(struct host_real *h, const struct world_cunik *c, const struct world *w,
+                         struct boot *ret, struct error **err)
+{
+    const char *kind = has_files(c) ? HOST_INITRD_WITH_FILES : "initrd";
     _cleanup_free_ char *image = cunik_host_image_path(h, c->name, "kernel");
-    _cleanup_free_ char *initrd = cunik_host_image_path(h, c->name, "initrd");
+    _cleanup_free_ char *initrd = cunik_host_image_path(h, c->name, kind);
     const struct kernel *kernel = NULL;
     int r = 0;
 
@@ -72,6 +97,25 @@ int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const stru
     if (r == 0)
         r = cunik_world_boot(c, w, kernel, image, initrd, ret, err);
     pthread_mutex_unlock(&h->lock);
+    return r;
+}
+
+int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const struct world *w,
+                    bool make, struct world_cunik *ret_attached, struct boot *ret,
+                    struct error **err)
+{
+    struct world_cunik attached = {0};
+    const struct backend *backend;
+    int r = find_backend(h, c, &backend, err);
+
+    if (r == 0)
+        r = cunik_host_attach(h, c, w, backend, make, &attached, err);
+    if (r == 0)
+        r = boot_attached(h, &attached, w, ret, err);
+    if (r == 0 && ret_attached)
+        *ret_attached = attached;
+    else
+        cunik_world_cunik_done(&attached);
     return r;
 }
 
@@ -150,7 +194,7 @@ static int check_service(struct host_real *h, const struct world_cunik *c, const
     int r;
 
     if ((r = check_kernel(h, c, err)) < 0 || (r = check_files(c, err)) < 0 ||
-        (r = cunik_host_boot(h, c, w, &boot, err)) < 0)
+        (r = cunik_host_boot(h, c, w, false, NULL, &boot, err)) < 0)
         return r;
     for (size_t i = 0; i < boot.warnings.n; i++)
         cunik_strv_addf(ret_warnings, "service '%s': %s", c->service, boot.warnings.items[i]);

@@ -59,10 +59,12 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
                          struct error **err)
 {
     struct host_real *h = ctx;
+    struct world_cunik attached = {0};
     struct boot boot = {0};
     int r;
 
-    if ((r = put_images(h, c, err)) < 0 || (r = cunik_host_boot(h, c, w, &boot, err)) < 0)
+    if ((r = put_images(h, c, err)) < 0 ||
+        (r = cunik_host_boot(h, c, w, true, &attached, &boot, err)) < 0)
         return r;
     _cleanup_free_ char *label = cunik_host_label(h, c, !boot.hears_poweroff);
     _cleanup_free_ char *console = cunik_console_path(h->consoles, c->name);
@@ -73,7 +75,8 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
         .label = label,
         .quota = cunik_hypervisor_has_quota(h->hypervisor),
     };
-    _cleanup_free_ char *xml = cunik_domain_xml(c, &boot, &settings);
+    _cleanup_free_ char *xml = cunik_domain_xml(&attached, &boot, &settings);
+    cunik_world_cunik_done(&attached);
     pthread_mutex_lock(&h->lock);
     forget_seen(cunik_host_seen(h, c->name))->deaf = !boot.hears_poweroff;
     pthread_mutex_unlock(&h->lock);
@@ -211,6 +214,10 @@ static const struct host_ops operations = {
     .domain_destroy = domain_destroy,
     .domain_undefine = domain_undefine,
     .console = console,
+    .volume_list = cunik_host_volume_list,
+    .volume_create = cunik_host_volume_create,
+    .volume_remove = cunik_host_volume_remove,
+    .file_put = cunik_host_file_put,
     .state_write = state_write,
     .state_read = state_read,
 };

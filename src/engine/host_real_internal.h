@@ -56,10 +56,26 @@ int cunik_host_images_remove(struct host_real *h, const char *cunik, struct erro
 /* host_boot.c */
 int cunik_host_check(void *ctx, const struct world_cunik *c, const struct world *w,
                      struct strv *ret_warnings, struct error **err);
-/* How a cunik boots, with the paths of its images. */
+/* How a cunik boots, with the paths of its images; `make`: what it has of the host's is made as
+ * well. ret_attached, which may be NULL, is the cunik with that among its disks. */
 int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const struct world *w,
-                    struct boot *ret, struct error **err);
+                    bool make, struct world_cunik *ret_attached, struct boot *ret,
+                    struct error **err);
 void cunik_host_kernels_done(struct host_real *h);
+
+/* host_attach.c. A copy of a cunik whose mounts stand among its disks; `make`: volumes that are not
+ * there and what is made for it alone are made, otherwise nothing is changed. */
+#define HOST_INITRD_WITH_FILES "initrd.files"
+int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const struct world *w,
+                      const struct backend *backend, bool make, struct world_cunik *ret,
+                      struct error **err);
+
+/* host_volumes.c */
+int cunik_host_volume_list(void *ctx, json_t **ret, struct error **err);
+int cunik_host_volume_create(void *ctx, const struct world_volume *v, json_t **ret,
+                             struct error **err);
+int cunik_host_volume_remove(void *ctx, const char *name, struct error **err);
+int cunik_host_file_put(void *ctx, const void *data, size_t size, struct error **err);
 
 /* host_prerequisites.c. Rights, devices and programs; each missing one is an error naming it. */
 int cunik_host_prerequisites(struct host_real *h, struct error **err);

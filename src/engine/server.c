@@ -113,8 +113,8 @@ bool cunik_server_query_flag(struct MHD_Connection *connection, const char *key)
 }
 
 /* Ends a route: what it made, or its error. */
-static enum MHD_Result finish(struct MHD_Connection *connection, int r, json_t *value,
-                              struct error *err)
+enum MHD_Result cunik_server_finish(struct MHD_Connection *connection, int r, json_t *value,
+                                    struct error *err)
 {
     _cleanup_json_ json_t *owned_value = value;
     _cleanup_error_ struct error *owned = err;
@@ -139,7 +139,7 @@ static enum MHD_Result get_world(struct server *s, struct MHD_Connection *connec
     struct error *err = NULL;
     int r = cunik_engine_world(s->engine, cunik_server_query(connection, "stack"), &w, &err);
 
-    return finish(connection, r, r < 0 ? NULL : cunik_world_to_json(&w), err);
+    return cunik_server_finish(connection, r, r < 0 ? NULL : cunik_world_to_json(&w), err);
 }
 
 static enum MHD_Result post_plan(struct server *s, struct MHD_Connection *connection,
@@ -152,7 +152,7 @@ static enum MHD_Result post_plan(struct server *s, struct MHD_Connection *connec
 
     if (r == 0)
         r = cunik_engine_plan(s->engine, &request, &plan, &err);
-    return finish(connection, r, r < 0 ? NULL : cunik_plan_to_json(&plan), err);
+    return cunik_server_finish(connection, r, r < 0 ? NULL : cunik_plan_to_json(&plan), err);
 }
 
 static enum MHD_Result get_logs(struct server *s, struct MHD_Connection *connection,
@@ -172,9 +172,16 @@ static const struct route {
     enum MHD_Result (*answer)(struct server *s, struct MHD_Connection *connection,
                               const struct buffer *body);
 } routes[] = {
-    {"GET", "/v1/version", get_version}, {"GET", "/v1/world", get_world},
-    {"POST", "/v1/plan", post_plan},     {"POST", "/v1/apply", cunik_server_apply},
-    {"GET", "/v1/logs", get_logs},       {"GET", "/v1/events", get_events},
+    {"GET", "/v1/version", get_version},
+    {"GET", "/v1/world", get_world},
+    {"POST", "/v1/plan", post_plan},
+    {"POST", "/v1/apply", cunik_server_apply},
+    {"GET", "/v1/logs", get_logs},
+    {"GET", "/v1/events", get_events},
+    {"GET", "/v1/volumes", cunik_server_volumes},
+    {"POST", "/v1/volumes", cunik_server_volume_create},
+    {"DELETE", "/v1/volumes", cunik_server_volume_remove},
+    {"POST", "/v1/files", cunik_server_file_put},
 };
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status,

@@ -9,6 +9,10 @@
  *     GET  /v1/events?stack=S              every event from now on, or
  *              [&since=MS][&until=MS]       those of a time (ms since the epoch; since: what is
  *              [&filter=KEY=VALUE]…         kept of the past first), see event_filter.h
+ *     GET  /v1/volumes                     an array of volumes (volume.h) with "used_by"
+ *     POST /v1/volumes                     body: a volume; answer: it
+ *     DELETE /v1/volumes?name=N            answer: {}
+ *     POST /v1/files                       body: what a file for guests holds; answer: {}
  *
  * The last event of an apply is "done" or "error".
  *

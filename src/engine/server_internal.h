@@ -28,6 +28,9 @@ struct server {
 };
 
 /* Answers. */
+/* What a route made, which is taken over, or its error, as r says. */
+enum MHD_Result cunik_server_finish(struct MHD_Connection *connection, int r, json_t *value,
+                                    struct error *err);
 /* The error, with the HTTP status of its code. */
 enum MHD_Result cunik_server_refuse(struct MHD_Connection *connection, const struct error *err);
 /* The request that a body is. */
@@ -73,6 +76,14 @@ enum MHD_Result cunik_stream_answer(struct stream *s, struct MHD_Connection *con
 /* The routes that take more than a few lines. */
 enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *connection,
                                    const struct buffer *body);
+enum MHD_Result cunik_server_volumes(struct server *s, struct MHD_Connection *connection,
+                                     const struct buffer *body);
+enum MHD_Result cunik_server_volume_create(struct server *s, struct MHD_Connection *connection,
+                                           const struct buffer *body);
+enum MHD_Result cunik_server_volume_remove(struct server *s, struct MHD_Connection *connection,
+                                           const struct buffer *body);
+enum MHD_Result cunik_server_file_put(struct server *s, struct MHD_Connection *connection,
+                                      const struct buffer *body);
 /* Waits for them, and a moment for their last words to be read. */
 void cunik_server_cancel_all(struct server *s);
 enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection);

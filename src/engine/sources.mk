@@ -9,6 +9,7 @@ engine_SOURCES = \
 	src/engine/client.c \
 	src/engine/client_http.c \
 	src/engine/client_start.c \
+	src/engine/client_volumes.c \
 	src/engine/clock.c \
 	src/engine/console.c \
 	src/engine/domain_diff.c \
@@ -22,13 +23,16 @@ engine_SOURCES = \
 	src/engine/engine_lock.c \
 	src/engine/engine_prepare.c \
 	src/engine/engine_slots.c \
+	src/engine/engine_volumes.c \
 	src/engine/event.c \
 	src/engine/event_filter.c \
 	src/engine/event_log.c \
 	src/engine/event_text.c \
+	src/engine/file_store.c \
 	src/engine/health.c \
 	src/engine/health_attempt.c \
 	src/engine/health_schedule.c \
+	src/engine/host_attach.c \
 	src/engine/host_boot.c \
 	src/engine/host_definition.c \
 	src/engine/host_facts.c \
@@ -39,6 +43,7 @@ engine_SOURCES = \
 	src/engine/host_prerequisites.c \
 	src/engine/host_real.c \
 	src/engine/host_unreadable.c \
+	src/engine/host_volumes.c \
 	src/engine/hypervisor.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \
@@ -68,6 +73,7 @@ engine_SOURCES = \
 	src/engine/server_events.c \
 	src/engine/server_logs.c \
 	src/engine/server_stream.c \
+	src/engine/server_volumes.c \
 	src/engine/supervise.c \
 	src/engine/supervise_repair.c \
 	src/engine/verb.c \
@@ -100,4 +106,5 @@ engine_TESTS = \
 	tests/unit/test_request.c \
 	tests/unit/test_supervise.c \
 	tests/unit/test_torture.c \
+	tests/unit/test_volumes.c \
 	tests/unit/test_world.c

@@ -128,8 +128,8 @@ static int make(const char *root, struct volume *v, struct error **err)
         return r;
     if ((r = make_content(temporary, v, err)) == 0 &&
         (r = write_manifest(temporary, v, err)) == 0 &&
-        ((r = sync_folder(temporary)) < 0 ||
-         (r = rename(temporary, folder) < 0 ? -errno : 0) < 0 || (r = sync_folder(volumes)) < 0))
+        ((r = sync_folder(temporary)) < 0 || (r = rename(temporary, folder) < 0 ? -errno : 0) < 0 ||
+         (r = sync_folder(volumes)) < 0))
         cunik_error_errno(err, r, "making '%s'", folder);
     if (r < 0)
         cunik_file_remove_tree(temporary, NULL);
@@ -182,8 +182,7 @@ static int ensure(const char *root, const struct world_volume *wanted, const cha
     }
     if (r == 0 && must_be_new) {
         cunik_volume_done(ret);
-        return cunik_error_set(err, ERROR_CONFLICT, "there is a volume '%s' already",
-                               wanted->name);
+        return cunik_error_set(err, ERROR_CONFLICT, "there is a volume '%s' already", wanted->name);
     }
     if (r < 0 && err)
         *err = missing;

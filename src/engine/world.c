@@ -85,8 +85,7 @@ RECORD_FIELDS(static, disks, struct world_disk, NULL,
               ROW("mount", STRING, struct world_disk, mount, RECREATE, .text = TEXT_PATH),
               ROW("readonly", BOOL, struct world_disk, readonly, RECREATE),
               ROW("root", BOOL, struct world_disk, root, RECREATE),
-              ROW("filesystem", STRING, struct world_disk, filesystem, RECREATE,
-                  .text = TEXT_NAME),
+              ROW("filesystem", STRING, struct world_disk, filesystem, RECREATE, .text = TEXT_NAME),
               ROW("shared", BOOL, struct world_disk, shared, RECREATE));
 
 RECORD_FIELDS(static, mounts, struct world_mount, mount_label,

@@ -124,7 +124,7 @@ struct world_disk {
     char *path;  /* absolute, on the host */
     char *mount; /* where the guest mounts it; "" = not mounted by us */
     bool readonly;
-    bool root; /* the guest boots from it or has its root filesystem there */
+    bool root;        /* the guest boots from it or has its root filesystem there */
     char *filesystem; /* what is on it, where that is known; "" = the backend's usual one */
     bool shared;      /* a folder of the host in place of a disk; the guest sees it as it is */
 };

@@ -72,6 +72,35 @@ int cunik_engine_world(struct engine *e, const char *stack, struct world *ret, s
     return 0;
 }
 
+int cunik_engine_volumes(struct engine *e _unused_, json_t **ret, struct error **err _unused_)
+{
+    *ret = json_pack("[{s:s, s:[s]}]", "name", "demo_data", "used_by", "demo-web-1");
+    return 0;
+}
+
+int cunik_engine_volume_create(struct engine *e _unused_, const struct world_volume *v,
+                               json_t **ret, struct error **err _unused_)
+{
+    *ret = cunik_world_volume_to_json(v);
+    return 0;
+}
+
+int cunik_engine_volume_remove(struct engine *e _unused_, const char *name, struct error **err)
+{
+    return strcmp(name, "odd & name") == 0
+               ? 0
+               : cunik_error_set(err, ERROR_CONFLICT, "the volume '%s' is used by demo-web-1",
+                                 name);
+}
+
+int cunik_engine_file_put(struct engine *e _unused_, const void *data, size_t size,
+                          struct error **err)
+{
+    return size == 4 && memcmp(data, "a\0\xff\n", 4) == 0
+               ? 0
+               : cunik_error_set(err, ERROR_INVALID, "other bytes came");
+}
+
 int cunik_engine_plan(struct engine *e _unused_, const struct request *r, struct plan *ret,
                       struct error **err)
 {
@@ -451,6 +480,39 @@ static void test_world(void **state)
     assert_int_equal(none.n_cuniks, 0);
     int r = cunik_client_world(f->client, "broken", &none, &err);
     expect_error(r, err, ERROR_UNAVAILABLE, "libvirt is away");
+}
+
+static void test_volumes(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_json_ json_t *list = NULL, *made = NULL;
+    struct world w = {0};
+    struct world_volume *v = cunik_world_add_volume(&w);
+    struct error *err = NULL;
+
+    test_ok(cunik_client_volumes(f->client, &list, NULL), NULL);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "name")),
+                        "demo_data");
+    cunik_replace(&v->name, "more");
+    v->size = 1 << 20;
+    test_ok(cunik_client_volume_create(f->client, v, &made, NULL), NULL);
+    assert_int_equal(json_integer_value(json_object_get(made, "size")), 1 << 20);
+    cunik_replace(&v->name, "../more");
+    int r = cunik_client_volume_create(f->client, v, NULL, &err);
+    assert_true(r < 0);
+    assert_int_equal(err->code, ERROR_INVALID);
+    cunik_error_destroy(TAKE_PTR(err));
+    test_ok(cunik_client_volume_remove(f->client, "odd & name", NULL), NULL);
+    r = cunik_client_volume_remove(f->client, "data", &err);
+    expect_error(r, err, ERROR_CONFLICT, "the volume 'data' is used by demo-web-1");
+    cunik_world_done(&w);
+}
+
+static void test_file(void **state)
+{
+    struct fixture *f = *state;
+
+    test_ok(cunik_client_file_put(f->client, "a\0\xff\n", 4, NULL), NULL);
 }
 
 static void test_plan(void **state)
@@ -1245,6 +1307,8 @@ int main(void)
         TEST(test_version_mismatch),
         TEST(test_world),
         TEST(test_plan),
+        TEST(test_volumes),
+        TEST(test_file),
         TEST(test_apply),
         TEST(test_events_come_at_once),
         TEST(test_cancel),

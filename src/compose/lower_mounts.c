@@ -1,0 +1,68 @@
+#include "compose/lower_mounts.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/memory.h"
+#include "engine/volume.h"
+
+enum { OWN_DIGITS = 12 };
+
+int cunik_lower_volumes(const struct stack *s, struct world *w, struct error **err)
+{
+    for (size_t i = 0; i < s->n_volumes; i++) {
+        const struct stack_volume *from = &s->volumes[i];
+        struct world_volume *to = cunik_world_add_volume(w);
+        _cleanup_error_ struct error *why = NULL;
+        cunik_replace(&to->name, from->name);
+        cunik_replace(&to->stack, from->external ? "" : s->name);
+        cunik_replace(&to->key, from->key);
+        cunik_replace(&to->format, from->format);
+        cunik_replace(&to->filesystem, from->filesystem);
+        to->size = from->size;
+        to->external = from->external;
+        for (size_t k = 0; k < from->labels.n; k++)
+            cunik_world_pair_add(&to->labels, from->labels.items[k].key,
+                                 from->labels.items[k].value);
+        if (cunik_volume_check(to, &why) < 0)
+            return cunik_error_at(err, ERROR_INVALID, &from->place, "%s", why->message);
+    }
+    return 0;
+}
+
+/* A volume without a name belongs to one copy and one place in it, and is found again by these. */
+static void add_own(struct world *w, const struct world_cunik *c, struct world_mount *m)
+{
+    _cleanup_free_ char *mark = cunik_digest_hex(m->target, strlen(m->target), OWN_DIGITS);
+    _cleanup_free_ char *name =
+        cunik_asprintf("%s_%s-%lld-%s", c->stack, c->service, (long long)c->index, mark);
+    struct world_volume *v = cunik_world_add_volume(w);
+
+    cunik_replace(&m->source, name);
+    cunik_replace(&v->name, name);
+    cunik_replace(&v->stack, c->stack);
+    cunik_replace(&v->format, "raw");
+}
+
+void cunik_lower_mounts(const struct stack *s, const struct stack_service *service, struct world *w,
+                        struct world_cunik *c)
+{
+    for (size_t i = 0; i < service->n_mounts; i++) {
+        const struct stack_mount *from = &service->mounts[i];
+        struct world_mount *to = cunik_world_add_mount(c);
+        bool volume = strcmp(from->type, "volume") == 0;
+        const struct stack_volume *v = volume ? cunik_stack_volume(s, from->source) : NULL;
+        cunik_replace(&to->type, from->type);
+        cunik_replace(&to->source, v ? v->name : from->source);
+        cunik_replace(&to->target, from->target);
+        to->readonly = from->readonly;
+        if (strcmp(from->type, "file") == 0) {
+            cunik_replace(&to->digest, s->contents[from->content].digest);
+            to->mode = from->mode;
+            to->uid = from->uid;
+            to->gid = from->gid;
+        } else if (volume && !*from->source) {
+            add_own(w, c, to);
+        }
+    }
+}

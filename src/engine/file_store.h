@@ -1,0 +1,20 @@
+/* Contents of files that guests are to find: configs, secrets and single files of the host.
+ *
+ *     ROOT/files/SHA256        each by the digest of its content; for root alone
+ *
+ * A client puts them there before it asks for the cunik that wants them, and they are part of the
+ * cunik's own initrd once that is made (host_attach.c). What nobody put there for an hour goes with
+ * the next that comes.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum { FILE_STORE_MAX = 8 << 20 }; /* bytes of one */
+
+int cunik_file_store_put(const char *root, const void *data, size_t size, struct error **err);
+/* ERROR_NOT_FOUND when it is not there; ERROR_FAILED when it is not what its name says. */
+int cunik_file_store_get(const char *root, const char *digest, char **ret, size_t *ret_size,
+                         struct error **err);

@@ -1,0 +1,233 @@
+/* What a cunik's mounts become on this host: disks, shared folders and files in its initrd. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backends/initrd.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "engine/file_store.h"
+#include "engine/host_real_internal.h"
+#include "engine/volume.h"
+
+enum { INITRD_MAX = 1 << 30 };
+
+/* One attachment under way. */
+struct attach {
+    struct host_real *h;
+    const struct world *w;
+    const struct backend *backend;
+    bool make; /* otherwise nothing is changed */
+    struct world_cunik *to;
+};
+
+static void add_disk(struct attach *a, const struct world_mount *m, const char *path,
+                     const char *filesystem, bool shared)
+{
+    struct world_disk *d = cunik_world_add_disk(a->to);
+
+    cunik_replace(&d->path, path);
+    cunik_replace(&d->mount, m->target);
+    cunik_replace(&d->filesystem, filesystem);
+    d->readonly = m->readonly;
+    d->shared = shared;
+}
+
+static int add_share(struct attach *a, const struct world_mount *m, const char *path,
+                     struct error **err)
+{
+    if (!a->backend->shares)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "guests of the backend %s cannot share a folder with the host",
+                               a->backend->name);
+    add_disk(a, m, path, a->backend->shares, true);
+    return 0;
+}
+
+static const char *usual_filesystem(const struct attach *a)
+{
+    return a->backend->filesystem ? a->backend->filesystem : "ext2";
+}
+
+static int find_volume(struct attach *a, const struct world_mount *m, struct volume *ret,
+                       struct error **err)
+{
+    struct world_volume *v = cunik_world_volume(a->w, m->source);
+    struct error *why = NULL;
+    int r;
+
+    if (v && a->make)
+        return cunik_volume_ensure(a->h->root, v, usual_filesystem(a), ret, err);
+    r = cunik_volume_read(a->h->root, m->source, ret, &why);
+    if (r < 0 && why->code == ERROR_NOT_FOUND && v && !v->external) {
+        cunik_error_destroy(why);
+        cunik_world_volume_copy(&ret->what, v);
+        ret->path = cunik_asprintf("%s/volumes/%s/disk", a->h->root, v->name);
+        return cunik_volume_check(v, err);
+    }
+    if (r < 0 && why->code == ERROR_NOT_FOUND)
+        why->code = ERROR_INVALID;
+    if (r < 0 && err)
+        *err = why;
+    else
+        cunik_error_destroy(why);
+    return r;
+}
+
+static int attach_volume(struct attach *a, const struct world_mount *m, struct error **err)
+{
+    _cleanup_volume_ struct volume v = {0};
+    int r = find_volume(a, m, &v, err);
+
+    if (r < 0)
+        return r;
+    if (strcmp(v.what.format, "directory") == 0)
+        return add_share(a, m, v.path, err);
+    if (strcmp(v.what.filesystem, "none") == 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "the volume '%s' has no filesystem that could be mounted",
+                               v.what.name);
+    add_disk(a, m, v.path, *v.what.filesystem ? v.what.filesystem : usual_filesystem(a), false);
+    return 0;
+}
+
+/* How many bytes a folder's content takes, in whole blocks; per thread, for nftw() has no context.
+ */
+static _Thread_local int64_t content_size;
+
+static int count_one(const char *path _unused_, const struct stat *st, int type _unused_,
+                     struct FTW *ftw _unused_)
+{
+    content_size += (st->st_size + 4095) / 4096 * 4096 + 4096;
+    return 0;
+}
+
+/* No device keeps a guest from writing to a folder shared by virtiofs, and read-only is not for the
+ * guest to keep: it gets a disk with what is in the folder now. */
+static int attach_copy(struct attach *a, const struct world_mount *m, struct error **err)
+{
+    const int64_t spare = INT64_C(8) << 20;
+    _cleanup_free_ char *kind = cunik_asprintf("folder-%zu.raw", a->to->boot.n_disks);
+    _cleanup_free_ char *path = cunik_host_image_path(a->h, a->to->name, kind);
+    int r = 0;
+
+    content_size = 0;
+    if (a->make && nftw(m->source, count_one, 16, FTW_PHYS) != 0)
+        return cunik_error_errno(err, errno, "reading '%s'", m->source);
+    if (a->make && unlink(path) < 0 && errno != ENOENT)
+        return cunik_error_errno(err, errno, "removing '%s'", path);
+    if (a->make)
+        r = cunik_volume_make_disk(path, "raw", usual_filesystem(a),
+                                   content_size + content_size / 4 + spare, m->source, err);
+    if (r == 0)
+        add_disk(a, m, path, usual_filesystem(a), false);
+    return r;
+}
+
+static int attach_folder(struct attach *a, const struct world_mount *m, struct error **err)
+{
+    struct stat st;
+
+    if (stat(m->source, &st) < 0)
+        return cunik_error_set(err, ERROR_INVALID, "'%s': %s", m->source, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return cunik_error_set(err, ERROR_INVALID, "'%s' is no folder", m->source);
+    if (m->readonly && (!a->backend->shares || strcmp(a->backend->shares, "virtiofs") == 0))
+        return attach_copy(a, m, err);
+    return add_share(a, m, m->source, err);
+}
+
+static bool is(const struct world_mount *m, const char *type)
+{
+    return strcmp(m->type, type) == 0;
+}
+
+/* Files */
+
+static size_t count_files(const struct world_cunik *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n_mounts; i++)
+        n += is(&c->mounts[i], "file");
+    return n;
+}
+
+/* The initrd of one cunik: what the file gives, and its own files behind it. */
+static int write_initrd(struct attach *a, const struct initrd_file *files, size_t n,
+                        const char *path, struct error **err)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+    _cleanup_free_ char *data = NULL;
+    size_t size;
+    int r = cunik_file_read(a->to->boot.initrd, INITRD_MAX, &data, &size, err);
+
+    if (r < 0)
+        return r;
+    cunik_buffer_append(&b, data, size);
+    cunik_initrd_append(&b, files, n);
+    return cunik_file_write(path, b.data, b.size, 0400, false, err);
+}
+
+static int attach_files(struct attach *a, struct error **err)
+{
+    size_t most = count_files(a->to), n = 0;
+    _cleanup_free_ struct initrd_file *files = cunik_calloc(most, sizeof(*files));
+    _cleanup_free_ char *path = cunik_host_image_path(a->h, a->to->name, HOST_INITRD_WITH_FILES);
+    _cleanup_strv_ struct strv data = {0};
+    int r = 0;
+
+    if (!most)
+        return 0;
+    for (size_t i = 0; i < a->to->n_mounts && r == 0; i++) {
+        const struct world_mount *m = &a->to->mounts[i];
+        char *content = NULL;
+        size_t size = 0;
+        if (!is(m, "file"))
+            continue;
+        if (!a->backend->takes_files || !*a->to->boot.initrd)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "%s at '%s': only guests of the backend linux that have an "
+                                   "initrd take single files",
+                                   m->source, m->target);
+        r = cunik_file_store_get(a->h->root, m->digest, &content, &size, err);
+        if (r < 0)
+            return cunik_error_prefix(err, r, "%s", m->source);
+        cunik_strv_take(&data, content);
+        files[n++] = (struct initrd_file){m->target,        (uint32_t)m->mode, (uint32_t)m->uid,
+                                          (uint32_t)m->gid, content,           size};
+    }
+    if (a->make)
+        r = write_initrd(a, files, n, path, err);
+    return r;
+}
+
+int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const struct world *w,
+                      const struct backend *backend, bool make, struct world_cunik *ret,
+                      struct error **err)
+{
+    struct world_cunik to = {0};
+    struct attach a = {.h = h, .w = w, .backend = backend, .make = make, .to = &to};
+    int r = 0;
+
+    cunik_world_cunik_copy(&to, c);
+    for (size_t i = 0; i < to.n_mounts && r == 0; i++) {
+        const struct world_mount *m = &to.mounts[i];
+        if (is(m, "volume"))
+            r = attach_volume(&a, m, err);
+        else if (is(m, "bind"))
+            r = attach_folder(&a, m, err);
+        else if (!is(m, "file"))
+            r = cunik_error_set(err, ERROR_INVALID, "'%s' is no type of a mount", m->type);
+        r = cunik_error_prefix(err, r, "volumes: '%s'", m->target);
+    }
+    if (r == 0)
+        r = attach_files(&a, err);
+    if (r < 0)
+        cunik_world_cunik_done(&to);
+    else
+        *ret = to;
+    return r;
+}

@@ -1,0 +1,253 @@
+/* The store of volumes, that of files for guests, and the archive that brings them. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backends/initrd.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "engine/file_store.h"
+#include "engine/volume.h"
+#include "tests/support/test.h"
+
+static int setup(void **state)
+{
+    char root[] = "/tmp/cvXXXXXX";
+
+    assert_non_null(mkdtemp(root));
+    *state = cunik_strdup(root);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    cunik_file_remove_tree(*state, NULL);
+    free(*state);
+    return 0;
+}
+
+static struct world_volume *new_volume(struct world *w, const char *name, const char *format)
+{
+    struct world_volume *v = cunik_world_add_volume(w);
+
+    cunik_replace(&v->name, name);
+    cunik_replace(&v->format, format);
+    return v;
+}
+
+static bool is_there(const char *root, const char *path)
+{
+    _cleanup_free_ char *whole = cunik_asprintf("%s/%s", root, path);
+
+    return cunik_file_exists(whole);
+}
+
+static void test_make(void **state)
+{
+    const char *root = *state;
+    _cleanup_world_ struct world w = {0};
+    struct world_volume *v = new_volume(&w, "data", "raw");
+    _cleanup_volume_ struct volume made = {0}, again = {0};
+    struct error *err = NULL;
+    struct stat st;
+
+    v->size = 8 << 20;
+    test_ok(cunik_volume_ensure(root, v, "ext2", &made, &err), err);
+    assert_string_equal(made.what.filesystem, "ext2");
+    assert_int_equal(stat(made.path, &st), 0);
+    assert_int_equal(st.st_size, 8 << 20);
+    /* The superblock's magic number of ext2, 3 and 4. */
+    unsigned char magic[2];
+    int fd = open(made.path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(pread(fd, magic, 2, 1024 + 56), 2);
+    close(fd);
+    assert_memory_equal(magic, "\x53\xef", 2);
+    /* One that is there stays as it is, whatever is asked for. */
+    v->size = 16 << 20;
+    test_ok(cunik_volume_ensure(root, v, "ext4", &again, &err), err);
+    assert_int_equal(again.what.size, 8 << 20);
+    assert_string_equal(again.what.filesystem, "ext2");
+    assert_int_equal(again.created_ms, made.created_ms);
+}
+
+static void test_formats(void **state)
+{
+    const char *root = *state;
+    _cleanup_world_ struct world w = {0};
+    _cleanup_volume_ struct volume folder = {0}, disk = {0};
+    struct error *err = NULL;
+    char magic[4];
+
+    test_ok(cunik_volume_create(root, new_volume(&w, "d", "directory"), "ext4", &folder, &err),
+            err);
+    assert_true(is_there(root, "volumes/d/data"));
+    assert_int_equal(folder.what.size, 0);
+    struct world_volume *v = new_volume(&w, "q", "qcow2");
+    v->size = 4 << 20;
+    test_ok(cunik_volume_create(root, v, "ext2", &disk, &err), err);
+    int fd = open(disk.path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, magic, 4), 4);
+    close(fd);
+    assert_memory_equal(magic, "QFI\xfb", 4);
+    assert_false(is_there(root, "volumes/q/disk.qcow2.raw"));
+}
+
+static void refuse(const char *root, struct world_volume *v, const char *words)
+{
+    struct volume made = {0};
+    struct error *err = NULL;
+
+    assert_true(cunik_volume_create(root, v, "ext4", &made, &err) < 0);
+    if (!strstr(err->message, words))
+        fail_msg("'%s' does not say '%s'", err->message, words);
+    cunik_error_destroy(err);
+}
+
+static void test_refused(void **state)
+{
+    const char *root = *state;
+    _cleanup_world_ struct world w = {0};
+    _cleanup_volume_ struct volume made = {0};
+    struct error *err = NULL;
+
+    refuse(root, new_volume(&w, "a", "vmdk"), "'vmdk' is none of raw, qcow2, directory");
+    struct world_volume *v = new_volume(&w, "b", "raw");
+    cunik_replace(&v->filesystem, "zfs");
+    refuse(root, v, "'zfs' is none of ext4");
+    v = new_volume(&w, "c", "raw");
+    v->size = 1000;
+    refuse(root, v, "1 MiB to 64 TiB");
+    v = new_volume(&w, "d", "directory");
+    v->size = 1 << 20;
+    refuse(root, v, "no size");
+    v = new_volume(&w, "e", "");
+    v->external = true;
+    refuse(root, v, "no such volume: e");
+    v = new_volume(&w, "f", "directory");
+    test_ok(cunik_volume_create(root, v, "ext4", &made, &err), err);
+    refuse(root, v, "there is a volume 'f' already");
+    /* Too small for what mke2fs wants to put there: nothing is left of it. */
+    v = new_volume(&w, "g", "raw");
+    v->size = 1 << 20;
+    cunik_replace(&v->filesystem, "ext4");
+    struct volume small = {0};
+    if (cunik_volume_create(root, v, "ext4", &small, NULL) < 0)
+        assert_false(is_there(root, "volumes/.new-g"));
+    cunik_volume_done(&small);
+}
+
+static void test_remove_and_list(void **state)
+{
+    const char *root = *state;
+    _cleanup_world_ struct world w = {0};
+    _cleanup_volume_ struct volume a = {0}, b = {0};
+    struct volume *list = NULL;
+    struct error *err = NULL;
+    size_t n = 0;
+
+    test_ok(cunik_volume_list(root, &list, &n, &err), err);
+    assert_int_equal(n, 0);
+    test_ok(cunik_volume_create(root, new_volume(&w, "b", "directory"), "", &b, &err), err);
+    test_ok(cunik_volume_create(root, new_volume(&w, "a", "directory"), "", &a, &err), err);
+    test_ok(cunik_volume_list(root, &list, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_string_equal(list[0].what.name, "a");
+    for (size_t i = 0; i < n; i++)
+        cunik_volume_done(&list[i]);
+    free(list);
+    test_ok(cunik_volume_remove(root, "a", &err), err);
+    assert_false(is_there(root, "volumes/a"));
+    assert_true(cunik_volume_remove(root, "a", &err) < 0);
+    assert_int_equal(err->code, ERROR_NOT_FOUND);
+    cunik_error_destroy(TAKE_PTR(err));
+    assert_true(cunik_volume_remove(root, "../volumes/b", &err) < 0);
+    assert_int_equal(err->code, ERROR_NOT_FOUND);
+    cunik_error_destroy(TAKE_PTR(err));
+}
+
+/* What an engine that was killed left half made or half removed is gone after the next change. */
+static void test_leftovers(void **state)
+{
+    const char *root = *state;
+    _cleanup_world_ struct world w = {0};
+    _cleanup_volume_ struct volume v = {0};
+    _cleanup_free_ char *half = cunik_asprintf("%s/volumes/.new-x/data", root);
+    _cleanup_free_ char *old = cunik_asprintf("%s/volumes/.old-y/data", root);
+    struct volume *list = NULL;
+    size_t n = 0;
+
+    test_ok(cunik_file_make_folders(half, 0755, NULL), NULL);
+    test_ok(cunik_file_make_folders(old, 0755, NULL), NULL);
+    test_ok(cunik_volume_list(root, &list, &n, NULL), NULL);
+    assert_int_equal(n, 0);
+    test_ok(cunik_volume_create(root, new_volume(&w, "z", "directory"), "", &v, NULL), NULL);
+    assert_false(is_there(root, "volumes/.new-x"));
+    assert_false(is_there(root, "volumes/.old-y"));
+    free(list);
+}
+
+static void test_files(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *digest = cunik_digest_hex("a\0b", 3, 2 * DIGEST_SIZE), *data = NULL;
+    _cleanup_free_ char *path = cunik_asprintf("%s/files/%s", root, digest);
+    struct error *err = NULL;
+    struct stat st;
+    size_t size = 0;
+
+    test_ok(cunik_file_store_put(root, "a\0b", 3, &err), err);
+    test_ok(cunik_file_store_get(root, digest, &data, &size, &err), err);
+    assert_int_equal(size, 3);
+    assert_memory_equal(data, "a\0b", 3);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    test_ok(cunik_file_write(path, "other", 5, 0600, false, NULL), NULL);
+    char *none = NULL;
+    assert_true(cunik_file_store_get(root, digest, &none, &size, &err) < 0);
+    assert_int_equal(err->code, ERROR_FAILED);
+    cunik_error_destroy(err);
+}
+
+/* Read back by a tool that knows the format. */
+static void test_initrd(void **state)
+{
+    const char *root = *state;
+    _cleanup_buffer_ struct buffer b = {0};
+    const struct initrd_file files[] = {
+        {"/etc/my file%", 0440, 3, 4, "abc", 3},
+        {"/run/secrets/x", 0400, 0, 0, "", 0},
+    };
+    _cleanup_free_ char *path = cunik_asprintf("%s/x.cpio", root);
+    _cleanup_free_ char *command =
+        cunik_asprintf("cd %s && cpio --quiet -i --to-stdout etc/cunik/files .cunik/0 <x.cpio && "
+                       "cpio --quiet -tvn <x.cpio | awk '{ print $1, $3, $4, $5, $NF }'",
+                       root);
+    char said[1024];
+
+    cunik_initrd_append(&b, files, ARRAY_SIZE(files));
+    test_ok(cunik_file_write(path, b.data, b.size, 0600, false, NULL), NULL);
+    FILE *f = popen(command, "re");
+    said[fread(said, 1, sizeof(said) - 1, f)] = '\0';
+    assert_int_equal(pclose(f), 0);
+    assert_string_equal(said, "abc0 /etc/my%20file%25\n1 /run/secrets/x\n"
+                              "drwxr-xr-x 0 0 0 .cunik\n"
+                              "-r--r----- 3 4 3 .cunik/0\n"
+                              "-r-------- 0 0 0 .cunik/1\n"
+                              "drwxr-xr-x 0 0 0 etc\n"
+                              "drwxr-xr-x 0 0 0 etc/cunik\n"
+                              "-rw------- 0 0 37 etc/cunik/files\n");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_make),      TEST(test_formats), TEST(test_refused), TEST(test_remove_and_list),
+        TEST(test_leftovers), TEST(test_files),   TEST(test_initrd),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
