@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "compose/load.h"
 #include "compose/lower.h"
+#include "compose/timeline.h"
 #include "engine/health.h"
 
 static int choose_display(struct command *c, const struct arguments *a, struct error **err)
@@ -306,6 +307,21 @@ int cunik_command_up_request(struct command *c, struct request *ret, struct erro
     return 0;
 }
 
+/* The display, and who keeps the times. */
+struct both {
+    struct event_sink display;
+    struct timeline *timeline;
+};
+
+static void put_both(void *ctx, const struct event *e)
+{
+    const struct both *b = ctx;
+
+    if (b->timeline)
+        cunik_timeline_event(b->timeline, e);
+    b->display.put(b->display.ctx, e);
+}
+
 int cunik_command_apply(struct command *c, const struct request *r, struct error **err)
 {
     _cleanup_(cunik_progress_display_destroyp) struct progress_display *display = NULL;
@@ -319,8 +335,8 @@ int cunik_command_apply(struct command *c, const struct request *r, struct error
         return failed;
     display = cunik_progress_display_create(c->progress, STDERR_FILENO,
                                             c->color || c->progress == PROGRESS_TTY);
-    struct event_sink sink = cunik_progress_display_sink(display);
-    return cunik_client_apply(client, &request, &sink, err);
+    struct both both = {cunik_progress_display_sink(display), c->timeline};
+    return cunik_client_apply(client, &request, &(struct event_sink){put_both, &both}, err);
 }
 
 int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns,

@@ -27,7 +27,8 @@ struct command {
     bool color; /* standard error, or what --ansi says */
     int64_t parallel;
     struct command_load load;
-    struct client *client; /* made by cunik_command_client() */
+    struct client *client;     /* made by cunik_command_client() */
+    struct timeline *timeline; /* gets the events of what is applied; NULL = none */
 };
 
 /* From the global options; ERROR_INVALID for values that cannot be. */

@@ -2,11 +2,16 @@
  * first interrupt, kills it at the second. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "compose/command.h"
 #include "compose/log_printer.h"
+#include "compose/timeline.h"
+#include "engine/clock.h"
 
 static int wait_options(const struct arguments *a, struct request *r, struct error **err)
 {
@@ -75,6 +80,34 @@ static int follow(struct command *c, const struct request *r, int *status, struc
     return stop_after_interrupt(c, r->stack, err);
 }
 
+/* Carries the request out, and shows where the time went, also of one that failed. */
+static int apply_timed(struct command *c, const struct request *r, struct error **err)
+{
+    const struct arguments *a = c->arguments;
+    const char *path = cunik_arguments_value(a, "trace");
+    _cleanup_timeline_ struct timeline timeline;
+    _cleanup_error_ struct error *why = NULL;
+
+    cunik_timeline_init(&timeline, cunik_clock_real.wall_ms(NULL), r->wait);
+    c->timeline = &timeline;
+    int failed = cunik_command_apply(c, r, err);
+    c->timeline = NULL;
+    if (cunik_arguments_flag(a, "timings")) {
+        _cleanup_free_ char *text = cunik_timeline_text(&timeline);
+        fputs(text, stderr);
+    }
+    if (!path)
+        return failed;
+    _cleanup_json_ json_t *trace = cunik_timeline_trace(&timeline);
+    _cleanup_free_ char *text = cunik_json_text(trace, JSON_COMPACT);
+    if (cunik_file_write(path, text, strlen(text), 0644, false, &why) == 0)
+        return failed;
+    if (failed == 0)
+        return cunik_error_set(err, why->code, "%s", why->message);
+    fprintf(stderr, "%s\n", why->message);
+    return failed;
+}
+
 int cunik_command_up(void *context, const struct arguments *a, int *status, struct error **err)
 {
     struct command *c = context;
@@ -88,7 +121,7 @@ int cunik_command_up(void *context, const struct arguments *a, int *status, stru
     if (r == 0)
         r = cunik_command_timeout(c, "timeout", &request.stop_grace_ns, err);
     if (r == 0)
-        r = cunik_command_apply(c, &request, err);
+        r = apply_timed(c, &request, err);
     if (r < 0 || request.wait || request.no_start || cunik_arguments_flag(a, "detach"))
         return r;
     return follow(c, &request, status, err);

@@ -25,6 +25,8 @@ static const struct option_row up_options[] = {
     {"wait-timeout", 0, "SECONDS", "Longest time to wait for, over all", NULL, false},
     {"timeout", 't', "SECONDS", "Grace period when something has to be stopped", NULL, false},
     {"no-start", 0, NULL, "Create without starting", NULL, false},
+    {"timings", 0, NULL, "Show at the end what the start had to wait for", NULL, false},
+    {"trace", 0, "FILE", "Write the timeline of the start, for a trace viewer", NULL, false},
     {"no-log-prefix", 0, NULL, "Print logs without names in front", NULL, false},
     COMMAND_UP_OPTIONS,
 };

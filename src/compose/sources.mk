@@ -60,6 +60,9 @@ compose_SOURCES = \
 	src/compose/stack_service.c \
 	src/compose/template.c \
 	src/compose/template_variables.c \
+	src/compose/timeline.c \
+	src/compose/timeline_path.c \
+	src/compose/timeline_trace.c \
 	src/compose/tree.c \
 	src/compose/validate.c \
 	src/compose/variables.c \
@@ -82,6 +85,7 @@ compose_TESTS = \
 	tests/unit/test_progress.c \
 	tests/unit/test_schema.c \
 	tests/unit/test_stack.c \
+	tests/unit/test_timeline.c \
 	tests/unit/test_tree.c \
 	tests/unit/test_validate.c \
 	tests/unit/test_whole.c \

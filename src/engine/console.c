@@ -33,6 +33,9 @@ struct consoles {
     pthread_mutex_t lock; /* of the watchers, and of removal against the watcher's writing */
     int *watchers;
     size_t n_watchers;
+    pthread_mutex_t telling; /* of the two below; taken without the other */
+    cunik_console_grew *grew;
+    void *grew_ctx;
 };
 
 static char *path_of(const struct consoles *c, const char *name, const char *suffix)
@@ -192,6 +195,22 @@ static bool read_changes(const struct consoles *c, struct map *names)
     return lost;
 }
 
+static void tell_growth(struct consoles *c, const struct map *names)
+{
+    pthread_mutex_lock(&c->telling);
+    for (size_t i = 0; c->grew && i < names->n; i++)
+        c->grew(c->grew_ctx, names->entries[i].key, cunik_console_size(c, names->entries[i].key));
+    pthread_mutex_unlock(&c->telling);
+}
+
+void cunik_consoles_tell(struct consoles *c, cunik_console_grew *grew, void *ctx)
+{
+    pthread_mutex_lock(&c->telling);
+    c->grew = grew;
+    c->grew_ctx = ctx;
+    pthread_mutex_unlock(&c->telling);
+}
+
 static void *watch(void *arg)
 {
     struct consoles *c = arg;
@@ -211,6 +230,7 @@ static void *watch(void *arg)
         if (lost || names.n)
             wake_watchers(c);
         pthread_mutex_unlock(&c->lock);
+        tell_growth(c, &names);
         if (poll(fds, 1, PAUSE_MS) > 0)
             return NULL;
     }
@@ -224,6 +244,7 @@ int cunik_consoles_create(const char *folder, struct consoles **ret, struct erro
     c->folder = cunik_strdup(folder);
     c->inotify = c->stop = -1;
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->telling, NULL);
     r = cunik_file_make_folders(folder, 0711, err);
     if (r < 0)
         goto fail;
@@ -261,6 +282,7 @@ void cunik_consoles_destroy(struct consoles *c)
     cunik_closep(&c->inotify);
     cunik_closep(&c->stop);
     pthread_mutex_destroy(&c->lock);
+    pthread_mutex_destroy(&c->telling);
     free(c->watchers);
     free(c->folder);
     free(c);

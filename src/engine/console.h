@@ -25,6 +25,10 @@ void cunik_consoles_destroy(struct consoles *c);
 
 /* "FOLDER/NAME.log"; the caller frees it. */
 char *cunik_console_path(const struct consoles *c, const char *name);
+/* Calls `grew` for each console that grew, with its size, from the watcher's thread and without
+ * locks; NULL = no longer, and it is not running when this returns. */
+typedef void cunik_console_grew(void *ctx, const char *name, uint64_t size);
+void cunik_consoles_tell(struct consoles *c, cunik_console_grew *grew, void *ctx);
 /* Removes a console's files (its cunik is removed). */
 int cunik_console_remove(struct consoles *c, const char *name, struct error **err);
 /* 0 when there is none. */

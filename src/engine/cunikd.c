@@ -186,6 +186,16 @@ static void domain_changed(void *ctx, const char *name)
     pthread_mutex_unlock(&d->told);
 }
 
+static void console_grew(void *ctx, const char *name, uint64_t size)
+{
+    struct daemon *d = ctx;
+
+    pthread_mutex_lock(&d->told);
+    if (d->engine)
+        cunik_engine_console(d->engine, name, size);
+    pthread_mutex_unlock(&d->told);
+}
+
 /* Returns the one that was told until now. */
 static struct engine *set_engine(struct daemon *d, struct engine *engine)
 {
@@ -247,6 +257,7 @@ static int start_engine(struct daemon *d, struct error **err)
     if (r < 0)
         return r;
     set_engine(d, engine);
+    cunik_consoles_tell(d->consoles, console_grew, d);
     cunik_engine_wake(engine, NULL); /* for what changed before it could be told */
     return 0;
 }

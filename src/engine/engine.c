@@ -147,6 +147,21 @@ void cunik_engine_wake(struct engine *e, const char *name)
     pthread_mutex_unlock(&e->lock);
 }
 
+void cunik_engine_console(struct engine *e, const char *name, uint64_t size)
+{
+    _cleanup_free_ char *stack = NULL, *service = NULL;
+
+    if (!cunik_registry_spoke(&e->registry, name, size, &stack, &service))
+        return;
+    const struct event event = {.type = EVENT_CONSOLE,
+                                .stack = stack,
+                                .kind = "cunik",
+                                .name = name,
+                                .service = service,
+                                .exit_code = -1};
+    cunik_engine_emit(e, NULL, &event);
+}
+
 /* The world */
 
 int cunik_engine_observe(struct engine *e, struct world *ret, struct error **err)

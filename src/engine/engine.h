@@ -52,6 +52,9 @@ void cunik_engine_unsubscribe(struct engine *e, size_t id);
  * it does follows from observing. `name` NULL: look at everything. */
 void cunik_engine_wake(struct engine *e, const char *name);
 
+/* Told by the consoles' side: a cunik's console has grown to so many bytes. */
+void cunik_engine_console(struct engine *e, const char *name, uint64_t size);
+
 /* Whether anything is there to look after (for leaving when idle). */
 bool cunik_engine_idle(struct engine *e);
 

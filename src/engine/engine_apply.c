@@ -397,8 +397,8 @@ static void forward(void *ctx, const struct event *e)
 {
     const struct watcher *w = ctx;
 
-    if ((e->type == EVENT_STATE || e->type == EVENT_HEALTH) && e->stack &&
-        strcmp(e->stack, w->stack) == 0)
+    if ((e->type == EVENT_STATE || e->type == EVENT_HEALTH || e->type == EVENT_CONSOLE) &&
+        e->stack && strcmp(e->stack, w->stack) == 0)
         w->sink->put(w->sink->ctx, e);
 }
 

@@ -42,7 +42,7 @@ static uint64_t console_size(struct engine *e, const struct world_cunik *c)
     _cleanup_free_ char *console = NULL;
     uint64_t size = 0;
 
-    if (c->health.test.n && e->host.ops->console)
+    if (e->host.ops->console)
         e->host.ops->console(e->host.ctx, c, &console, &size, NULL);
     return size;
 }
@@ -63,6 +63,7 @@ int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c, bool
     begin_start(e);
     uint64_t before = wakes(e), offset = console_size(e, c);
     cunik_registry_starting(&e->registry, c, again);
+    cunik_registry_console(&e->registry, c->name, offset);
     int r = e->host.ops->domain_start(e->host.ctx, c, &why);
     end_start(e);
     if (r < 0 && !again) {

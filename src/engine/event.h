@@ -17,6 +17,7 @@ enum event_type {
     EVENT_STEP,    /* a step of it changed its phase */
     EVENT_STATE,   /* a cunik started or ended */
     EVENT_HEALTH,  /* a cunik's health changed */
+    EVENT_CONSOLE, /* a cunik wrote its first output since it was started */
     EVENT_WARNING, /* `message` */
     EVENT_ERROR,   /* the request failed: `message`, `code` */
     EVENT_DONE,    /* the request is carried out: `data` is a summary */

@@ -202,6 +202,7 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
     e->wanted = wanted;
     e->stopped = stopped && s->state == CUNIK_EXITED;
     e->started_ns = r->clock->now(r->clock->ctx);
+    e->spoke = true; /* it ran before: its first output is long past */
     e->seq = ++r->seq;
     pthread_mutex_unlock(&r->lock);
 }
@@ -228,6 +229,32 @@ void cunik_registry_starting(struct registry *r, const struct world_cunik *c, bo
     }
     e->seq = ++r->seq;
     pthread_mutex_unlock(&r->lock);
+}
+
+void cunik_registry_console(struct registry *r, const char *name, uint64_t size)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    if (c) {
+        c->console_from = size;
+        c->spoke = false;
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+bool cunik_registry_spoke(struct registry *r, const char *name, uint64_t size, char **ret_stack,
+                          char **ret_service)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_cunik *c = cunik_registry_find(r, name);
+    bool first = c && !c->spoke && size != c->console_from;
+    if (first) {
+        c->spoke = true;
+        *ret_stack = cunik_strdup(c->stack);
+        *ret_service = cunik_strdup(c->service);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return first;
 }
 
 void cunik_registry_started(struct registry *r, const char *name)
@@ -324,8 +351,9 @@ void cunik_registry_defined(struct registry *r, const struct world_cunik *c)
     e->wanted = e->stopped = false;
     e->due_ns = CLOCK_NEVER;
     cunik_replace(&e->reason, "");
-    e->seq = ++r->seq;
+    struct registry_told *told = cunik_registry_note(r, e, false);
     pthread_mutex_unlock(&r->lock);
+    cunik_registry_tell(r, told);
 }
 
 void cunik_registry_updated(struct registry *r, const struct world_cunik *c)

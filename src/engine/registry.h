@@ -28,8 +28,10 @@ struct registry_cunik {
     bool changing; /* it is being started or stopped right now */
     int64_t restarts, attempts;
     int64_t started_ns, backoff_ns;
-    int64_t due_ns; /* when it is to be started again; CLOCK_NEVER = not planned */
-    uint64_t seq;   /* of its last change */
+    int64_t due_ns;        /* when it is to be started again; CLOCK_NEVER = not planned */
+    uint64_t seq;          /* of its last change */
+    uint64_t console_from; /* what its console held before it was started */
+    bool spoke;            /* it has written since */
 };
 
 struct registry_change {
@@ -86,6 +88,11 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
 /* A request's (or the supervisor's) way through a cunik. */
 void cunik_registry_hold(struct registry *r, const char *name, bool hold);
 void cunik_registry_starting(struct registry *r, const struct world_cunik *c, bool again);
+/* What its console holds before it starts; and that it holds so much now: whether that is its first
+ * output, and then whose it is (the caller's to free). */
+void cunik_registry_console(struct registry *r, const char *name, uint64_t size);
+bool cunik_registry_spoke(struct registry *r, const char *name, uint64_t size, char **ret_stack,
+                          char **ret_service);
 void cunik_registry_started(struct registry *r, const char *name);
 void cunik_registry_start_failed(struct registry *r, const char *name, const char *why);
 void cunik_registry_stopping(struct registry *r, const char *name);

@@ -19,7 +19,7 @@ services:
 END
 compose() { cunik-compose -f stack.yaml "$@"; }
 
-# Events
+# Events, and where the time of a start goes
 
 before=$(date +%s)
 compose events --json >live.out 2>live.err &
@@ -27,7 +27,21 @@ live=$!
 cunik events --filter type=health --filter health=healthy >healthy.out 2>&1 &
 healthy=$!
 wait_until 10 cunik list || exit 1
-check 'up' expect 0 compose up -d --wait
+check 'up' expect 0 compose up -d --wait --timings --trace trace.json
+check '… says what was waited for' err_has 'ob-db-1 becomes healthy'
+check '… and why' err_has 'ob-web-1 needs it to be healthy'
+check '… in a table that ends when it ended' grep -qE '^[0-9.]+ s +the end' "$ERR"
+slices() { jq -r --arg row "$1" '(.traceEvents[] | select(.name == "thread_name" and .args.name == $row) | .tid) as $t
+    | .traceEvents[] | select(.tid == $t and .ph != "M") | .name' trace.json; }
+slices 'cunik ob-web-1' >"$OUT"
+check 'the trace has who was waited for' out_has 'waits for ob-db-1'
+check '… the work' out_has create
+check '… and what became of the guest' out_has started
+check 'the first output of a guest is an event' wait_until 10 grep -q '"type":"console".*"name":"ob-web-1"' live.out
+slices 'cunik ob-db-1' >"$OUT"
+check '… and stands in the trace' out_has 'first output'
+check '… with its health' out_has healthy
+check 'a trace that cannot be written is an error' expect 1 compose up -d --trace /proc/no/trace.json
 check 'events tell of the guests as they come' wait_until 10 grep -q '"name":"ob-web-1".*"state":"running"' live.out
 check '… of what is waited for' grep -q "'ob-db-1' to be healthy" live.out
 check '… and of nothing else where they are filtered' wait_until 10 grep -q 'health ob cunik ob-db-1 healthy' healthy.out

@@ -606,6 +606,31 @@ static void test_network_recreated(void **state)
     assert_int_equal(planned(s, &s->up), 0);
 }
 
+/* The first output since a start is an event, once. */
+static void test_first_output(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    cunik_engine_console(s->f.engine, "demo-db-1", 5);
+    apply_ok(s, &s->up);
+    assert_int_equal(fake_engine_count_events(&s->f, "state demo-db-1 created"), 1);
+    assert_int_equal(fake_engine_count_events(&s->f, "console demo"), 0);
+    cunik_engine_console(s->f.engine, "demo-db-1", 0);
+    assert_int_equal(fake_engine_count_events(&s->f, "console demo"), 0);
+    cunik_engine_console(s->f.engine, "demo-db-1", 5);
+    cunik_engine_console(s->f.engine, "demo-db-1", 9);
+    assert_int_equal(fake_engine_count_events(&s->f, "console demo"), 1);
+    act(s, ACTION_RESTART);
+    cunik_engine_console(s->f.engine, "demo-db-1", 12);
+    assert_int_equal(fake_engine_count_events(&s->f, "console demo"), 2);
+    /* One that another engine has started is not new. */
+    fake_engine_again(&s->f);
+    fake_engine_clear_events(&s->f);
+    cunik_engine_console(s->f.engine, "demo-db-1", 15);
+    assert_int_equal(fake_engine_count_events(&s->f, "console demo"), 0);
+}
+
 static void test_bad_requests(void **state)
 {
     struct scene *s = *state;
@@ -645,6 +670,7 @@ int main(void)
         SCENE(test_create_only),
         SCENE(test_part_of_a_stack),
         SCENE(test_network_recreated),
+        SCENE(test_first_output),
         SCENE(test_bad_requests),
     };
 
