@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "engine/clock.h"
+#include "engine/host_prerequisites.h"
 #include "engine/host_real_internal.h"
 #include "network/dnsmasq.h"
 
@@ -17,9 +18,9 @@ enum { TUN_MAJOR = 10, TUN_MINOR = 200 };
 /* What was there is believed to be there for so long: one request checks thousands of cuniks. */
 static const int64_t trust_ns = 1000000000;
 
-static const char emulator[] = "/usr/bin/qemu-system-x86_64";
+const char cunik_host_emulator[] = "/usr/bin/qemu-system-x86_64";
 
-static int check_rights(struct error **err)
+int cunik_host_check_rights(struct error **err)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
@@ -32,7 +33,7 @@ static int check_rights(struct error **err)
                            "(or with CAP_NET_ADMIN)");
 }
 
-static int check_tun(struct error **err)
+int cunik_host_check_tun(struct error **err)
 {
     _cleanup_close_ int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     struct stat st;
@@ -47,12 +48,12 @@ static int check_tun(struct error **err)
 
 static int check_emulator(struct error **err)
 {
-    if (access(emulator, X_OK) == 0)
+    if (access(cunik_host_emulator, X_OK) == 0)
         return 0;
     return cunik_error_set(err, ERROR_NOT_FOUND,
                            "there is no '%s', which runs guests (Debian's package "
                            "qemu-system-x86)",
-                           emulator);
+                           cunik_host_emulator);
 }
 
 static int check_names(struct error **err)
@@ -72,8 +73,8 @@ int cunik_host_prerequisites(struct host_real *h, struct error **err)
     pthread_mutex_unlock(&h->lock);
     if (trusted)
         return 0;
-    if ((r = check_rights(err)) < 0 || (r = check_tun(err)) < 0 || (r = check_emulator(err)) < 0 ||
-        (r = check_names(err)) < 0)
+    if ((r = cunik_host_check_rights(err)) < 0 || (r = cunik_host_check_tun(err)) < 0 ||
+        (r = check_emulator(err)) < 0 || (r = check_names(err)) < 0)
         return r;
     pthread_mutex_lock(&h->lock);
     h->prerequisites_ns = now;

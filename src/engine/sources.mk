@@ -13,6 +13,8 @@ engine_SOURCES = \
 	src/engine/clock.c \
 	src/engine/console.c \
 	src/engine/domain_diff.c \
+	src/engine/doctor.c \
+	src/engine/doctor_facts.c \
 	src/engine/domain_xml.c \
 	src/engine/engine.c \
 	src/engine/engine_apply.c \
@@ -77,6 +79,7 @@ engine_SOURCES = \
 	src/engine/supervise.c \
 	src/engine/supervise_repair.c \
 	src/engine/verb.c \
+	src/engine/verb_doctor.c \
 	src/engine/verb_events.c \
 	src/engine/verb_inspect.c \
 	src/engine/verb_list.c \
@@ -96,6 +99,7 @@ engine_TESTS = \
 	tests/unit/test_api.c \
 	tests/unit/test_assign.c \
 	tests/unit/test_console.c \
+	tests/unit/test_doctor.c \
 	tests/unit/test_domain_xml.c \
 	tests/unit/test_engine.c \
 	tests/unit/test_events.c \

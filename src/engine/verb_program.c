@@ -36,6 +36,8 @@ static const struct verb_row verbs[] = {
      cunik_verb_inspect},
     {"logs", "NAME", "Show what a cunik wrote to its console", logs_options,
      ARRAY_SIZE(logs_options), 1, 1, cunik_verb_logs},
+    {"doctor", NULL, "Check whether this host can run guests, and say what to do", text_options,
+     ARRAY_SIZE(text_options), 0, 0, cunik_verb_doctor},
     {"events", NULL, "Show what happens, and what happened", events_options,
      ARRAY_SIZE(events_options), 0, 0, cunik_verb_events},
     {"info", NULL, "Show what the engine is and has", text_options, ARRAY_SIZE(text_options), 0, 0,

@@ -62,6 +62,8 @@ int cunik_rules_make(struct rules *r, char **ret_text, struct strv *ret_chains, 
 
 /* Effects; both need CAP_NET_ADMIN. Safe to call from several threads. */
 int cunik_rules_replace(const char *text, struct error **err);
+/* Whether rules could be set here; nothing is changed. */
+int cunik_rules_check(struct error **err);
 /* Whether the engine's table has all of these chains (and maybe more). */
 int cunik_rules_present(const char *engine, const struct strv *chains, bool *ret,
                         struct error **err);

@@ -13,13 +13,14 @@
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 /* Runs commands that print nothing; what is said about a failure is the caller's. */
-static int run(const char *commands, char **ret_complaint)
+static int run(const char *commands, bool dry, char **ret_complaint)
 {
     pthread_mutex_lock(&one_at_a_time);
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!nft)
         abort();
     nft_ctx_buffer_error(nft);
+    nft_ctx_set_dry_run(nft, dry);
     int r = nft_run_cmd_from_buffer(nft, commands);
     *ret_complaint = cunik_strdup(nft_ctx_get_error_buffer(nft));
     nft_ctx_free(nft);
@@ -41,8 +42,17 @@ int cunik_rules_replace(const char *text, struct error **err)
 {
     _cleanup_free_ char *complaint = NULL;
 
-    if (run(text, &complaint) != 0)
+    if (run(text, false, &complaint) != 0)
         return failed(err, "publishing ports", complaint);
+    return 0;
+}
+
+int cunik_rules_check(struct error **err)
+{
+    _cleanup_free_ char *complaint = NULL;
+
+    if (run("add table ip cunik_check", true, &complaint) != 0)
+        return failed(err, "setting rules", complaint);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Looking at what happens and what happened: events, their log, and filters.
+# Looking at what happens and what happened: events, timings, traces, and the doctor.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 cd "$WORK" || exit 1
@@ -63,6 +63,18 @@ engine=$(cat "$CUNIK_ROOT/cunikd.pid")
 kill -9 "$engine"
 check 'what was outlives the engine' expect 0 cunik events --since "$before" --until 0s --filter event=create --filter phase=done
 check '… wholly' out_has 'step ob cunik ob-web-1 create running done'
+
+# The host
+
+expect 0 cunik doctor --format json
+check 'the doctor finds nothing that keeps guests from running' test "$STATUS" = 0
+check '… says so of each thing' test "$(jq -r '[.checks[] | select(.status != "problem")] | length' "$OUT")" = 12
+check '… and of KVM what the engine found' test \
+    "$(jq -r '.checks[] | select(.check == "kvm") | .status' "$OUT")" = "$(cunik info --format json | jq -r 'if .accel == "kvm" then "ok" else "note" end')"
+without_rights() { setpriv --bounding-set -net_admin --inh-caps -net_admin "$@"; }
+expect 1 without_rights cunik doctor
+check 'without a right that is needed its status tells' test "$STATUS" = 1
+check '… and it says what to do' out_has 'run the engine as root or with CAP_NET_ADMIN'
 
 check 'down' expect 0 compose down
 check 'nothing is left' nothing_left
