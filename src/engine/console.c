@@ -14,19 +14,23 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/clock.h"
+#include "engine/console_trim.h"
 
 enum {
     PAUSE_MS = 20,   /* between two looks, so that a flood of output costs little */
     TIME_WIDTH = 33, /* of a line of NAME.times: "%16u %15d\n" */
     CHUNK = 64 << 10,
+    MOMENTS_MOST = 1 << 16, /* of a console; before them only the day is known, so to say */
 };
 
 struct consoles {
     char *folder;
+    _Atomic uint64_t limit;
     int inotify, stop;
     pthread_t thread;
     bool running;
@@ -95,6 +99,8 @@ static int64_t time_of(struct times *t, uint64_t offset)
 
     if (offset >= t->from && offset < t->until.offset)
         return t->until.time_ms;
+    if (t->fd >= 0)
+        low = (cunik_trim_start(t->fd) + TIME_WIDTH - 1) / TIME_WIDTH;
     for (n = high = t->fd >= 0 ? count_moments(t->fd) : 0; low < high;) {
         uint64_t middle = low + (high - low) / 2;
         if (!read_moment(t->fd, middle, &m))
@@ -116,6 +122,19 @@ static int64_t to_ms(const struct timespec *t)
     return t->tv_sec * INT64_C(1000) + t->tv_nsec / 1000000;
 }
 
+/* Gives back what is more than the console may take. */
+static void bound(const struct consoles *c, const char *log, uint64_t size)
+{
+    uint64_t limit = c->limit;
+
+    if (size <= limit + limit / 4)
+        return;
+    _cleanup_close_ int fd = open(log, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int r = fd < 0 ? -errno : cunik_trim(fd, limit);
+    if (r < 0)
+        cunik_log(LOG_LEVEL_DEBUG, "bounding '%s': %s", log, strerror(-r));
+}
+
 /* Notes how far a console has got. Times are an extra: when they cannot be written (a full disk),
  * lines just have none. */
 static void note_growth(const struct consoles *c, const char *name, bool at_start)
@@ -126,6 +145,7 @@ static void note_growth(const struct consoles *c, const char *name, bool at_star
 
     if (stat(log, &st) < 0)
         return;
+    bound(c, log, (uint64_t)st.st_size);
     _cleanup_close_ int fd = open(times, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0)
         return;
@@ -143,6 +163,7 @@ static void note_growth(const struct consoles *c, const char *name, bool at_star
     _cleanup_free_ char *line = cunik_asprintf("%16" PRIu64 " %15" PRId64 "\n", size, when);
     if (pwrite(fd, line, TIME_WIDTH, (off_t)(n * TIME_WIDTH)) != TIME_WIDTH)
         (void)!ftruncate(fd, (off_t)(n * TIME_WIDTH));
+    (void)cunik_trim(fd, (uint64_t)MOMENTS_MOST * TIME_WIDTH);
 }
 
 /* "NAME.log" gives NAME, which the caller frees; else NULL. */
@@ -242,6 +263,7 @@ int cunik_consoles_create(const char *folder, struct consoles **ret, struct erro
     int r;
 
     c->folder = cunik_strdup(folder);
+    c->limit = CONSOLE_LIMIT;
     c->inotify = c->stop = -1;
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_init(&c->telling, NULL);
@@ -288,6 +310,22 @@ void cunik_consoles_destroy(struct consoles *c)
     free(c);
 }
 
+void cunik_consoles_bound(struct consoles *c, uint64_t bytes)
+{
+    c->limit = bytes;
+}
+
+/* What virtlogd, which writes for a libvirtd, has set aside: NAME.log.0 and on. */
+static int remove_rotated(const struct consoles *c, const char *name, struct error **err)
+{
+    for (unsigned i = 0;; i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s.log.%u", c->folder, name, i);
+        if (unlink(path) == 0)
+            continue;
+        return errno == ENOENT ? 0 : cunik_error_errno(err, errno, "removing '%s'", path);
+    }
+}
+
 int cunik_console_remove(struct consoles *c, const char *name, struct error **err)
 {
     static const char *const suffixes[] = {"log", "times"};
@@ -299,9 +337,43 @@ int cunik_console_remove(struct consoles *c, const char *name, struct error **er
         if (unlink(path) < 0 && errno != ENOENT)
             r = cunik_error_errno(err, errno, "removing '%s'", path);
     }
+    if (r == 0)
+        r = remove_rotated(c, name, err);
     wake_watchers(c);
     pthread_mutex_unlock(&c->lock);
     return r;
+}
+
+/* Where the first whole line begins of what is left. */
+static uint64_t first_line(int fd)
+{
+    _cleanup_free_ char *chunk = NULL;
+    uint64_t at = cunik_trim_start(fd);
+    ssize_t got;
+
+    if (!at)
+        return 0;
+    chunk = cunik_malloc(CHUNK);
+    while ((got = pread(fd, chunk, CHUNK, (off_t)at)) > 0) {
+        const char *end = memchr(chunk, '\n', (size_t)got);
+        if (end)
+            return at + (uint64_t)(end - chunk) + 1;
+        at += (uint64_t)got;
+    }
+    return at;
+}
+
+/* Says how much of what was asked for is there no more, and goes on behind it. */
+static int pass_over(int fd, uint64_t *offset, cunik_console_put *put, void *ctx)
+{
+    uint64_t first = cunik_trim_start(fd) > *offset ? first_line(fd) : *offset;
+
+    if (first <= *offset)
+        return 0;
+    _cleanup_free_ char *text =
+        cunik_asprintf("[%" PRIu64 " bytes of older output are gone]", first - *offset);
+    *offset = first;
+    return put(ctx, &(struct console_line){text, strlen(text), 0});
 }
 
 /* Gives the whole lines that stand in the buffer, and drops them. */
@@ -352,7 +424,15 @@ int cunik_console_read(struct consoles *c, const char *name, bool all, uint64_t 
     times.newest = to_ms(&st.st_mtim);
     if ((uint64_t)st.st_size < *offset)
         *offset = 0;
+    if ((r = pass_over(fd, offset, put, ctx)) != 0)
+        return r;
     while ((got = pread(fd, chunk, CHUNK, (off_t)(*offset + b.size))) > 0) {
+        if (cunik_trim_start(fd) > *offset) { /* it went while it was read */
+            cunik_buffer_consume(&b, b.size);
+            if ((r = pass_over(fd, offset, put, ctx)) != 0)
+                return r;
+            continue;
+        }
         cunik_buffer_append(&b, chunk, (size_t)got);
         r = put_lines(&b, &times, offset, put, ctx);
         if (r != 0)
@@ -378,11 +458,11 @@ uint64_t cunik_console_tail(struct consoles *c, const char *name, uint64_t lines
 
     if (fd < 0 || fstat(fd, &st) < 0)
         return 0;
-    uint64_t size = (uint64_t)st.st_size, end = size;
+    uint64_t size = (uint64_t)st.st_size, end = size, first = first_line(fd);
     if (!lines)
         return size;
-    while (end) {
-        uint64_t start = end > CHUNK ? end - CHUNK : 0;
+    while (end > first) {
+        uint64_t start = end - first > CHUNK ? end - CHUNK : first;
         if (pread(fd, chunk, end - start, (off_t)start) != (ssize_t)(end - start))
             return 0;
         for (uint64_t i = end; i-- > start;)
@@ -391,7 +471,7 @@ uint64_t cunik_console_tail(struct consoles *c, const char *name, uint64_t lines
                 return i + 1;
         end = start;
     }
-    return 0;
+    return first;
 }
 
 int cunik_consoles_watch(struct consoles *c)

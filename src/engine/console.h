@@ -6,6 +6,11 @@
  * bytes before OFFSET were there at that time; the lines have one width, so that they can be
  * searched without being read. Growths within 20 ms of the last look are taken together.
  *
+ * A console takes CONSOLE_LIMIT bytes on disk, or what cunik_consoles_bound() says, and a quarter
+ * more: then its oldest part goes (console_trim.h). It is not copied and not truncated, so that
+ * nothing is lost that a guest writes meanwhile; while there is no engine it grows. Who reads from
+ * before what is left gets one line that says how much has gone.
+ *
  * All functions may be called from any thread.
  */
 #pragma once
@@ -18,10 +23,14 @@
 
 struct consoles;
 
+enum { CONSOLE_LIMIT = 16 << 20 };
+
 /* Makes the folder when it is missing. What consoles grew by while nobody watched gets the file's
  * own time. */
 int cunik_consoles_create(const char *folder, struct consoles **ret, struct error **err);
 void cunik_consoles_destroy(struct consoles *c);
+/* How many bytes of each console are kept; from now on. */
+void cunik_consoles_bound(struct consoles *c, uint64_t bytes);
 
 /* "FOLDER/NAME.log"; the caller frees it. */
 char *cunik_console_path(const struct consoles *c, const char *name);

@@ -30,6 +30,7 @@
 enum {
     IDLE_SECONDS = 60,
     IDLE_SECONDS_MAX = 1000000,
+    CONSOLE_LIMIT_LEAST = 64 << 10,
     LISTEN_FD = 3, /* the first one that systemd hands over, sd_listen_fds(3) */
 };
 #define SECOND INT64_C(1000000000)
@@ -228,6 +229,19 @@ static json_t *version_object(const struct daemon *d)
     return v;
 }
 
+static int bound_consoles(const struct daemon *d, struct error **err)
+{
+    const char *text = getenv("CUNIK_CONSOLE_LIMIT");
+    int64_t bytes = CONSOLE_LIMIT;
+
+    if (!cunik_text_blank(text) &&
+        (cunik_text_to_bytes(text, &bytes) < 0 || bytes < CONSOLE_LIMIT_LEAST))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "CUNIK_CONSOLE_LIMIT is a size of at least 64k, not '%s'", text);
+    cunik_consoles_bound(d->consoles, (uint64_t)bytes);
+    return 0;
+}
+
 static int open_host(struct daemon *d, struct error **err)
 {
     const struct hypervisor_settings settings = {
@@ -239,6 +253,8 @@ static int open_host(struct daemon *d, struct error **err)
     r = cunik_hypervisor_open(&settings, domain_changed, d, &d->hypervisor, err);
     if (r == 0)
         r = cunik_consoles_create(folder, &d->consoles, err);
+    if (r == 0)
+        r = bound_consoles(d, err);
     if (r < 0)
         return r;
     const struct host_real_settings host = {

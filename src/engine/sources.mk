@@ -12,6 +12,7 @@ engine_SOURCES = \
 	src/engine/client_volumes.c \
 	src/engine/clock.c \
 	src/engine/console.c \
+	src/engine/console_trim.c \
 	src/engine/domain_diff.c \
 	src/engine/doctor.c \
 	src/engine/doctor_facts.c \

@@ -320,6 +320,97 @@ static void test_new_console(void **state)
     cunik_consoles_unwatch(f->consoles, fd);
 }
 
+/* Blocks that a console takes, in bytes. */
+static uint64_t taken(struct fixture *f)
+{
+    _cleanup_free_ char *path = cunik_console_path(f->consoles, "web");
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return (uint64_t)st.st_blocks * 512;
+}
+
+static int count_lines(void *ctx, const struct console_line *l)
+{
+    struct fixture *f = ctx;
+    unsigned number;
+
+    if (f->n == 0 && strstr(l->text, "bytes of older output are gone")) {
+        f->n = -1;
+        return 0;
+    }
+    _cleanup_free_ char *text = cunik_strndup(l->text, l->size);
+    assert_int_equal(sscanf(text, "line %u of many", &number), 1);
+    if (f->n > 0)
+        assert_int_equal(number, f->n + 1); /* none is missing */
+    f->n = (int)number;
+    return 0;
+}
+
+static void flood(struct fixture *f, unsigned from, unsigned to)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+
+    for (unsigned i = from; i <= to; i++)
+        cunik_buffer_printf(&b, "line %06u of many\n", i);
+    write_console(f, b.data, b.size);
+}
+
+/* A console that is bounded has the newest lines, whole and in order, at the offsets they had. */
+static void test_bound(void **state)
+{
+    enum { LIMIT = 64 << 10, LINES = 20000, LINE = 20 };
+    struct fixture *f = *state;
+    uint64_t offset = 0;
+
+    cunik_consoles_bound(f->consoles, LIMIT);
+    for (unsigned i = 0; i < LINES; i += 1000)
+        flood(f, i + 1, i + 1000);
+    for (int tries = 0; tries < DEADLINE_MS / 10 && taken(f) > LIMIT * 3 / 2; tries++)
+        poll(NULL, 0, 10);
+    assert_true(taken(f) <= LIMIT * 3 / 2 && taken(f) >= LIMIT);
+    f->n = 0;
+    test_ok(cunik_console_read(f->consoles, "web", true, &offset, count_lines, f, NULL), NULL);
+    assert_int_equal(f->n, LINES);
+    assert_int_equal(offset, LINES * LINE);
+    /* From the middle of what is left there is nothing to say of what is gone. */
+    offset = (LINES - 1000) * LINE;
+    f->n = LINES - 1000;
+    test_ok(cunik_console_read(f->consoles, "web", true, &offset, count_lines, f, NULL), NULL);
+    assert_int_equal(f->n, LINES);
+    assert_int_equal(cunik_console_tail(f->consoles, "web", 3), (LINES - 3) * LINE);
+    uint64_t first = cunik_console_tail(f->consoles, "web", UINT64_MAX);
+    assert_true(first > 0 && first % LINE == 0);
+    /* What comes while nobody watches is bounded by who comes back. */
+    cunik_consoles_destroy(f->consoles);
+    test_ok(cunik_consoles_create(f->folder, &f->consoles, NULL), NULL);
+    flood(f, LINES + 1, 2 * LINES);
+    cunik_consoles_bound(f->consoles, LIMIT);
+    flood(f, 2 * LINES + 1, 2 * LINES + 1);
+    for (int tries = 0; tries < DEADLINE_MS / 10 && taken(f) > LIMIT * 3 / 2; tries++)
+        poll(NULL, 0, 10);
+    assert_true(taken(f) <= LIMIT * 3 / 2);
+    f->n = 0;
+    offset = 0;
+    test_ok(cunik_console_read(f->consoles, "web", true, &offset, count_lines, f, NULL), NULL);
+    assert_int_equal(f->n, 2 * LINES + 1);
+}
+
+/* What virtlogd has set aside goes with the console. */
+static void test_remove_rotated(void **state)
+{
+    struct fixture *f = *state;
+
+    write_console(f, "x\n", 2);
+    for (int i = 0; i < 3; i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/web.log.%d", f->folder, i);
+        test_ok(cunik_file_write(path, "old\n", 4, 0600, false, NULL), NULL);
+    }
+    test_ok(cunik_console_remove(f->consoles, "web", NULL), NULL);
+    _cleanup_free_ char *left = cunik_asprintf("ls -A '%s' | grep -q web.log", f->folder);
+    assert_int_not_equal(system(left), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +425,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times_after_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_console, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remove_rotated, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
