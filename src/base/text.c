@@ -221,10 +221,10 @@ size_t cunik_text_utf8_length(const char *text, size_t size)
     return length;
 }
 
-const char *cunik_text_not_utf8(const char *s)
+const char *cunik_text_not_utf8(const char *s, size_t size)
 {
-    for (size_t length; *s; s += length) {
-        length = cunik_text_utf8_length(s, 4);
+    for (size_t length; size; s += length, size -= length) {
+        length = cunik_text_utf8_length(s, size);
         if (!length)
             return s;
     }

@@ -32,8 +32,8 @@ int cunik_text_to_bytes(const char *s, int64_t *ret);
  * when it is none (RFC 3629, section 4). It never reads past a NUL. */
 size_t cunik_text_utf8_length(const char *s, size_t size);
 
-/* The first byte of s that is no UTF-8, or NULL. */
-const char *cunik_text_not_utf8(const char *s);
+/* The first of `size` bytes that is no UTF-8, or NULL. */
+const char *cunik_text_not_utf8(const char *s, size_t size);
 
 /* The candidate nearest to s by edit distance, or NULL when none is near (distance above a third of
  * the length, at least 1 and at most 3). */

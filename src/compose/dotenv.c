@@ -258,8 +258,8 @@ static int read_statement(struct parser *p, struct error **err)
 int cunik_dotenv_check(const char *name, const char *text, size_t size, struct error **err)
 {
     const struct parser p = {.name = name, .text = text};
-    const char *nul = memchr(text, '\0', size), *other = cunik_text_not_utf8(text);
-    struct place place = place_of(&p, nul && !other ? nul : other ? other : text);
+    const char *nul = memchr(text, '\0', size), *other = cunik_text_not_utf8(text, size);
+    struct place place = place_of(&p, other ? other : nul ? nul : text);
 
     if (!nul && !other)
         return 0;

@@ -19,7 +19,7 @@
 #include "base/map.h"
 #include "compose/variables.h"
 
-/* Adds the variables of a text (which ends in a NUL byte) to v, which may hold those of earlier
+/* Adds the variables of a text to v, which may hold those of earlier
  * files; lookup may be NULL. Errors are ERROR_INVALID with the place (name, line) and read as
  * Docker Compose's, "line N: …" left out. On failure v holds what stood before the mistake. Names
  * of unset variables are added to missing (keys without values; may be NULL). */
@@ -27,7 +27,7 @@ int cunik_dotenv_parse(const char *name, const char *text, size_t size, const st
                        struct variables *v, struct map *missing, struct error **err);
 
 /* The check of any file of variables, whatever its form: ERROR_INVALID with the place of a byte
- * that is NUL or no UTF-8. cunik_dotenv_parse() makes it too. The text ends in a NUL byte. */
+ * that is NUL or no UTF-8. cunik_dotenv_parse() makes it too.*/
 int cunik_dotenv_check(const char *name, const char *text, size_t size, struct error **err);
 
 /* Where the next statement of a text starts, after white space and comments; its end when there is

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "compose/emit.h"
+#include "compose/emit_scalar.h"
 
 static json_t *float_to_json(const struct node *n)
 {
@@ -46,12 +47,92 @@ json_t *cunik_node_to_json(const struct node *root)
     }
 }
 
+enum { INDENT = 2 };
+
+static char escape_of(uint32_t code)
+{
+    static const char letters[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+
+    for (const char *s = letters; *s; s += 2)
+        if ((uint32_t)*s == code)
+            return s[1];
+    return '\0';
+}
+
+/* What readers of YAML would stumble over is escaped too: the text is YAML as well. */
+static void write_string(struct buffer *b, const char *s)
+{
+    cunik_buffer_char(b, '"');
+    for (uint32_t code; *s;) {
+        const char *at = s;
+        s += cunik_emit_decode(s, &code);
+        if (escape_of(code))
+            cunik_buffer_printf(b, "\\%c", escape_of(code));
+        else if (cunik_emit_printable(code) && (code != 0xfffd || *at == '\xef'))
+            cunik_buffer_append(b, at, (size_t)(s - at));
+        else
+            cunik_buffer_printf(b, "\\u%04x", code);
+    }
+    cunik_buffer_char(b, '"');
+}
+
+static void write_scalar(struct buffer *b, const struct node *n)
+{
+    _cleanup_free_ char *number = NULL;
+
+    switch (n->kind) {
+    case NODE_BOOL:
+        cunik_buffer_text_append(b, n->boolean ? "true" : "false");
+        break;
+    case NODE_INT:
+        cunik_buffer_printf(b, "%lld", (long long)n->integer);
+        break;
+    case NODE_FLOAT:
+        if (!isfinite(n->number)) {
+            write_string(b, n->text);
+            break;
+        }
+        number = cunik_float_text(n->number);
+        cunik_buffer_text_append(b, number);
+        break;
+    case NODE_STRING:
+        write_string(b, n->text);
+        break;
+    default:
+        cunik_buffer_text_append(b, "null");
+    }
+}
+
+static void write_node(struct buffer *b, const struct node *n, size_t indent)
+{
+    bool map = n->kind == NODE_MAP;
+
+    if (!map && n->kind != NODE_LIST) {
+        write_scalar(b, n);
+        return;
+    }
+    cunik_buffer_char(b, map ? '{' : '[');
+    for (size_t i = 0; i < n->n; i++) {
+        cunik_buffer_printf(b, "%s\n%*s", i ? "," : "", (int)(indent + INDENT), "");
+        if (map) {
+            write_string(b, n->items[i]->key);
+            cunik_buffer_text_append(b, ": ");
+        }
+        write_node(b, n->items[i], indent + INDENT);
+    }
+    if (n->n)
+        cunik_buffer_printf(b, "\n%*s", (int)indent, "");
+    cunik_buffer_char(b, map ? '}' : ']');
+}
+
+/* Written from the tree itself: a second one of jansson's values would take more than it. */
 char *cunik_emit_json(const struct node *root)
 {
-    _cleanup_json_ json_t *value = cunik_node_to_json(root);
-    _cleanup_free_ char *text = cunik_json_text(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    _cleanup_buffer_ struct buffer b = {0};
 
-    return cunik_asprintf("%s\n", text);
+    write_node(&b, root, 0);
+    cunik_buffer_char(&b, '\n');
+    return cunik_buffer_take(&b);
 }
 
 static struct node *members_from_json(struct tree *t, const json_t *value)

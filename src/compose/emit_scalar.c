@@ -63,9 +63,7 @@ static bool reads_as_other(const char *s)
     return reads_as_date(s) || reads_as_base60(s);
 }
 
-/* The character at s: its length in bytes and its code point; a byte that is no UTF-8 counts as
- * U+FFFD (RFC 3629). */
-static size_t decode(const char *s, uint32_t *ret)
+size_t cunik_emit_decode(const char *s, uint32_t *ret)
 {
     const unsigned char *u = (const unsigned char *)s;
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -87,8 +85,7 @@ static size_t decode(const char *s, uint32_t *ret)
     return length;
 }
 
-/* What may stand in a text without an escape; line feeds and tabs are dealt with apart. */
-static bool printable(uint32_t code)
+bool cunik_emit_printable(uint32_t code)
 {
     return (code >= 0x20 && code < 0x7f) ||
            (code >= 0xa0 && code != 0x2028 && code != 0x2029 && code != 0xfeff && code < 0xfffe) ||
@@ -107,12 +104,12 @@ static struct traits traits_of(const char *s)
 
     for (uint32_t code; *s;) {
         const char *at = s;
-        s += decode(s, &code);
+        s += cunik_emit_decode(s, &code);
         if (code == '\n')
             t.lines = true;
         else if (code == '\t')
             t.tabs = true;
-        else if (!printable(code) || (code == 0xfffd && *at != '\xef'))
+        else if (!cunik_emit_printable(code) || (code == 0xfffd && *at != '\xef'))
             t.special = true;
     }
     return t;
@@ -158,10 +155,10 @@ static void double_quoted(struct buffer *b, const char *s)
     cunik_buffer_char(b, '"');
     for (uint32_t code; *s;) {
         const char *at = s;
-        s += decode(s, &code);
+        s += cunik_emit_decode(s, &code);
         if (escape_of(code))
             cunik_buffer_printf(b, "\\%c", escape_of(code));
-        else if (printable(code) && (code != 0xfffd || *at == '\xef'))
+        else if (cunik_emit_printable(code) && (code != 0xfffd || *at == '\xef'))
             cunik_buffer_append(b, at, (size_t)(s - at));
         else if (code < 0x100)
             cunik_buffer_printf(b, "\\x%02X", code);

@@ -7,6 +7,13 @@
 #include "base/buffer.h"
 #include "compose/tree.h"
 
+/* The character at s, which is not at its end: its length in bytes and its code point; a byte that
+ * is no UTF-8 counts as U+FFFD (RFC 3629). */
+size_t cunik_emit_decode(const char *s, uint32_t *ret);
+/* Whether a character may stand in a quoted text without an escape, for readers of YAML 1.1 too;
+ * line feeds and tabs are not among them. */
+bool cunik_emit_printable(uint32_t code);
+
 /* indent: the column of a literal block's lines, from 1. No line feed follows. */
 void cunik_emit_scalar(struct buffer *b, const struct node *n, size_t indent);
 /* On one line. */

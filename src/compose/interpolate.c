@@ -213,7 +213,7 @@ static void interpolate_string(struct walk *w, struct node *n, const struct step
         cunik_error_set(&err, ERROR_INVALID, "values are longer than %d bytes in all", RESULTS_MAX);
         r = -E2BIG;
     }
-    if (r == 0 && cunik_text_not_utf8(text)) {
+    if (r == 0 && cunik_text_not_utf8(text, strlen(text))) {
         cunik_error_set(&err, ERROR_INVALID, "the value is not UTF-8");
         r = -EILSEQ;
     }

@@ -109,7 +109,8 @@ static void add_host(const struct lengthening *l, struct node *list, const struc
                      const char *host, const char *address)
 {
     size_t length = strlen(address);
-    bool bracket = length > 2 && address[0] == '[' && address[length - 1] == ']';
+    bool bracket = length > 2 && address[0] == '[' && strcspn(address + 1, "[]") == length - 2 &&
+                   address[length - 1] == ']';
     _cleanup_free_ char *text = cunik_asprintf(
         "%s=%.*s", host, (int)(bracket ? length - 2 : length), bracket ? address + 1 : address);
 

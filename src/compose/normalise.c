@@ -56,7 +56,7 @@ static void take_over(const struct normaliser *c, struct node *pairs)
     for (size_t i = 0; i < pairs->n; i++) {
         struct node *n = pairs->items[i];
         const char *value = n->kind == NODE_NULL ? cunik_lookup(c->environment, n->key) : NULL;
-        if (value && cunik_text_not_utf8(value)) {
+        if (value && cunik_text_not_utf8(value, strlen(value))) {
             cunik_diagnostics_error(c->d, &n->key_place, NULL, "the value of '%s' is not UTF-8",
                                     n->key);
         } else if (value) {

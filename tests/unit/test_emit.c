@@ -75,6 +75,18 @@ static const struct {
     {"\n", "\"\\n\""},
 };
 
+/* Its JSON is JSON for others, and YAML for us. */
+static void check_json(const struct node *root)
+{
+    _cleanup_tree_ struct tree *t = cunik_tree_create();
+    _cleanup_free_ char *text = cunik_emit_json(root);
+    _cleanup_json_ json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+    if (!value || !cunik_node_equal(root, cunik_node_from_json(t, value)) ||
+        !cunik_node_equal(root, parse(t, text)))
+        fail_msg("does not read as what it was:\n%s", text);
+}
+
 static void test_strings(void **state)
 {
     (void)state;
@@ -87,8 +99,10 @@ static void test_strings(void **state)
         assert_string_equal(text, expected);
         struct node *again = cunik_node_get(parse(t, text), "k");
         assert_int_equal(again->kind, NODE_STRING);
-        if (!strstr(strings[i].text, "bad"))
-            assert_string_equal(again->text, strings[i].text);
+        if (strstr(strings[i].text, "bad"))
+            continue;
+        assert_string_equal(again->text, strings[i].text);
+        check_json(map);
     }
 }
 
@@ -110,8 +124,10 @@ static void test_golden_tree(void **state)
 }
 
 static const char *const pieces[] = {
-    "a", "b", " ", "\n", "\t", ":", "-", "#", "'", "\"", "\\",       "?",  "{", "]",  ",",
-    "|", ">", "&", "*",  "!",  "%", "1", "0", ".", "_",  "\xc3\xa9", "\r", "~", "<<", "--- ",
+    "a",  "b",        " ",  "\n", "\t", ":",    "-",    "#",        "'",
+    "\"", "\\",       "?",  "{",  "]",  ",",    "\x7f", "\xc2\x85", "\xe2\x80\xa8",
+    "|",  ">",        "&",  "*",  "!",  "%",    "1",    "0",        ".",
+    "_",  "\xc3\xa9", "\r", "~",  "<<", "--- ",
 };
 
 static struct node *random_string(struct tree *t, uint64_t *seed)
@@ -165,6 +181,7 @@ static void test_round_trip(void **state)
         _cleanup_free_ char *text = cunik_emit_yaml(root);
         if (!cunik_node_equal(root, parse(t, text)))
             fail_msg("does not read as what it was:\n%s", text);
+        check_json(root);
     }
 }
 
