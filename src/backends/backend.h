@@ -40,6 +40,10 @@ struct boot_interface {
     const char *gateway; /* "" = none */
     const char *dns;     /* "" = none */
     unsigned mtu;        /* 0 = 1500 */
+    const char *name;    /* "" = as the guest likes */
+    const char *address6; /* "fd00:1::2"; "" = none. There is no way out by IPv6 */
+    unsigned prefix_length6;
+    bool fixed6; /* asked for in the file: who cannot take it must refuse it */
 };
 
 struct boot_disk {
@@ -61,6 +65,7 @@ struct boot_settings {
     const char *name; /* of the cunik, for errors */
     const char *hostname;
     const char *domain; /* DNS search domain, "" = none */
+    const struct strv *search; /* the file's own ones, to be tried behind it; NULL = none */
     const struct strv *command;
     const struct boot_pair *environment;
     size_t n_environment;

@@ -190,6 +190,35 @@ int cunik_dialect_check_interfaces(const struct boot_settings *s, struct error *
     return 0;
 }
 
+int cunik_dialect_no_ipv6(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
+                          struct error **err)
+{
+    for (size_t i = 0; i < s->n_interfaces; i++) {
+        const struct boot_interface *n = &s->interfaces[i];
+        if (!n->address6 || !*n->address6)
+            continue;
+        if (n->fixed6)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "networks: %s cannot be told the IPv6 address %s", d->name,
+                                   n->address6);
+        cunik_strv_addf(&ret->warnings,
+                        "networks: %s cannot be told an IPv6 address; it has IPv4 only", d->name);
+        return 0;
+    }
+    return 0;
+}
+
+int cunik_dialect_no_interface_names(const struct dialect *d, const struct boot_settings *s,
+                                     struct error **err)
+{
+    for (size_t i = 0; i < s->n_interfaces; i++)
+        if (s->interfaces[i].name && *s->interfaces[i].name)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "networks: %s names its interfaces itself, none can be '%s'",
+                                   d->name, s->interfaces[i].name);
+    return 0;
+}
+
 void cunik_dialect_add(struct buffer *line, const char *format, ...)
 {
     va_list args;

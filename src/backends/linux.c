@@ -7,6 +7,7 @@
  *
  *   ip=ADDR:SERVER:GW:MASK:HOST:DEV:off:DNS0:DNS1   one for each interface, eth0, eth1, … (the form
  *                                                   of the kernel's nfsroot.rst; not encoded)
+ *   ip6=DEV,ADDR/LENGTH   ifname=DEV:NAME (once all is set up)
  *   mtu=DEV:N   hostname=NAME   search=DOMAIN   env=NAME=VALUE   arg=VALUE
  *   mount=DEV:PATH:FSTYPE:ro|rw      DEV is the tag of a shared folder when FSTYPE is virtiofs
  */
@@ -77,6 +78,10 @@ static void add_interface(struct buffer *line, const struct boot_settings *s, si
                       i->dns);
     if (i->mtu)
         cunik_dialect_add(line, "mtu=eth%zu:%u", index, i->mtu);
+    if (i->address6 && *i->address6)
+        cunik_dialect_add(line, "ip6=eth%zu,%s/%u", index, i->address6, i->prefix_length6);
+    if (i->name && *i->name)
+        cunik_dialect_add(line, "ifname=eth%zu:%s", index, i->name);
 }
 
 /* "vda", …, "vdz", "vdaa", …, as the kernel counts. */
@@ -169,6 +174,8 @@ static int make(const struct boot_settings *s, _unused_ const struct kernel *k, 
         add_encoded(&line, "hostname", s->hostname);
     if (*s->domain)
         add_encoded(&line, "search", s->domain);
+    for (size_t i = 0; s->search && i < s->search->n; i++)
+        add_encoded(&line, "search", s->search->items[i]);
     for (size_t i = 0; i < s->n_disks; i++)
         if ((r = add_disk(&line, s, i, err)) < 0)
             return r;

@@ -73,14 +73,22 @@ static int check_root(const struct boot_settings *s, struct error **err)
     return 0;
 }
 
+/* One that takes its address from DHCP gets it there; nothing tells whether this one does. */
 static void warn_of_addresses(const struct boot_settings *s, struct boot *ret)
 {
-    for (size_t i = 0; i < s->n_interfaces; i++)
-        if (!strstr(s->cmdline, s->interfaces[i].address))
+    for (size_t i = 0; i < s->n_interfaces; i++) {
+        const struct boot_interface *n = &s->interfaces[i];
+        if (!strstr(s->cmdline, n->address))
             cunik_strv_addf(&ret->warnings,
                             "networks: the raw backend does not tell the guest its address %s/%u, "
                             "and unikernel.cmdline does not have it",
-                            s->interfaces[i].address, s->interfaces[i].prefix_length);
+                            n->address, n->prefix_length);
+        if (n->address6 && *n->address6 && !strstr(s->cmdline, n->address6))
+            cunik_strv_addf(&ret->warnings,
+                            "networks: the raw backend does not tell the guest its address %s/%u, "
+                            "and unikernel.cmdline does not have it",
+                            n->address6, n->prefix_length6);
+    }
 }
 
 static int make(const struct boot_settings *s, const struct kernel *k, struct boot *ret,

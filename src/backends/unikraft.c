@@ -133,6 +133,11 @@ static int add_interfaces(struct buffer *line, size_t *words, const struct boot_
         (r = cunik_dialect_check_name(s->hostname, "hostname", err)) < 0 ||
         (r = cunik_dialect_check_name(s->domain, "domainname", err)) < 0)
         return r;
+    const struct strv *own = s->search;
+    if (own && own->n > 1)
+        return cunik_error_set(err, ERROR_INVALID, "dns_search: Unikraft takes one domain, not %zu",
+                               own->n);
+    const char *domain = own && own->n ? own->items[0] : s->domain;
     for (size_t i = 0; i < s->n_interfaces; i++) {
         const struct boot_interface *n = &s->interfaces[i];
 
@@ -141,7 +146,7 @@ static int add_interfaces(struct buffer *line, size_t *words, const struct boot_
                                    "networks: Unikraft cannot be told an MTU of %u", n->mtu);
         _cleanup_free_ char *word =
             cunik_asprintf("netdev.ip=%s/%u:%s:%s::%s:%s", n->address, n->prefix_length, n->gateway,
-                           n->dns, s->hostname, s->domain);
+                           n->dns, s->hostname, domain);
         if ((r = add_word(line, words, word, "networks", err)) < 0)
             return r;
     }
@@ -262,6 +267,8 @@ static int make(const struct boot_settings *s, _unused_ const struct kernel *k, 
     if ((r = cunik_dialect_start(&dialect, s, ret, err)) < 0 || (r = check_disks(s, err)) < 0 ||
         (r = cunik_dialect_check_multiboot_path(s->kernel, "unikernel.kernel", err)) < 0 ||
         (r = cunik_dialect_check_multiboot_path(s->initrd, "unikernel.initrd", err)) < 0 ||
+        (r = cunik_dialect_no_ipv6(&dialect, s, ret, err)) < 0 ||
+        (r = cunik_dialect_no_interface_names(&dialect, s, err)) < 0 ||
         (r = add_parameters(&line, &words, s, err)) < 0 ||
         (r = add_word(&line, &words, "--", "command", err)) < 0)
         return r;

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "base/map.h"
 #include "base/memory.h"
 #include "compose/lower_mounts.h"
+#include "compose/lower_parts.h"
 #include "network/names.h"
 
 enum {
@@ -24,49 +24,6 @@ static void copy_pairs(struct world_pairs *to, const struct stack_pairs *from)
 {
     for (size_t i = 0; i < from->n; i++)
         cunik_world_pair_add(to, from->items[i].key, from->items[i].value);
-}
-
-/* What the engine would refuse, said with its place in the file. */
-static int refused(struct error **err, const struct error *cause, const struct place *place,
-                   const char *kind, const char *name)
-{
-    return cunik_error_at(err, cause->code, place, "%s '%s': %s", kind, name, cause->message);
-}
-
-static int lower_network(struct world *w, const char *stack, const struct stack_network *from,
-                         struct error **err)
-{
-    _cleanup_error_ struct error *cause = NULL;
-    struct world_network *n = cunik_world_add_network(w);
-
-    cunik_replace(&n->name, from->name);
-    cunik_replace(&n->stack, from->external ? "" : stack);
-    cunik_replace(&n->key, from->key);
-    cunik_replace(&n->subnet, from->subnet);
-    cunik_replace(&n->gateway, from->gateway);
-    cunik_replace(&n->ip_range, from->ip_range);
-    n->internal = from->internal;
-    n->external = from->external;
-    copy_pairs(&n->labels, &from->labels);
-    if (cunik_world_network_check(n, &cause) < 0)
-        return refused(err, cause, &from->place, "network", from->key);
-    return 0;
-}
-
-static void add_interface(const struct lowering *l, struct world_cunik *c,
-                          const struct stack_attachment *from)
-{
-    const struct stack_network *network = cunik_map_get(&l->networks, from->network);
-    const char *name = network ? network->name : from->network;
-    struct world_interface *to = ARRAY_APPEND(c->interfaces, c->n_interfaces);
-
-    to->network = cunik_strdup(name);
-    to->link = cunik_strdup("");
-    to->mac = *from->mac_address ? cunik_strdup(from->mac_address)
-                                 : cunik_network_mac(c->stack, c->service, c->index, name);
-    to->address = cunik_strdup(from->ipv4_address);
-    cunik_strv_copy(&to->aliases, &from->aliases);
-    cunik_strv_sort(&to->aliases);
 }
 
 static int add_port(const struct stack_service *s, struct world_cunik *c,
@@ -185,6 +142,9 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
     cunik_replace(&c->image, s->image);
     cunik_strv_copy(&c->command, &s->entrypoint);
     cunik_strv_copy(&c->command, &s->command);
+    cunik_strv_copy(&c->dns, &s->dns);
+    cunik_strv_copy(&c->dns_search, &s->dns_search);
+    cunik_strv_copy(&c->extra_hosts, &s->extra_hosts);
     copy_pairs(&c->environment, &s->environment);
     copy_pairs(&c->labels, &s->labels);
     lower_boot(&c->boot, &s->unikernel);
@@ -197,13 +157,13 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
     c->stop_grace_ns = s->stop_grace_ns;
     c->status.state = CUNIK_RUNNING;
     for (size_t i = 0; i < s->n_networks; i++)
-        add_interface(l, c, &s->networks[i]);
+        cunik_lower_interface(c, &s->networks[i], cunik_map_get(&l->networks, s->networks[i].network));
     cunik_lower_mounts(l->stack, s, l->world, c);
     for (size_t i = 0; r == 0 && i < s->n_ports; i++)
         r = add_port(s, c, &s->ports[i], err);
     /* The other copies differ in numbers only. */
     if (r == 0 && index == 1 && cunik_world_cunik_check(c, &cause) < 0)
-        r = refused(err, cause, &s->place, "service", s->name);
+        r = cunik_lower_refused(err, cause, &s->place, "service", s->name);
     return r;
 }
 
@@ -214,7 +174,7 @@ static int lower(struct lowering *l, struct error **err)
 
     for (size_t i = 0; r == 0 && i < s->n_networks; i++) {
         cunik_map_set(&l->networks, s->networks[i].key, &s->networks[i]);
-        r = lower_network(l->world, s->name, &s->networks[i], err);
+        r = cunik_lower_network(l->world, s->name, &s->networks[i], err);
     }
     if (r == 0)
         r = cunik_lower_volumes(s, l->world, err);
@@ -223,6 +183,7 @@ static int lower(struct lowering *l, struct error **err)
     for (size_t i = 0; i < s->n_disabled; i++)
         cunik_strv_add(&l->world->inactive, s->disabled[i].name);
     for (size_t i = 0; r == 0 && i < s->n_services; i++) {
+        r = cunik_lower_resolver(l->world, &s->services[i], &l->networks, err);
         if (!s->services[i].scale)
             cunik_strv_add(&l->world->services, s->services[i].name);
         for (int64_t index = 1; r == 0 && index <= s->services[i].scale; index++)

@@ -44,6 +44,7 @@ compose_SOURCES = \
 	src/compose/long_form_paths.c \
 	src/compose/lower.c \
 	src/compose/lower_mounts.c \
+	src/compose/lower_network.c \
 	src/compose/merge.c \
 	src/compose/normalise.c \
 	src/compose/program.c \
@@ -54,10 +55,14 @@ compose_SOURCES = \
 	src/compose/stack.c \
 	src/compose/stack_attach.c \
 	src/compose/stack_check.c \
+	src/compose/stack_check_addresses.c \
 	src/compose/stack_maker.c \
 	src/compose/stack_mounts.c \
 	src/compose/stack_network.c \
+	src/compose/stack_network_options.c \
+	src/compose/stack_resolver.c \
 	src/compose/stack_service.c \
+	src/compose/stack_subnet.c \
 	src/compose/template.c \
 	src/compose/template_variables.c \
 	src/compose/timeline.c \

@@ -57,14 +57,16 @@ int cunik_stack_check_scale(const struct stack_service *service, int64_t scale, 
                               "service '%s': %lld copies cannot share one published port; publish "
                               "a range, or the guest's port alone",
                               service->name, (long long)scale);
-    for (size_t i = 0; i < service->n_networks && scale > 1; i++)
-        if (*service->networks[i].ipv4_address || *service->networks[i].mac_address)
-            return cunik_error_at(err, ERROR_INVALID, &service->networks[i].place,
+    for (size_t i = 0; i < service->n_networks && scale > 1; i++) {
+        const struct stack_attachment *a = &service->networks[i];
+        const char *own = *a->ipv4_address   ? a->ipv4_address
+                          : *a->ipv6_address ? a->ipv6_address
+                                             : a->mac_address;
+        if (*own)
+            return cunik_error_at(err, ERROR_INVALID, &a->place,
                                   "service '%s': %lld copies cannot share the address %s",
-                                  service->name, (long long)scale,
-                                  *service->networks[i].ipv4_address
-                                      ? service->networks[i].ipv4_address
-                                      : service->networks[i].mac_address);
+                                  service->name, (long long)scale, own);
+    }
     return 0;
 }
 
@@ -106,7 +108,8 @@ struct stack_service *cunik_stack_add_service(struct stack *s, const char *name)
 struct stack_network *cunik_stack_add_network(struct stack *s, const char *key)
 {
     struct stack_network *n = ARRAY_APPEND(s->networks, s->n_networks);
-    char **strings[] = {&n->subnet, &n->gateway, &n->ip_range};
+    char **strings[] = {&n->subnet,   &n->gateway, &n->ip_range, &n->subnet6,
+                        &n->gateway6, &n->range6,  &n->bridge};
 
     empty(strings, ARRAY_SIZE(strings));
     n->key = cunik_strdup(key);
@@ -148,7 +151,9 @@ static void lists_done(struct stack_service *s)
     for (size_t i = 0; i < s->n_networks; i++) {
         free(s->networks[i].network);
         free(s->networks[i].ipv4_address);
+        free(s->networks[i].ipv6_address);
         free(s->networks[i].mac_address);
+        free(s->networks[i].interface_name);
         cunik_strv_done(&s->networks[i].aliases);
     }
     for (size_t i = 0; i < s->n_ports; i++) {
@@ -169,6 +174,9 @@ static void service_done(struct stack_service *s)
     cunik_strv_done(&s->entrypoint);
     cunik_strv_done(&s->command);
     cunik_strv_done(&s->health.test);
+    cunik_strv_done(&s->dns);
+    cunik_strv_done(&s->dns_search);
+    cunik_strv_done(&s->extra_hosts);
     cunik_stack_pairs_done(&s->environment);
     cunik_stack_pairs_done(&s->labels);
     free(s->name);
@@ -185,6 +193,17 @@ static void network_done(struct stack_network *n)
     free(n->subnet);
     free(n->gateway);
     free(n->ip_range);
+    free(n->subnet6);
+    free(n->gateway6);
+    free(n->range6);
+    free(n->bridge);
+    for (size_t i = 0; i < n->n_pools; i++) {
+        free(n->pools[i].subnet);
+        free(n->pools[i].gateway);
+        free(n->pools[i].ip_range);
+    }
+    free(n->pools);
+    cunik_strv_done(&n->reserved);
     cunik_stack_pairs_done(&n->labels);
 }
 

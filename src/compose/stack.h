@@ -50,9 +50,11 @@ struct stack_health {
 struct stack_attachment {
     char *network;      /* key in stack.networks */
     char *ipv4_address; /* valid and within the subnet, or "" */
+    char *ipv6_address; /* likewise */
     char *mac_address;  /* "02:42:ac:11:00:02", lower case, or "" */
+    char *interface_name;
     struct strv aliases;
-    int64_t priority;
+    int64_t priority, gw_priority;
     struct place place;
 };
 
@@ -132,6 +134,9 @@ struct stack_service {
     struct stack_pairs environment;  /* env_file first, environment over it; each key once */
     char *hostname;
     char *container_name;
+    struct strv dns;         /* IPv4 addresses of name servers */
+    struct strv dns_search;  /* domains */
+    struct strv extra_hosts; /* "NAME=ADDRESS" */
     struct stack_pairs labels;
     struct stack_depend *depends;
     size_t n_depends;
@@ -160,6 +165,12 @@ struct stack_disabled {
     struct place place;
 };
 
+/* One IPv4 subnet of several. */
+struct stack_pool {
+    char *subnet, *gateway, *ip_range;
+    struct place place;
+};
+
 /* A network that an enabled service is attached to. */
 struct stack_network {
     char *key;
@@ -168,6 +179,14 @@ struct stack_network {
     char *subnet; /* "10.1.2.0/24", the network address itself; "" = to be assigned */
     char *gateway;
     char *ip_range;
+    struct stack_pool *pools; /* further ones */
+    size_t n_pools;
+    struct strv reserved; /* addresses for nobody */
+    bool ipv6;
+    char *subnet6, *gateway6, *range6; /* "" = to be assigned, the subnet's 1, the whole subnet */
+    char *bridge;                      /* name of its link, "" = a derived one */
+    int64_t mtu;                       /* 0 = the usual */
+    bool hide_unhealthy;               /* names do not lead to what is unhealthy */
     bool internal, external;
     struct stack_pairs labels;
     struct place place, subnet_place;

@@ -6,14 +6,18 @@
 #include "base/text.h"
 #include "compose/stack_maker.h"
 #include "network/address.h"
+#include "network/address6.h"
+#include "network/link.h"
 
 static void read_addresses(struct stack_maker *m, const struct node *n,
                            const struct stack_service *s, struct stack_attachment *a)
 {
     _cleanup_free_ char *key = cunik_asprintf("networks.%s", a->network);
     const struct node *address = cunik_node_get(n, "ipv4_address");
+    const struct node *address6 = cunik_node_get(n, "ipv6_address");
     const struct node *mac = cunik_node_get(n, "mac_address");
     _cleanup_error_ struct error *err = NULL;
+    struct in6_addr value6;
     uint32_t value;
 
     if (address && cunik_address_parse(address->text, &value, &err) == 0) {
@@ -24,6 +28,15 @@ static void read_addresses(struct stack_maker *m, const struct node *n,
     }
     cunik_error_destroyp(&err);
     err = NULL;
+    if (address6 && cunik_address6_parse(address6->text, &value6, &err) == 0) {
+        free(a->ipv6_address);
+        a->ipv6_address = cunik_address6_text(&value6); /* one text for one address */
+        a->place = cunik_stack_place(m, &address6->place);
+    } else if (address6) {
+        cunik_stack_mistake(m, &address6->place, s->name, key, "%s", err->message);
+    }
+    cunik_error_destroyp(&err);
+    err = NULL;
     _cleanup_free_ char *text = NULL;
     if (mac && cunik_mac_parse(mac->text, &text, &err) == 0)
         cunik_replace(&a->mac_address, text);
@@ -31,19 +44,42 @@ static void read_addresses(struct stack_maker *m, const struct node *n,
         cunik_stack_mistake(m, &mac->place, s->name, key, "%s", err->message);
 }
 
+/* Linux takes more, but what is asked for is to be the same in every guest. */
+static void check_interface_name(struct stack_maker *m, const struct node *n,
+                                 const struct stack_service *s)
+{
+    const struct node *name = cunik_node_get(n, "interface_name");
+
+    if (!name || !*name->text)
+        return;
+    if (strlen(name->text) > LINK_NAME_MAX || strpbrk(name->text, "/ :%") || *name->text == '.' ||
+        strcmp(name->text, "lo") == 0)
+        cunik_stack_mistake(m, &name->place, s->name, "networks",
+                            "interface_name '%s' cannot be the name of an interface", name->text);
+    for (size_t i = 0; i + 1 < s->n_networks; i++)
+        if (strcmp(s->networks[i].interface_name, name->text) == 0)
+            cunik_stack_mistake(m, &name->place, s->name, "networks",
+                                "two interfaces have the name '%s'", name->text);
+}
+
 static void attach(struct stack_maker *m, struct stack_service *s, const char *network,
                    const struct node *n, const struct place *place)
 {
     struct stack_attachment *a = ARRAY_APPEND(s->networks, s->n_networks);
     const struct node *priority = cunik_node_get(n, "priority");
+    const struct node *gw_priority = cunik_node_get(n, "gw_priority");
 
     a->network = cunik_strdup(network);
     a->ipv4_address = cunik_strdup("");
+    a->ipv6_address = cunik_strdup("");
+    a->interface_name = cunik_strdup(cunik_stack_text(n, "interface_name"));
+    a->gw_priority = gw_priority ? gw_priority->integer : 0;
     a->mac_address = cunik_strdup("");
     a->place = cunik_stack_place(m, place);
     a->priority = priority ? priority->integer : 0;
     cunik_stack_read_strings(cunik_node_get(n, "aliases"), &a->aliases);
     read_addresses(m, n, s, a);
+    check_interface_name(m, n, s);
 }
 
 /* Highest priority first; those of one priority stay in order. Few: insertion is enough. */

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "compose/graph.h"
 #include "compose/stack_maker.h"
-#include "network/address.h"
 
 static void check_depends(struct stack_maker *m)
 {
@@ -74,66 +73,6 @@ static void check_container_names(struct stack_maker *m)
     }
 }
 
-static void check_address(struct stack_maker *m, const struct stack_service *s,
-                          const struct stack_attachment *a, const struct stack_network *n)
-{
-    _cleanup_free_ char *key = cunik_asprintf("networks.%s", a->network);
-    struct cidr subnet;
-    uint32_t address, gateway;
-
-    if (!n || n->external || cunik_address_parse(a->ipv4_address, &address, NULL) < 0)
-        return;
-    if (!*n->subnet) {
-        cunik_stack_mistake(m, &a->place, s->name, key,
-                            "ipv4_address needs a subnet: name one in networks.%s.ipam.config",
-                            a->network);
-        return;
-    }
-    if (cunik_cidr_parse_subnet(n->subnet, &subnet, NULL) < 0)
-        return;
-    if (*n->gateway ? cunik_address_parse(n->gateway, &gateway, NULL) < 0
-                    : !cunik_cidr_nth(&subnet, 1, &gateway))
-        return;
-    if (!cunik_cidr_usable(&subnet, address))
-        cunik_stack_mistake(m, &a->place, s->name, key, "%s is no address of its subnet %s",
-                            a->ipv4_address, n->subnet);
-    else if (address == gateway)
-        cunik_stack_mistake(m, &a->place, s->name, key, "%s is the gateway of its network",
-                            a->ipv4_address);
-}
-
-/* No two on one network may have the same address or MAC address. */
-static void claim(struct stack_maker *m, struct map *claims, const struct stack_service *s,
-                  const struct stack_attachment *a, const char *address)
-{
-    _cleanup_free_ char *claim = cunik_asprintf("%s %s", a->network, address),
-                        *key = cunik_asprintf("networks.%s", a->network);
-
-    if (!*address || cunik_map_add(claims, claim, (void *)s))
-        return;
-    const struct stack_service *other = cunik_map_get(claims, claim);
-    cunik_stack_mistake(m, &a->place, s->name, key, "%s is already the address of service \"%s\"",
-                        address, other->name);
-}
-
-static void check_addresses(struct stack_maker *m)
-{
-    _cleanup_map_ struct map claims = {0}, networks = {0};
-
-    for (size_t i = 0; i < m->stack->n_networks; i++)
-        cunik_map_add(&networks, m->stack->networks[i].key, &m->stack->networks[i]);
-    for (size_t i = 0; i < m->stack->n_services; i++) {
-        const struct stack_service *s = &m->stack->services[i];
-        for (size_t k = 0; k < s->n_networks; k++) {
-            const struct stack_attachment *a = &s->networks[k];
-            if (*a->ipv4_address)
-                check_address(m, s, a, cunik_map_get(&networks, a->network));
-            claim(m, &claims, s, a, a->ipv4_address);
-            claim(m, &claims, s, a, a->mac_address);
-        }
-    }
-}
-
 /* A published port that is one number. */
 struct published {
     const struct stack_service *service;
@@ -191,51 +130,6 @@ static void check_published(struct stack_maker *m)
                                 p->protocol, all[k].service->name);
             break;
         }
-    }
-}
-
-struct claimed_subnet {
-    struct cidr subnet;
-    const struct stack_network *network;
-};
-
-static int compare_subnets(const void *a, const void *b)
-{
-    const struct claimed_subnet *x = a, *y = b;
-
-    if (x->subnet.address != y->subnet.address)
-        return x->subnet.address < y->subnet.address ? -1 : 1;
-    return x->network < y->network ? -1 : x->network > y->network;
-}
-
-static void check_networks(struct stack_maker *m)
-{
-    _cleanup_free_ struct claimed_subnet *all = cunik_calloc(m->stack->n_networks, sizeof(*all));
-    _cleanup_map_ struct map names = {0};
-    size_t n = 0;
-
-    for (size_t i = 0; i < m->stack->n_networks; i++) {
-        struct stack_network *network = &m->stack->networks[i];
-        _cleanup_free_ char *path = cunik_asprintf("networks.%s.name", network->key);
-        if (!cunik_map_add(&names, network->name, network))
-            cunik_diagnostics_error(
-                m->d, &network->place, path, "'%s' is already the name of network '%s'",
-                network->name, ((struct stack_network *)cunik_map_get(&names, network->name))->key);
-        if (*network->subnet && !network->external &&
-            cunik_cidr_parse_subnet(network->subnet, &all[n].subnet, NULL) == 0)
-            all[n++].network = network;
-    }
-    if (n)
-        qsort(all, n, sizeof(*all), compare_subnets);
-    for (size_t i = 1; i < n; i++) {
-        const struct stack_network *a = all[i - 1].network, *b = all[i].network;
-        if (!cunik_cidr_overlaps(&all[i - 1].subnet, &all[i].subnet))
-            continue;
-        const struct stack_network *later = a > b ? a : b, *earlier = a > b ? b : a;
-        _cleanup_free_ char *path = cunik_asprintf("networks.%s", later->key);
-        cunik_diagnostics_error(m->d, &later->subnet_place, path,
-                                "subnet %s overlaps %s of network '%s'", later->subnet,
-                                earlier->subnet, earlier->key);
     }
 }
 
@@ -330,8 +224,7 @@ void cunik_stack_check(struct stack_maker *m)
     check_depends(m);
     check_cycles(m);
     check_container_names(m);
-    check_addresses(m);
+    cunik_stack_check_addresses(m);
     check_published(m);
-    check_networks(m);
     check_references(m);
 }

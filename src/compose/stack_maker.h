@@ -41,5 +41,19 @@ void cunik_stack_volumes_done(struct stack *s);
 void cunik_stack_pairs_done(struct stack_pairs *p);
 /* stack_network.c: appends the networks that services are attached to. */
 void cunik_stack_read_networks(struct stack_maker *m);
+/* A mistake at networks.KEY. */
+void cunik_stack_network_mistake(struct stack_maker *m, const struct place *place, const char *key,
+                                 const char *format, ...) _printf_(4, 5);
+/* stack_subnet.c: a network's ipam.config. */
+void cunik_stack_read_subnets(struct stack_maker *m, const struct node *configs,
+                              struct stack_network *ret);
+/* stack_network_options.c: its driver_opts. */
+void cunik_stack_read_network_options(struct stack_maker *m, const struct node *opts,
+                                      struct stack_network *ret);
+/* stack_resolver.c: a service's dns, dns_search and extra_hosts. */
+void cunik_stack_read_resolver(struct stack_maker *m, const struct node *n,
+                               struct stack_service *s);
+/* stack_check_addresses.c: addresses and subnets that are in each other's way. */
+void cunik_stack_check_addresses(struct stack_maker *m);
 /* stack_check.c: what services and networks forbid each other. */
 void cunik_stack_check(struct stack_maker *m);

@@ -281,6 +281,7 @@ void cunik_stack_read_service(struct stack_maker *m, const struct node *n)
     read_restart(m, n, s);
     read_resources(m, n, s);
     s->stop_grace_ns = duration_of(m, s, n, "stop_grace_period", s->stop_grace_ns);
+    cunik_stack_read_resolver(m, n, s);
     cunik_stack_read_attachments(m, n, s);
     cunik_stack_read_ports(m, n, s);
     cunik_stack_read_mounts(m, n, s);

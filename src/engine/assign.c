@@ -117,6 +117,8 @@ static void done(struct assignment *a)
     cunik_map_done(&a->desired_names);
     cunik_map_done(&a->networks);
     cunik_strv_done(&a->mistakes);
+    for (size_t i = 0; i < a->desired->n_networks; i++)
+        free(a->parts[i].pools);
     free(a->parts);
     free(a->order);
     free(a->network_order);
@@ -133,6 +135,27 @@ static void take(char **to, char *s)
     *to = s;
 }
 
+/* An external network that is no engine's: a bridge of its name, with its own address as the
+ * gateway. */
+static void adopt_bridge(const struct assignment *a, struct world_network *n)
+{
+    for (size_t i = 0; i < a->facts->bridges.n; i++) {
+        const char *text = a->facts->bridges.items[i], *space = strchr(text, ' ');
+        size_t size = space ? (size_t)(space - text) : strlen(text);
+        struct cidr c;
+
+        if (strlen(n->name) != size || strncmp(n->name, text, size) != 0)
+            continue;
+        cunik_replace(&n->link, n->name);
+        if (!space || cunik_cidr_parse(space + 1, &c, NULL) < 0)
+            return;
+        struct cidr subnet = cunik_cidr_subnet(&c);
+        take(&n->subnet, cunik_cidr_text(&subnet));
+        take(&n->gateway, cunik_address_text(c.address));
+        return;
+    }
+}
+
 static void assign_bridge(struct assignment *a, struct world_network *n)
 {
     const struct world_network *old = cunik_map_get(&a->actual_networks, n->name);
@@ -140,6 +163,8 @@ static void assign_bridge(struct assignment *a, struct world_network *n)
     if (n->external) {
         if (old && empty(n->link))
             cunik_replace(&n->link, old->link);
+        if (!old && empty(n->link))
+            adopt_bridge(a, n);
         if (empty(n->link))
             cunik_assign_invalid(a, "network '%s' is external and does not exist", n->name);
         return;
@@ -227,7 +252,9 @@ int cunik_assign(struct world *desired, const struct world *actual, const struct
     assign_identities(&a);
     check_links(&a);
     cunik_assign_subnets(&a);
+    cunik_assign_subnets6(&a);
     cunik_assign_addresses(&a);
+    cunik_assign_addresses6(&a);
     cunik_assign_ports(&a);
     if (a.more)
         cunik_strv_addf(&a.mistakes, "and %zu more", a.more);

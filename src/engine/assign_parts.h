@@ -4,13 +4,23 @@
 #include "base/map.h"
 #include "engine/assign.h"
 #include "network/address.h"
+#include "network/address6.h"
+
+/* One IPv4 subnet of a network. */
+struct assign_pool {
+    struct cidr subnet, range;
+    uint32_t gateway;
+};
 
 /* What has been worked out of one desired network. */
 struct assign_network {
     struct world_network *n;
-    struct cidr subnet, range;
-    uint32_t gateway;
-    bool known; /* subnet, range and gateway are good */
+    struct assign_pool *pools; /* its first subnet, and the others */
+    size_t n_pools;
+    bool known; /* all of them are good */
+    struct cidr6 range6;
+    struct in6_addr gateway6;
+    bool known6; /* these are good */
 };
 
 struct assignment {
@@ -30,7 +40,10 @@ struct assignment {
 };
 
 void cunik_assign_subnets(struct assignment *a);
+void cunik_assign_subnets6(struct assignment *a);
 void cunik_assign_addresses(struct assignment *a);
+/* After the IPv4 addresses, which the automatic ones are made of. */
+void cunik_assign_addresses6(struct assignment *a);
 void cunik_assign_ports(struct assignment *a);
 
 /* Notes a mistake of the file, or a conflict with what is there already. */
@@ -41,5 +54,8 @@ void cunik_assign_conflict(struct assignment *a, const char *format, ...) _print
 const struct world_cunik *cunik_assign_old(const struct assignment *a, const struct world_cunik *c);
 /* Whether an actual cunik is still there beside the desired ones. */
 bool cunik_assign_stays(const struct assignment *a, const struct world_cunik *actual);
+/* The name server that a service has on a network for itself; NULL when it has none. */
+const struct world_resolver *cunik_assign_resolver(const struct world_network *n,
+                                                   const char *service);
 /* A number derived from a text, spread over 64 bits. */
 uint64_t cunik_assign_hash(const char *text);

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "engine/assign_parts.h"
 
 enum {
     PART_LENGTH = 24,       /* what a network gets of a pool */
+    PART_LONGEST = 30,
     CANDIDATES_MOST = 65536 /* of all pools */
 };
 
@@ -57,19 +59,37 @@ static void use(struct subnets *s, const struct cidr *subnet, const char *what, 
     }
 }
 
+bool cunik_assign_parse_pool(const char *text, struct cidr *ret, unsigned *ret_part)
+{
+    const char *colon = strchr(text, ':');
+    _cleanup_free_ char *subnet = colon ? cunik_strndup(text, (size_t)(colon - text)) : NULL;
+    uint64_t part;
+    struct cidr c;
+
+    if (cunik_cidr_parse_subnet(colon ? subnet : text, &c, NULL) < 0 || c.length == 0)
+        return false;
+    part = c.length > PART_LENGTH ? c.length : PART_LENGTH;
+    if (colon && cunik_text_to_uint(colon + 1, c.length, PART_LONGEST, &part) < 0)
+        return false;
+    *ret = c;
+    *ret_part = (unsigned)part;
+    return true;
+}
+
 static void init_pools(struct subnets *s)
 {
     const struct strv *pools = &s->a->facts->pools;
 
     for (size_t i = 0; i < pools->n; i++) {
         struct cidr c;
-        if (cunik_cidr_parse_subnet(pools->items[i], &c, NULL) < 0 || c.length == 0) {
+        unsigned part;
+        if (!cunik_assign_parse_pool(pools->items[i], &c, &part)) {
             cunik_assign_invalid(s->a, "the pool '%s' is no subnet", pools->items[i]);
             continue;
         }
         struct pool *p = ARRAY_APPEND(s->pools, s->n_pools);
         p->subnet = c;
-        p->part = c.length > PART_LENGTH ? c.length : PART_LENGTH;
+        p->part = part;
         p->first = s->n;
         p->n = (size_t)1 << (p->part - c.length);
         if (p->n > CANDIDATES_MOST - s->n)
@@ -98,28 +118,35 @@ static void init_used(struct subnets *s)
     for (size_t i = 0; i < a->actual->n_networks; i++) {
         const struct world_network *n = &a->actual->networks[i];
         const struct assign_network *p = cunik_map_get(&a->networks, n->name);
-        if ((!p || foreign(p->n, n)) && cunik_cidr_parse(n->subnet, &c, NULL) == 0)
+        if (p && !foreign(p->n, n))
+            continue;
+        if (cunik_cidr_parse(n->subnet, &c, NULL) == 0)
             use(s, &c, "the network", n->name);
+        for (size_t k = 0; k < n->n_pools; k++)
+            if (cunik_cidr_parse(n->pools[k].subnet, &c, NULL) == 0)
+                use(s, &c, "the network", n->name);
     }
 }
 
 /* Takes a subnet for a network, or says what it overlaps. */
-static bool claim(struct subnets *s, struct assign_network *p)
+static bool claim(struct subnets *s, const struct world_network *n, const struct cidr *subnet)
 {
-    for (size_t i = 0; !p->n->external && i < s->n_used; i++) {
+    _cleanup_free_ char *text = cunik_cidr_text(subnet);
+
+    for (size_t i = 0; !n->external && i < s->n_used; i++) {
         const struct used *u = &s->used[i];
-        if (!cunik_cidr_overlaps(&u->subnet, &p->subnet))
+        if (!cunik_cidr_overlaps(&u->subnet, subnet))
             continue;
         _cleanup_free_ char *other = cunik_cidr_text(&u->subnet);
         if (strcmp(u->name, other) == 0)
-            cunik_assign_conflict(s->a, "network '%s': subnet %s overlaps %s %s", p->n->name,
-                                  p->n->subnet, u->what, other);
+            cunik_assign_conflict(s->a, "network '%s': subnet %s overlaps %s %s", n->name, text,
+                                  u->what, other);
         else
-            cunik_assign_conflict(s->a, "network '%s': subnet %s overlaps %s '%s' (%s)", p->n->name,
-                                  p->n->subnet, u->what, u->name, other);
+            cunik_assign_conflict(s->a, "network '%s': subnet %s overlaps %s '%s' (%s)", n->name,
+                                  text, u->what, u->name, other);
         return false;
     }
-    use(s, &p->subnet, "the network", p->n->name);
+    use(s, subnet, "the network", n->name);
     return true;
 }
 
@@ -138,43 +165,105 @@ static void choose(struct subnets *s, struct assign_network *p)
     while (i >= pool->first + pool->n)
         pool++;
     uint32_t offset = (uint32_t)((uint64_t)(i - pool->first) << (32 - pool->part));
-    p->subnet =
-        (struct cidr){.address = cunik_cidr_first(&pool->subnet) + offset, .length = pool->part};
+    struct cidr subnet = {.address = cunik_cidr_first(&pool->subnet) + offset,
+                          .length = pool->part};
     free(p->n->subnet);
-    p->n->subnet = cunik_cidr_text(&p->subnet);
-    use(s, &p->subnet, "the network", p->n->name);
+    p->n->subnet = cunik_cidr_text(&subnet);
+    use(s, &subnet, "the network", p->n->name);
     p->known = true;
 }
 
-static void set_gateway(struct assignment *a, struct assign_network *p, const char *old)
+/* The parts of one subnet whose texts are good or open; an open gateway is filled in. */
+static bool set_pool(struct assignment *a, struct assign_network *p, const char *subnet,
+                     char **gateway, const char *ip_range, const char *old_gateway)
 {
-    struct world_network *n = p->n;
+    struct assign_pool *out = ARRAY_APPEND(p->pools, p->n_pools);
     struct cidr c;
 
-    p->range = p->subnet;
-    if (*n->ip_range) {
-        if (cunik_cidr_parse_subnet(n->ip_range, &c, NULL) < 0 ||
-            !cunik_cidr_contains(&p->subnet, cunik_cidr_first(&c)) ||
-            !cunik_cidr_contains(&p->subnet, cunik_cidr_last(&c)))
-            cunik_assign_invalid(a, "network '%s': ip_range %s is not within %s", n->name,
-                                 n->ip_range, n->subnet);
+    if (cunik_cidr_parse_subnet(subnet, &out->subnet, NULL) < 0)
+        return false;
+    out->range = out->subnet;
+    if (*ip_range) {
+        if (cunik_cidr_parse_subnet(ip_range, &c, NULL) < 0 ||
+            !cunik_cidr_contains(&out->subnet, cunik_cidr_first(&c)) ||
+            !cunik_cidr_contains(&out->subnet, cunik_cidr_last(&c)))
+            cunik_assign_invalid(a, "network '%s': ip_range %s is not within %s", p->n->name,
+                                 ip_range, subnet);
         else
-            p->range = c;
+            out->range = c;
     }
-    if (!*n->gateway && old && cunik_address_parse(old, &p->gateway, NULL) == 0 &&
-        cunik_cidr_usable(&p->subnet, p->gateway))
-        cunik_replace(&n->gateway, old);
-    if (!*n->gateway) {
-        p->gateway = cunik_cidr_first(&p->subnet) + (p->subnet.length < 31);
-        free(n->gateway);
-        n->gateway = cunik_address_text(p->gateway);
+    if (!**gateway && old_gateway && cunik_address_parse(old_gateway, &out->gateway, NULL) == 0 &&
+        cunik_cidr_usable(&out->subnet, out->gateway))
+        cunik_replace(gateway, old_gateway);
+    if (!**gateway) {
+        out->gateway = cunik_cidr_first(&out->subnet) + (out->subnet.length < 31);
+        free(*gateway);
+        *gateway = cunik_address_text(out->gateway);
     }
-    if (cunik_address_parse(n->gateway, &p->gateway, NULL) < 0 ||
-        !cunik_cidr_usable(&p->subnet, p->gateway)) {
-        cunik_assign_invalid(a, "network '%s': the gateway %s is no address of %s", n->name,
-                             n->gateway, n->subnet);
-        p->known = false;
+    if (cunik_address_parse(*gateway, &out->gateway, NULL) == 0 &&
+        cunik_cidr_usable(&out->subnet, out->gateway))
+        return true;
+    cunik_assign_invalid(a, "network '%s': the gateway %s is no address of %s", p->n->name,
+                         *gateway, subnet);
+    return false;
+}
+
+static const char *old_gateway(const struct world_network *old, const char *subnet)
+{
+    for (size_t i = 0; old && i < old->n_pools; i++)
+        if (strcmp(old->pools[i].subnet, subnet) == 0)
+            return old->pools[i].gateway;
+    return NULL;
+}
+
+static void set_pools(struct assignment *a, struct assign_network *p)
+{
+    struct world_network *n = p->n;
+    const struct world_network *old = cunik_map_get(&a->actual_networks, n->name);
+
+    p->known = set_pool(a, p, n->subnet, &n->gateway, n->ip_range, old ? old->gateway : NULL);
+    for (size_t i = 0; i < n->n_pools; i++) {
+        struct world_pool *pool = &n->pools[i];
+        p->known &= set_pool(a, p, pool->subnet, &pool->gateway, pool->ip_range,
+                             old_gateway(old, pool->subnet));
     }
+}
+
+/* An external network is as the one who has made it says. */
+static void take_external(struct world_network *n, const struct world_network *old)
+{
+    if (!n->external)
+        return;
+    cunik_replace(&n->stack, old ? old->stack : "");
+    if (!old)
+        return;
+    if (!*n->ip_range)
+        cunik_replace(&n->ip_range, old->ip_range);
+    n->mtu = old->mtu;
+    n->internal = old->internal;
+    n->ipv6 = old->ipv6;
+    cunik_replace(&n->subnet6, old->subnet6);
+    cunik_replace(&n->gateway6, old->gateway6);
+    cunik_replace(&n->range6, old->range6);
+    cunik_strv_done(&n->reserved);
+    cunik_strv_copy(&n->reserved, &old->reserved);
+    for (size_t i = 0; i < old->n_pools && !n->n_pools; i++) {
+        struct world_pool *p = cunik_world_add_pool(n);
+        cunik_replace(&p->subnet, old->pools[i].subnet);
+        cunik_replace(&p->gateway, old->pools[i].gateway);
+        cunik_replace(&p->ip_range, old->pools[i].ip_range);
+    }
+}
+
+static bool claim_text(struct subnets *s, const struct world_network *n, const char *text)
+{
+    _cleanup_error_ struct error *e = NULL;
+    struct cidr subnet;
+
+    if (cunik_cidr_parse_subnet(text, &subnet, &e) == 0)
+        return claim(s, n, &subnet);
+    cunik_assign_invalid(s->a, "network '%s': %s", n->name, e->message);
+    return false;
 }
 
 /* What the file says, or what the network has. */
@@ -182,24 +271,23 @@ static void take_given(struct subnets *s, struct assign_network *p)
 {
     struct world_network *n = p->n;
     const struct world_network *old = cunik_map_get(&s->a->actual_networks, n->name);
-    _cleanup_error_ struct error *e = NULL;
 
     if (foreign(n, old))
         return;
+    take_external(n, old);
     if (!*n->subnet && old)
         cunik_replace(&n->subnet, old->subnet);
-    if (n->external && old && !*n->ip_range)
-        cunik_replace(&n->ip_range, old->ip_range);
     if (!*n->subnet) {
         if (n->external && *n->link)
-            cunik_assign_invalid(s->a, "network '%s' is external and its subnet is not known",
-                                 n->name);
+            cunik_assign_invalid(s->a,
+                                 "network '%s' is external, and the bridge '%s' has no IPv4 "
+                                 "address that would tell its subnet",
+                                 n->name, n->link);
         return;
     }
-    if (cunik_cidr_parse_subnet(n->subnet, &p->subnet, &e) < 0)
-        cunik_assign_invalid(s->a, "network '%s': %s", n->name, e->message);
-    else
-        p->known = claim(s, p);
+    p->known = claim_text(s, n, n->subnet);
+    for (size_t i = 0; i < n->n_pools; i++)
+        p->known &= claim_text(s, n, n->pools[i].subnet);
 }
 
 void cunik_assign_subnets(struct assignment *a)
@@ -218,9 +306,8 @@ void cunik_assign_subnets(struct assignment *a)
     }
     for (size_t i = 0; i < a->desired->n_networks; i++) {
         struct assign_network *p = &a->parts[a->network_order[i]];
-        const struct world_network *old = cunik_map_get(&a->actual_networks, p->n->name);
         if (p->known)
-            set_gateway(a, p, old ? old->gateway : NULL);
+            set_pools(a, p);
     }
     free(s.used);
     free(s.pools);

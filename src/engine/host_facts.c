@@ -30,6 +30,18 @@ static void add_addresses(const struct host_real *h, const struct links *links, 
             add(ret, &links->items[i].addresses[k]);
 }
 
+/* Bridges that are nobody's of ours: a stack may name them as external networks. */
+static void add_bridges(const struct links *links, struct strv *ret)
+{
+    for (size_t i = 0; i < links->n; i++) {
+        const struct link *l = &links->items[i];
+        if (!l->bridge || l->labelled)
+            continue;
+        _cleanup_free_ char *address = l->n_addresses ? cunik_cidr_text(&l->addresses[0]) : NULL;
+        cunik_strv_addf(ret, "%s%s%s", l->name, address ? " " : "", address ? address : "");
+    }
+}
+
 static void add_routes(const struct host_real *h, const struct links *links,
                        const struct routes *routes, struct strv *ret)
 {
@@ -68,6 +80,7 @@ static int collect(const struct host_real *h, struct host_facts *f, struct error
         return r;
     add_addresses(h, &links, &f->routes);
     add_routes(h, &links, &routes, &f->routes);
+    add_bridges(&links, &f->bridges);
     for (size_t i = 0; i < sockets.n; i++)
         if (!is_own_socket(h, &links, sockets.items[i]))
             cunik_strv_add(&f->taken_ports, sockets.items[i]);
@@ -85,6 +98,7 @@ void cunik_host_facts_free(void *facts)
     cunik_strv_done(&f->routes);
     cunik_strv_done(&f->taken_ports);
     cunik_strv_done(&f->pools);
+    cunik_strv_done(&f->bridges);
     free(f);
 }
 

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "engine/host_real_internal.h"
 #include "engine/world_rules.h"
-#include "network/dnsmasq.h"
 #include "network/link.h"
 #include "network/names.h"
 
@@ -49,6 +48,13 @@ static int write_file(const struct host_real *h, const struct world_network *n, 
     return cunik_file_write(file, text, strlen(text), 0644, false, err);
 }
 
+static int gateway6(const struct world_network *n, struct cidr6 *ret, struct error **err)
+{
+    int r = cunik_cidr6_parse_subnet(n->subnet6, ret, err);
+
+    return r < 0 ? r : cunik_address6_parse(n->gateway6, &ret->address, err);
+}
+
 /* The file comes first: a bridge without one would not be known for what it is. */
 int cunik_host_network_create(void *ctx, const struct world_network *n, struct error **err)
 {
@@ -58,20 +64,26 @@ int cunik_host_network_create(void *ctx, const struct world_network *n, struct e
         .label = {h->engine, n->stack, (char *)"network", n->name},
         .group = cunik_network_group(h->engine, n->stack),
     };
+    _cleanup_free_ struct cidr *more = NULL;
     struct cidr subnet;
+    struct cidr6 six;
     int r;
 
     if (n->external)
         return 0;
     if ((r = cunik_world_network_addresses(n, &subnet, &b.address.address, err)) < 0 ||
-        (r = write_file(h, n, err)) < 0)
+        (r = cunik_world_network_more(n, &more, &b.n_more, err)) < 0 ||
+        (n->ipv6 && (r = gateway6(n, &six, err)) < 0) || (r = write_file(h, n, err)) < 0)
         return r;
     b.address.length = subnet.length;
+    b.more = more;
+    b.address6 = n->ipv6 ? &six : NULL;
+    b.mtu = (unsigned)n->mtu;
     return cunik_link_create_bridge(&b, err);
 }
 
 /* Of a network's bridge, its names and its file, the file goes with the last of the others. */
-static int forget(const struct host_real *h, const char *network, struct error **err)
+int cunik_host_network_forget(const struct host_real *h, const char *network, struct error **err)
 {
     _cleanup_free_ char *file = cunik_host_network_file(h, network);
 
@@ -90,87 +102,7 @@ int cunik_host_network_remove(void *ctx, const struct world_network *n, struct e
         return 0;
     if (*n->link)
         r = cunik_link_remove(n->link, h->engine, cunik_network_group(h->engine, n->stack), err);
-    return r < 0 || cunik_file_exists(folder) ? r : forget(h, n->name, err);
-}
-
-int cunik_host_names_start(void *ctx, const struct world_network *n, struct error **err)
-{
-    const struct host_real *h = ctx;
-    _cleanup_free_ char *folder = cunik_host_names_folder(h, n->name);
-    struct dnsmasq_settings s = {.folder = folder, .domain = n->name, .internal = n->internal};
-    struct cidr subnet;
-    int r;
-
-    if (n->external)
-        return 0;
-    if ((r = cunik_world_network_addresses(n, &subnet, &s.address, err)) < 0)
-        return r;
-    return cunik_dnsmasq_start(&s, err);
-}
-
-int cunik_host_names_stop(void *ctx, const struct world_network *n, struct error **err)
-{
-    const struct host_real *h = ctx;
-    _cleanup_free_ char *folder = cunik_host_names_folder(h, n->name);
-    _cleanup_links_ struct links links = {0};
-    int r;
-
-    if (n->external)
-        return 0;
-    if ((r = cunik_dnsmasq_stop(folder, err)) < 0 || (r = cunik_link_list(&links, err)) < 0)
-        return r;
-    return *n->link && cunik_links_find(&links, n->link) ? 0 : forget(h, n->name, err);
-}
-
-/* What a cunik is called, its own name first: that is what its address is resolved to. */
-static void collect_names(const struct world_cunik *c, const struct world_interface *i,
-                          struct strv *ret)
-{
-    _cleanup_free_ char *copy = cunik_asprintf("%s-%lld", c->service, (long long)c->index);
-    const char *const names[] = {c->name, c->service, copy, c->hostname};
-
-    for (size_t k = 0; k < ARRAY_SIZE(names); k++)
-        if (*names[k] && !cunik_strv_has(ret, names[k]))
-            cunik_strv_add(ret, names[k]);
-    for (size_t k = 0; k < i->aliases.n; k++)
-        if (!cunik_strv_has(ret, i->aliases.items[k]))
-            cunik_strv_add(ret, i->aliases.items[k]);
-}
-
-int cunik_host_names_add(void *ctx, const struct world_cunik *c, struct error **err)
-{
-    const struct host_real *h = ctx;
-
-    for (size_t i = 0; i < c->n_interfaces; i++) {
-        const struct world_interface *n = &c->interfaces[i];
-        _cleanup_free_ char *file = cunik_host_network_file(h, n->network);
-        _cleanup_free_ char *folder = cunik_host_names_folder(h, n->network);
-        _cleanup_strv_ struct strv names = {0};
-        uint32_t address;
-        int r;
-
-        /* A network that someone else made has its own way of naming, or none. */
-        if (!*n->address || !cunik_file_exists(file))
-            continue;
-        collect_names(c, n, &names);
-        if ((r = cunik_address_parse(n->address, &address, err)) < 0 ||
-            (r = cunik_dnsmasq_add(folder, c->name, address, &names, err)) < 0)
-            return cunik_error_prefix(err, r, "naming '%s'", c->name);
-    }
-    return 0;
-}
-
-int cunik_host_names_remove(void *ctx, const struct world_cunik *c, struct error **err)
-{
-    const struct host_real *h = ctx;
-
-    for (size_t i = 0; i < c->n_interfaces; i++) {
-        _cleanup_free_ char *folder = cunik_host_names_folder(h, c->interfaces[i].network);
-        int r = cunik_dnsmasq_remove(folder, c->name, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return r < 0 || cunik_file_exists(folder) ? r : cunik_host_network_forget(h, n->name, err);
 }
 
 int cunik_host_links_create(void *ctx, const struct world_cunik *c, const struct world *w,
@@ -194,6 +126,7 @@ int cunik_host_links_create(void *ctx, const struct world_cunik *c, const struct
                                    "not there",
                                    c->name, n->network);
         t.bridge = network->link;
+        t.mtu = (unsigned)network->mtu;
         int r = cunik_link_create_tap(&t, err);
         if (r < 0)
             return r;
@@ -225,7 +158,7 @@ static int forget_stack(const struct host_real *h, const char *stack, struct err
         struct world_network n = {0};
         if (!cunik_file_exists(folder) && cunik_host_network_read(h, names.items[i], &n) &&
             strcmp(n.stack, stack) == 0)
-            r = forget(h, names.items[i], err);
+            r = cunik_host_network_forget(h, names.items[i], err);
         cunik_world_network_done(&n);
     }
     return r;

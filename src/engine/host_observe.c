@@ -159,17 +159,29 @@ static int observe_cuniks(struct host_real *h, struct world *w, struct error **e
     return r;
 }
 
-static bool has_address(const struct link *l, const struct world_network *n)
+static bool link_has(const struct link *l, uint32_t address, unsigned length)
 {
-    struct cidr subnet;
-    uint32_t gateway;
-
-    if (cunik_world_network_addresses(n, &subnet, &gateway, NULL) < 0)
-        return false;
     for (size_t i = 0; i < l->n_addresses; i++)
-        if (l->addresses[i].address == gateway && l->addresses[i].length == subnet.length)
+        if (l->addresses[i].address == address && l->addresses[i].length == length)
             return true;
     return false;
+}
+
+static bool has_addresses(const struct link *l, const struct world_network *n)
+{
+    _cleanup_free_ struct cidr *more = NULL;
+    struct cidr subnet;
+    uint32_t gateway;
+    size_t n_more;
+
+    if (cunik_world_network_addresses(n, &subnet, &gateway, NULL) < 0 ||
+        cunik_world_network_more(n, &more, &n_more, NULL) < 0 ||
+        !link_has(l, gateway, subnet.length))
+        return false;
+    for (size_t i = 0; i < n_more; i++)
+        if (!link_has(l, more[i].address, more[i].length))
+            return false;
+    return true;
 }
 
 static bool is_network(const struct host_real *h, const struct link *l)
@@ -182,11 +194,10 @@ static void see_network(const struct host_real *h, const struct links *links,
                         struct world_network *n)
 {
     const struct link *l = cunik_links_find(links, n->link);
-    _cleanup_free_ char *folder = cunik_host_names_folder(h, n->name);
 
     n->up =
-        l && is_network(h, l) && strcmp(l->label.name, n->name) == 0 && l->up && has_address(l, n);
-    n->names_served = cunik_dnsmasq_runs(folder);
+        l && is_network(h, l) && strcmp(l->label.name, n->name) == 0 && l->up && has_addresses(l, n);
+    n->names_served = cunik_host_names_served(h, n);
 }
 
 /* A bridge of ours whose file is gone, as far as the bridge itself tells. */

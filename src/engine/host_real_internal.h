@@ -110,6 +110,10 @@ char *cunik_host_names_folder(const struct host_real *h, const char *network);
 int cunik_host_network_names(const struct host_real *h, struct strv *ret, struct error **err);
 int cunik_host_network_create(void *ctx, const struct world_network *n, struct error **err);
 int cunik_host_network_remove(void *ctx, const struct world_network *n, struct error **err);
+/* Removes a network's file: with the last of its bridge and its names. */
+int cunik_host_network_forget(const struct host_real *h, const char *network, struct error **err);
+/* Whether all its name servers run. */
+bool cunik_host_names_served(const struct host_real *h, const struct world_network *n);
 int cunik_host_names_start(void *ctx, const struct world_network *n, struct error **err);
 int cunik_host_names_stop(void *ctx, const struct world_network *n, struct error **err);
 int cunik_host_names_add(void *ctx, const struct world_cunik *c, struct error **err);

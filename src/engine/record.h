@@ -62,6 +62,8 @@ enum text_kind {
     TEXT_ADDRESS, /* IPv4 */
     TEXT_SUBNET,  /* IPv4 with length, no bits behind it */
     TEXT_HOST_IP, /* IPv4 or IPv6 */
+    TEXT_ADDRESS6,
+    TEXT_SUBNET6, /* IPv6 with length, no bits behind it */
     TEXT_MAC,     /* lower case, unicast */
     TEXT_UUID,
     TEXT_PROTOCOL, /* tcp or udp */

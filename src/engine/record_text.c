@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "network/address.h"
+#include "network/address6.h"
 
 enum { NAME_MOST = 128, STACK_MOST = 64, LINE_MOST = 4096, ANY_MOST = 128 << 10 };
 
@@ -96,6 +97,20 @@ static bool ok_host_ip(const char *s, size_t size)
     return ok_address(s, size) || inet_pton(AF_INET6, s, &six) == 1;
 }
 
+static bool ok_address6(const char *s, size_t size)
+{
+    struct in6_addr address;
+
+    return size < INET6_ADDRSTRLEN && cunik_address6_parse(s, &address, NULL) == 0;
+}
+
+static bool ok_subnet6(const char *s, size_t size)
+{
+    struct cidr6 subnet;
+
+    return size < INET6_ADDRSTRLEN + 4 && cunik_cidr6_parse_subnet(s, &subnet, NULL) == 0;
+}
+
 static bool ok_mac(const char *s, size_t size)
 {
     _cleanup_free_ char *canonical = NULL;
@@ -145,6 +160,8 @@ static const struct {
     [TEXT_ADDRESS] = {ok_address, "an IPv4 address"},
     [TEXT_SUBNET] = {ok_subnet, "an IPv4 subnet such as 10.1.2.0/24"},
     [TEXT_HOST_IP] = {ok_host_ip, "an IP address"},
+    [TEXT_ADDRESS6] = {ok_address6, "an IPv6 address"},
+    [TEXT_SUBNET6] = {ok_subnet6, "an IPv6 subnet such as fd00:1::/64"},
     [TEXT_MAC] = {ok_mac, "a unicast MAC address in lower case"},
     [TEXT_UUID] = {ok_uuid, "a UUID in lower case"},
     [TEXT_PROTOCOL] = {ok_protocol, "tcp or udp"},

@@ -4,6 +4,7 @@ engine_SOURCES = \
 	src/engine/apply_steps.c \
 	src/engine/assign.c \
 	src/engine/assign_addresses.c \
+	src/engine/assign_addresses6.c \
 	src/engine/assign_ports.c \
 	src/engine/assign_subnets.c \
 	src/engine/client.c \
@@ -41,6 +42,7 @@ engine_SOURCES = \
 	src/engine/host_facts.c \
 	src/engine/host_images.c \
 	src/engine/host_label.c \
+	src/engine/host_names.c \
 	src/engine/host_network.c \
 	src/engine/host_observe.c \
 	src/engine/host_prerequisites.c \

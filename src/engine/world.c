@@ -68,6 +68,14 @@ RECORD_FIELDS(static, interfaces, struct world_interface, interface_label,
                   .flags = FIELD_OPEN),
               ROW("address", STRING, struct world_interface, address, RECREATE,
                   .text = TEXT_ADDRESS, .flags = FIELD_OPEN),
+              ROW("address6", STRING, struct world_interface, address6, RECREATE,
+                  .text = TEXT_ADDRESS6),
+              ROW("dns", STRING, struct world_interface, dns, RECREATE, .text = TEXT_ADDRESS),
+              ROW("fixed6", BOOL, struct world_interface, fixed6, UPDATE),
+              ROW("interface_name", STRING, struct world_interface, name, RECREATE,
+                  .text = TEXT_LINK),
+              ROW("gw_priority", INT, struct world_interface, gw_priority, RECREATE,
+                  .min = INT32_MIN, .max = INT32_MAX),
               ROW("aliases", STRV, struct world_interface, aliases, UPDATE, .text = TEXT_HOSTNAME,
                   .flags = FIELD_SET));
 
@@ -159,6 +167,11 @@ RECORD_FIELDS(static, cunik, struct world_cunik, NULL,
               ROW("image", STRING, struct world_cunik, image, RECREATE, .text = TEXT_LINE),
               ROW("hostname", STRING, struct world_cunik, hostname, RECREATE,
                   .text = TEXT_HOSTNAME),
+              ROW("dns", STRV, struct world_cunik, dns, UPDATE, .text = TEXT_ADDRESS, .most = 64),
+              ROW("dns_search", STRV, struct world_cunik, dns_search, RECREATE,
+                  .text = TEXT_HOSTNAME, .most = 64),
+              ROW("extra_hosts", STRV, struct world_cunik, extra_hosts, UPDATE, .text = TEXT_LINE,
+                  .most = 1024),
               ROW("command", STRV, struct world_cunik, command, RECREATE, .text = TEXT_ANY),
               ROW("environment", PAIRS, struct world_cunik, environment, RECREATE),
               ROW("unikernel", RECORD, struct world_cunik, boot, RECREATE, .of = &boot),
@@ -180,6 +193,40 @@ RECORD_FIELDS(static, network_status, struct world_network, NULL,
               ROW("up", BOOL, struct world_network, up, NONE),
               ROW("names_served", BOOL, struct world_network, names_served, NONE));
 
+enum { MTU_MOST = 65535 };
+
+static char *pool_label(const void *element, const void *context)
+{
+    (void)context;
+    return cunik_strdup(((const struct world_pool *)element)->subnet);
+}
+
+RECORD_FIELDS(static, pool, struct world_pool, pool_label,
+              ROW("subnet", STRING, struct world_pool, subnet, RECREATE, .text = TEXT_SUBNET,
+                  .flags = FIELD_REQUIRED),
+              ROW("gateway", STRING, struct world_pool, gateway, RECREATE, .text = TEXT_ADDRESS,
+                  .flags = FIELD_OPEN),
+              ROW("ip_range", STRING, struct world_pool, ip_range, UPDATE, .text = TEXT_SUBNET));
+
+static char *resolver_label(const void *element, const void *context)
+{
+    (void)context;
+    return cunik_strdup(((const struct world_resolver *)element)->service);
+}
+
+RECORD_FIELDS(static, resolver, struct world_resolver, resolver_label,
+              ROW("service", STRING, struct world_resolver, service, UPDATE, .text = TEXT_SERVICE,
+                  .flags = FIELD_REQUIRED),
+              ROW("address", STRING, struct world_resolver, address, UPDATE, .text = TEXT_ADDRESS,
+                  .flags = FIELD_OPEN),
+              ROW("networks", STRV, struct world_resolver, networks, UPDATE, .text = TEXT_NAME,
+                  .most = 64, .flags = FIELD_SET),
+              ROW("internal", BOOL, struct world_resolver, internal, UPDATE),
+              ROW("dns", STRV, struct world_resolver, servers, UPDATE, .text = TEXT_ADDRESS,
+                  .most = 64),
+              ROW("extra_hosts", STRV, struct world_resolver, hosts, UPDATE, .text = TEXT_LINE,
+                  .most = 1024));
+
 RECORD_FIELDS(static, network, struct world_network, NULL,
               ROW("name", STRING, struct world_network, name, NONE, .text = TEXT_NAME,
                   .flags = FIELD_REQUIRED),
@@ -192,6 +239,18 @@ RECORD_FIELDS(static, network, struct world_network, NULL,
               ROW("gateway", STRING, struct world_network, gateway, RECREATE, .text = TEXT_ADDRESS,
                   .flags = FIELD_OPEN),
               ROW("ip_range", STRING, struct world_network, ip_range, UPDATE, .text = TEXT_SUBNET),
+              LIST("pools", struct world_network, pools, RECREATE, pool, .most = 64),
+              ROW("reserved", STRV, struct world_network, reserved, UPDATE, .text = TEXT_HOST_IP,
+                  .flags = FIELD_SET),
+              ROW("ipv6", BOOL, struct world_network, ipv6, RECREATE),
+              ROW("subnet6", STRING, struct world_network, subnet6, RECREATE,
+                  .text = TEXT_SUBNET6, .flags = FIELD_OPEN),
+              ROW("gateway6", STRING, struct world_network, gateway6, RECREATE,
+                  .text = TEXT_ADDRESS6, .flags = FIELD_OPEN),
+              ROW("range6", STRING, struct world_network, range6, UPDATE, .text = TEXT_SUBNET6),
+              ROW("mtu", INT, struct world_network, mtu, RECREATE, .max = MTU_MOST),
+              ROW("hide_unhealthy", BOOL, struct world_network, hide_unhealthy, UPDATE),
+              LIST("resolvers", struct world_network, resolvers, UPDATE, resolver),
               ROW("internal", BOOL, struct world_network, internal, RECREATE),
               ROW("external", BOOL, struct world_network, external, NONE),
               ROW("labels", PAIRS, struct world_network, labels, UPDATE),
@@ -337,6 +396,22 @@ struct world_interface *cunik_world_add_interface(struct world_cunik *c)
 
     cunik_record_init(&interfaces, i);
     return i;
+}
+
+struct world_pool *cunik_world_add_pool(struct world_network *n)
+{
+    struct world_pool *p = ARRAY_APPEND(n->pools, n->n_pools);
+
+    cunik_record_init(&pool, p);
+    return p;
+}
+
+struct world_resolver *cunik_world_add_resolver(struct world_network *n)
+{
+    struct world_resolver *p = ARRAY_APPEND(n->resolvers, n->n_resolvers);
+
+    cunik_record_init(&resolver, p);
+    return p;
 }
 
 struct world_port *cunik_world_add_port(struct world_cunik *c)

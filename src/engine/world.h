@@ -109,6 +109,11 @@ struct world_interface {
     char *link;          /* the tap; "" until cunik_assign() names it */
     char *mac;           /* "52:1f:…", from the file or derived (network/names.h) */
     char *address;       /* "10.1.2.3", without length; "" = to be assigned by cunik_assign() */
+    char *address6;      /* "fd00:1::2"; "" = none, or to be assigned where the network has IPv6 */
+    bool fixed6;         /* address6 is the file's: a guest that cannot take it is an error */
+    char *dns;           /* whom the guest asks for names; "" = the network's gateway */
+    char *name;          /* in the guest, "" = its own choice */
+    int64_t gw_priority; /* the greatest one's gateway is the guest's way out; else the first's */
     struct strv aliases; /* names besides service and cunik name, sorted */
 };
 
@@ -197,6 +202,8 @@ struct world_cunik {
     char *uuid;    /* of the libvirt domain; derived from (stack, service, index) */
     char *image;   /* as named in the file, "" = none */
     char *hostname;
+    struct strv dns, dns_search, extra_hosts; /* as in the file: the resolver below has the first
+                                                 and the last */
     struct strv command; /* arguments of the program: entrypoint and command */
     struct world_pairs environment;
     struct world_boot boot;
@@ -218,14 +225,43 @@ struct world_cunik {
     struct world_status status;
 };
 
+/* One more IPv4 subnet of a network, beside its first. */
+struct world_pool {
+    char *subnet;
+    char *gateway;  /* the bridge's own address there; "" = the first of the subnet */
+    char *ip_range; /* "" = the whole subnet */
+};
+
+/* A name server that is one service's own: one that is on several networks, or with servers or
+ * names that the others do not have. */
+struct world_resolver {
+    char *service;
+    char *address;        /* on the bridge; "" = to be assigned */
+    struct strv networks; /* whose names it knows, besides those of its own one */
+    struct strv servers;  /* asked for names of the outside; empty = the host's */
+    struct strv hosts;    /* "NAME=ADDRESS"; ADDRESS may be "host-gateway" */
+    bool internal;        /* asks nobody: all these networks are internal. Assigned */
+};
+
 struct world_network {
     char *name;     /* unique within the engine: STACK_KEY, or the name the file gives */
-    char *stack;    /* "" for an external one */
+    char *stack; /* "" for an external one that no stack of this engine has made */
     char *key;      /* in the stack file */
     char *link;     /* the bridge; "" until cunik_assign() names it */
     char *subnet;   /* "10.1.2.0/24"; "" = to be assigned */
     char *gateway;  /* the bridge's own address; "" = the first of the subnet */
     char *ip_range; /* "" = the whole subnet */
+    struct world_pool *pools; /* more subnets, used when the first is full or by fixed addresses */
+    size_t n_pools;
+    struct strv reserved; /* addresses (IPv4 or IPv6) that no guest gets */
+    bool ipv6;            /* IPv6 as well, among its guests and to its gateway */
+    char *subnet6;        /* "fd00:1::/64"; "" = to be assigned where there is IPv6 */
+    char *gateway6;       /* "" = the subnet's 1 */
+    char *range6;         /* "" = the whole subnet */
+    int64_t mtu;          /* 0 = 1500 */
+    bool hide_unhealthy;  /* names do not lead to cuniks that are unhealthy */
+    struct world_resolver *resolvers;
+    size_t n_resolvers;
     bool internal;  /* no way out */
     bool external;  /* made by someone else, never made or removed by us */
     struct world_pairs labels;
@@ -284,6 +320,8 @@ int cunik_world_check(const struct world *w, struct error **err);
 struct world_cunik *cunik_world_add_cunik(struct world *w);
 struct world_network *cunik_world_add_network(struct world *w);
 struct world_interface *cunik_world_add_interface(struct world_cunik *c);
+struct world_pool *cunik_world_add_pool(struct world_network *n);
+struct world_resolver *cunik_world_add_resolver(struct world_network *n);
 struct world_port *cunik_world_add_port(struct world_cunik *c);
 struct world_disk *cunik_world_add_disk(struct world_cunik *c);
 struct world_depend *cunik_world_add_depend(struct world_cunik *c); /* required */

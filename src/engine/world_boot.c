@@ -1,6 +1,7 @@
 #include "engine/world_boot.h"
 
 #include "base/memory.h"
+#include "network/address6.h"
 #include "engine/world_network.h"
 
 /* A backend's settings with what they borrow. */
@@ -28,39 +29,50 @@ static const char *keep(struct prepared *p, char *text)
     return text;
 }
 
-/* The gateway of the first network that has a way out is the guest's; names are asked for at the
- * gateway of its first network, unless that is someone else's. */
+static int prepare_interface(struct prepared *p, const struct world_cunik *c, size_t index,
+                             const struct world *w, bool way, struct error **err)
+{
+    const struct world_interface *in = &c->interfaces[index];
+    const struct world_network *n = cunik_world_network(w, in->network);
+    struct cidr6 six = {0};
+    struct cidr subnet;
+    uint32_t address;
+    int r;
+
+    if (!n)
+        return cunik_error_set(err, ERROR_NOT_FOUND, "there is no network '%s'", in->network);
+    if ((r = cunik_world_network_around(n, in->address, &subnet, &address, err)) < 0 ||
+        (*in->address6 && (r = cunik_cidr6_parse_subnet(n->subnet6, &six, err)) < 0))
+        return r;
+    const char *gateway = keep(p, cunik_address_text(address));
+    p->interfaces[index] = (struct boot_interface){
+        .mac = in->mac,
+        .link = in->link,
+        .address = in->address,
+        .prefix_length = subnet.length,
+        .gateway = way ? gateway : "",
+        .dns = cunik_world_name_server(c, index, n) ? *in->dns ? in->dns : gateway : "",
+        .mtu = (unsigned)n->mtu,
+        .name = in->name,
+        .address6 = in->address6,
+        .prefix_length6 = six.length,
+        .fixed6 = in->fixed6,
+    };
+    return 0;
+}
+
 static int prepare_interfaces(struct prepared *p, const struct world_cunik *c,
                               const struct world *w, struct error **err)
 {
-    bool way_out = false;
+    size_t way = cunik_world_way_out(c, w);
+    int r = 0;
 
     p->interfaces = cunik_calloc(c->n_interfaces, sizeof(*p->interfaces));
-    for (size_t i = 0; i < c->n_interfaces; i++) {
-        const struct world_interface *in = &c->interfaces[i];
-        const struct world_network *n = cunik_world_network(w, in->network);
-        struct cidr subnet;
-        uint32_t gateway;
-        int r;
-
-        if (!n)
-            return cunik_error_set(err, ERROR_NOT_FOUND, "there is no network '%s'", in->network);
-        if ((r = cunik_world_network_addresses(n, &subnet, &gateway, err)) < 0)
-            return r;
-        const char *way = keep(p, cunik_address_text(gateway));
-        p->interfaces[i] = (struct boot_interface){
-            .mac = in->mac,
-            .link = in->link,
-            .address = in->address,
-            .prefix_length = subnet.length,
-            .gateway = n->internal || way_out ? "" : way,
-            .dns = i == 0 && !n->external ? way : "",
-        };
-        way_out = way_out || !n->internal;
-    }
+    for (size_t i = 0; r == 0 && i < c->n_interfaces; i++)
+        r = prepare_interface(p, c, i, w, i == way, err);
     p->settings.interfaces = p->interfaces;
     p->settings.n_interfaces = c->n_interfaces;
-    return 0;
+    return r;
 }
 
 static struct boot_pair *prepare_pairs(const struct world_pairs *pairs)
@@ -87,6 +99,7 @@ static int prepare(const struct world_cunik *c, const struct world *w, const cha
         .name = c->name,
         .hostname = *c->hostname ? c->hostname : c->name,
         .domain = c->n_interfaces ? c->interfaces[0].network : "",
+        .search = &c->dns_search,
         .command = &c->command,
         .environment = p->environment,
         .n_environment = c->environment.n,

@@ -7,3 +7,18 @@
 /* Its subnet, and its gateway: the one it names, else the subnet's first address. */
 int cunik_world_network_addresses(const struct world_network *n, struct cidr *ret_subnet,
                                   uint32_t *ret_gateway, struct error **err);
+/* Of its subnets the one that an address is in. ERROR_INVALID when it is in none. */
+int cunik_world_network_around(const struct world_network *n, const char *address,
+                               struct cidr *ret_subnet, uint32_t *ret_gateway, struct error **err);
+/* What its bridge has beside its first gateway: the gateways of further subnets, with their
+ * lengths, and as /32 the addresses of single services' name servers. The caller frees *ret. */
+int cunik_world_network_more(const struct world_network *n, struct cidr **ret, size_t *ret_n,
+                             struct error **err);
+
+/* Whose gateway is the guest's: of its networks with a way out the one of the greatest gw_priority,
+ * and of those the first. Its index; SIZE_MAX = none. */
+size_t cunik_world_way_out(const struct world_cunik *c, const struct world *w);
+/* Whether a cunik asks for names on that interface: at its service's own name server, else at the
+ * gateway of its first network, unless that is someone else's. */
+bool cunik_world_name_server(const struct world_cunik *c, size_t index,
+                             const struct world_network *n);

@@ -1,6 +1,7 @@
 #include "network/dnsmasq.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,10 +11,22 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "network/address.h"
 #include "network/daemon.h"
+#include "network/dnsmasq_files.h"
 
 static const char program_name[] = "dnsmasq";
+
+/* One folder's dnsmasq is started, ended or told of a lease by one thread at a time. */
+static pthread_mutex_t locks[] = {[0 ... 15] = PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_mutex_t *lock_of(const char *folder)
+{
+    unsigned hash = 5381;
+
+    for (; *folder; folder++)
+        hash = hash * 33 + (unsigned char)*folder;
+    return &locks[hash % ARRAY_SIZE(locks)];
+}
 
 int cunik_dnsmasq_find(char **ret, struct error **err)
 {
@@ -63,39 +76,18 @@ static bool is_reachable(const char *folder)
 
 static int make_folder(const char *folder, struct error **err)
 {
-    _cleanup_free_ char *hosts = cunik_asprintf("%s/hosts", folder);
-    int r = cunik_file_make_folders(hosts, 0755, err);
+    static const char *const parts[] = {"", "/hosts", "/dhcp"};
 
-    if (r < 0)
-        return r;
-    /* Whatever the umask: dnsmasq's user reads both. */
-    if (chmod(folder, 0755) < 0 || chmod(hosts, 0755) < 0)
-        return cunik_error_errno(err, errno, "opening '%s' to dnsmasq", folder);
+    /* Whatever the umask: dnsmasq's user reads them. */
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s%s", folder, parts[i]);
+        int r = cunik_file_make_folders(path, 0755, err);
+        if (r < 0)
+            return r;
+        if (chmod(path, 0755) < 0)
+            return cunik_error_errno(err, errno, "opening '%s' to dnsmasq", path);
+    }
     return 0;
-}
-
-static void make_arguments(const struct dnsmasq_settings *s, const char *program, struct strv *ret)
-{
-    _cleanup_free_ char *address = cunik_address_text(s->address);
-
-    cunik_strv_add(ret, program);
-    cunik_strv_add(ret, "--conf-file=/dev/null");
-    cunik_strv_take(ret, pid_argument_of(s->folder));
-    cunik_strv_addf(ret, "--listen-address=%s", address);
-    cunik_strv_add(ret, "--bind-interfaces");
-    cunik_strv_add(ret, "--no-hosts");
-    cunik_strv_addf(ret, "--hostsdir=%s/hosts", s->folder);
-    cunik_strv_addf(ret, "--domain=%s", s->domain);
-    cunik_strv_addf(ret, "--local=/%s/", s->domain);
-    cunik_strv_add(ret, "--expand-hosts");
-    cunik_strv_add(ret, "--domain-needed");
-    cunik_strv_add(ret, "--bogus-priv");
-    if (s->internal)
-        cunik_strv_add(ret, "--no-resolv");
-    else if (s->servers)
-        cunik_strv_addf(ret, "--resolv-file=%s", s->servers);
-    if (!is_reachable(s->folder))
-        cunik_strv_add(ret, "--user=root");
 }
 
 static int start(const struct dnsmasq_settings *s, struct error **err)
@@ -107,7 +99,7 @@ static int start(const struct dnsmasq_settings *s, struct error **err)
 
     if ((r = cunik_dnsmasq_find(&program, err)) < 0 || (r = make_folder(s->folder, err)) < 0)
         return r;
-    make_arguments(s, program, &wanted);
+    cunik_dnsmasq_arguments(s, program, !is_reachable(s->folder), &wanted);
     if (cunik_daemon_find(pid_file, pid_argument, &found) && cunik_strv_equal(&wanted, &found))
         return 0;
     if ((r = cunik_daemon_stop(pid_file, pid_argument, program_name, err)) < 0)
@@ -117,7 +109,9 @@ static int start(const struct dnsmasq_settings *s, struct error **err)
 
 int cunik_dnsmasq_start(const struct dnsmasq_settings *s, struct error **err)
 {
+    pthread_mutex_lock(lock_of(s->folder));
     int r = start(s, err);
+    pthread_mutex_unlock(lock_of(s->folder));
 
     return r < 0 ? cunik_error_prefix(err, r, "serving names for network '%s'", s->domain) : 0;
 }
@@ -125,9 +119,13 @@ int cunik_dnsmasq_start(const struct dnsmasq_settings *s, struct error **err)
 int cunik_dnsmasq_stop(const char *folder, struct error **err)
 {
     _cleanup_free_ char *pid_file = pid_file_of(folder), *pid_argument = pid_argument_of(folder);
-    int r = cunik_daemon_stop(pid_file, pid_argument, program_name, err);
 
-    return r < 0 ? r : cunik_file_remove_tree(folder, err);
+    pthread_mutex_lock(lock_of(folder));
+    int r = cunik_daemon_stop(pid_file, pid_argument, program_name, err);
+    if (r == 0)
+        r = cunik_file_remove_tree(folder, err);
+    pthread_mutex_unlock(lock_of(folder));
+    return r;
 }
 
 bool cunik_dnsmasq_runs(const char *folder)
@@ -135,6 +133,39 @@ bool cunik_dnsmasq_runs(const char *folder)
     _cleanup_free_ char *pid_file = pid_file_of(folder), *pid_argument = pid_argument_of(folder);
 
     return cunik_daemon_find(pid_file, pid_argument, NULL) != 0;
+}
+
+/* Ends it, has `mac` forgotten unless that is NULL, and starts it with the arguments it had. */
+static int restart(const char *folder, const char *mac, struct error **err)
+{
+    _cleanup_free_ char *pid_file = pid_file_of(folder), *pid_argument = pid_argument_of(folder);
+    _cleanup_strv_ struct strv arguments = {0};
+    bool runs = cunik_daemon_find(pid_file, pid_argument, &arguments) != 0;
+    int r = 0;
+
+    if (runs)
+        r = cunik_daemon_stop(pid_file, pid_argument, program_name, err);
+    if (r == 0 && mac)
+        r = cunik_dnsmasq_forget(folder, mac, err);
+    return r == 0 && runs ? cunik_daemon_start(&arguments, pid_file, err) : r;
+}
+
+static int end_lease(const char *folder, const char *mac, struct error **err)
+{
+    return cunik_dnsmasq_leased(folder, mac) ? restart(folder, mac, err) : 0;
+}
+
+int cunik_dnsmasq_restart(const char *folder, struct error **err)
+{
+    pthread_mutex_lock(lock_of(folder));
+    int r = restart(folder, NULL, err);
+    pthread_mutex_unlock(lock_of(folder));
+    return r;
+}
+
+int cunik_dnsmasq_prepare(const char *folder, struct error **err)
+{
+    return make_folder(folder, err);
 }
 
 /* dnsmasq passes over files whose names look like an editor's; a slash would leave the folder. */
@@ -146,38 +177,87 @@ static int check_file(const char *cunik, struct error **err)
     return 0;
 }
 
-int cunik_dnsmasq_add(const char *folder, const char *cunik, uint32_t address,
-                      const struct strv *names, struct error **err)
+/* Written outside the folder that dnsmasq watches: it would serve the temporary file as well. */
+static int put(const char *folder, const char *part, const char *cunik, const char *text,
+               struct error **err)
 {
-    _cleanup_free_ char *text = cunik_address_text(address);
-    _cleanup_free_ char *file = cunik_asprintf("%s/hosts/%s", folder, cunik);
-    _cleanup_free_ char *staged = cunik_asprintf("%s/new-%s", folder, cunik);
-    _cleanup_buffer_ struct buffer line = {0};
-    int r;
+    _cleanup_free_ char *file = cunik_asprintf("%s/%s/%s", folder, part, cunik);
+    _cleanup_free_ char *staged = cunik_asprintf("%s/new-%s-%s", folder, part, cunik);
+    int r = cunik_file_write(staged, text, strlen(text), 0644, false, err);
 
-    if ((r = check_file(cunik, err)) < 0 || (r = make_folder(folder, err)) < 0)
-        return r;
-    cunik_buffer_text_append(&line, text);
-    for (size_t i = 0; i < names->n; i++)
-        cunik_buffer_printf(&line, " %s", names->items[i]);
-    cunik_buffer_char(&line, '\n');
-    /* Written outside the folder that dnsmasq watches: it would serve the temporary file as well.
-     */
-    if ((r = cunik_file_write(staged, line.data, line.size, 0644, false, err)) < 0)
-        return r;
-    if (rename(staged, file) < 0)
+    if (r == 0 && rename(staged, file) < 0)
         return cunik_error_errno(err, errno, "renaming '%s' to '%s'", staged, file);
-    return 0;
+    return r;
 }
 
-int cunik_dnsmasq_remove(const char *folder, const char *cunik, struct error **err)
+static int add(const char *folder, const char *cunik, const struct dnsmasq_host *host,
+               struct error **err)
 {
-    _cleanup_free_ char *file = cunik_asprintf("%s/hosts/%s", folder, cunik);
+    _cleanup_free_ char *text = cunik_dnsmasq_hosts_text(host);
+    _cleanup_free_ char *lease = host->mac ? cunik_dnsmasq_lease_text(host) : NULL;
+    _cleanup_free_ char *old = cunik_dnsmasq_lease_of(folder, cunik);
+    int r = make_folder(folder, err);
+
+    if (r == 0)
+        r = put(folder, "hosts", cunik, text, err);
+    if (r < 0 || !lease || (old && strcmp(old, lease) == 0))
+        return r;
+    r = put(folder, "dhcp", cunik, lease, err);
+    if (r == 0 && old) {
+        _cleanup_free_ char *mac = cunik_strndup(old, strcspn(old, ","));
+        r = end_lease(folder, mac, err);
+    }
+    return r;
+}
+
+int cunik_dnsmasq_add(const char *folder, const char *cunik, const struct dnsmasq_host *host,
+                      struct error **err)
+{
     int r = check_file(cunik, err);
 
     if (r < 0)
         return r;
+    pthread_mutex_lock(lock_of(folder));
+    r = add(folder, cunik, host, err);
+    pthread_mutex_unlock(lock_of(folder));
+    return r;
+}
+
+static int take_away(const char *folder, const char *part, const char *cunik, struct error **err)
+{
+    _cleanup_free_ char *file = cunik_asprintf("%s/%s/%s", folder, part, cunik);
+
     if (unlink(file) < 0 && errno != ENOENT)
         return cunik_error_errno(err, errno, "removing '%s'", file);
     return 0;
+}
+
+int cunik_dnsmasq_hide(const char *folder, const char *cunik, struct error **err)
+{
+    int r = check_file(cunik, err);
+
+    return r < 0 ? r : take_away(folder, "hosts", cunik, err);
+}
+
+static int remove_all(const char *folder, const char *cunik, struct error **err)
+{
+    _cleanup_free_ char *lease = cunik_dnsmasq_lease_of(folder, cunik);
+    int r = take_away(folder, "hosts", cunik, err);
+
+    if (r < 0 || !lease || (r = take_away(folder, "dhcp", cunik, err)) < 0)
+        return r;
+    _cleanup_free_ char *mac = cunik_strndup(lease, strcspn(lease, ","));
+    return end_lease(folder, mac, err);
+}
+
+int cunik_dnsmasq_remove(const char *folder, const char *cunik, struct error **err)
+{
+    int r = check_file(cunik, err);
+
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(lock_of(folder));
+    r = remove_all(folder, cunik, err);
+    pthread_mutex_unlock(lock_of(folder));
+    return r;
 }

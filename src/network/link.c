@@ -113,9 +113,9 @@ static int make_bridge(struct nl_sock *s, const struct bridge_settings *b, struc
     return cunik_netlink_send(s, m, err, "creating bridge '%s'", b->name);
 }
 
-/* Alias, group, bridge and up in one change; master 0 leaves it where it is. */
+/* Alias, group, bridge, MTU and up in one change; 0 leaves bridge and MTU as they are. */
 static int label_and_up(struct nl_sock *s, const char *name, const char *alias, uint32_t group,
-                        unsigned master, struct error **err)
+                        unsigned master, unsigned mtu, struct error **err)
 {
     struct ifinfomsg header = {.ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct nl_msg *m = cunik_netlink_message(RTM_NEWLINK, 0);
@@ -126,8 +126,13 @@ static int label_and_up(struct nl_sock *s, const char *name, const char *alias, 
     cunik_netlink_u32(m, IFLA_GROUP, group);
     if (master)
         cunik_netlink_u32(m, IFLA_MASTER, master);
+    if (mtu)
+        cunik_netlink_u32(m, IFLA_MTU, mtu);
     return cunik_netlink_send(s, m, err, "setting up link '%s'", name);
 }
+
+/* Not the bridge's name: see link.h. */
+static const char names_label[] = "ck-names";
 
 static int add_address(struct nl_sock *s, const char *name, const struct cidr *c,
                        struct error **err)
@@ -145,7 +150,94 @@ static int add_address(struct nl_sock *s, const char *name, const struct cidr *c
     cunik_netlink_bytes(m, IFA_ADDRESS, &local, sizeof(local));
     if (c->length < 31)
         cunik_netlink_bytes(m, IFA_BROADCAST, &broadcast, sizeof(broadcast));
+    if (c->length == 32)
+        cunik_netlink_string(m, IFA_LABEL, names_label);
     return cunik_netlink_send(s, m, err, "giving bridge '%s' the address %s", name, text);
+}
+
+/* At once: nobody else can have it, and a check would take a second. */
+static int add_address6(struct nl_sock *s, const char *name, const struct cidr6 *c,
+                        struct error **err)
+{
+    struct ifaddrmsg header = {.ifa_family = AF_INET6,
+                               .ifa_prefixlen = (unsigned char)c->length,
+                               .ifa_flags = IFA_F_NODAD,
+                               .ifa_scope = RT_SCOPE_UNIVERSE,
+                               .ifa_index = if_nametoindex(name)};
+    struct nl_msg *m = cunik_netlink_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+    _cleanup_free_ char *text = cunik_cidr6_text(c);
+
+    cunik_netlink_append(m, &header, sizeof(header));
+    cunik_netlink_bytes(m, IFA_LOCAL, &c->address, sizeof(c->address));
+    cunik_netlink_bytes(m, IFA_ADDRESS, &c->address, sizeof(c->address));
+    return cunik_netlink_send(s, m, err, "giving bridge '%s' the address %s", name, text);
+}
+
+static int remove_address(struct nl_sock *s, const char *name, const struct cidr *c,
+                          struct error **err)
+{
+    struct ifaddrmsg header = {.ifa_family = AF_INET,
+                               .ifa_prefixlen = (unsigned char)c->length,
+                               .ifa_index = if_nametoindex(name)};
+    uint32_t local = htonl(c->address);
+    struct nl_msg *m = cunik_netlink_message(RTM_DELADDR, 0);
+    _cleanup_error_ struct error *e = NULL;
+
+    cunik_netlink_append(m, &header, sizeof(header));
+    cunik_netlink_bytes(m, IFA_LOCAL, &local, sizeof(local));
+    int r = cunik_netlink_send(s, m, &e, "taking an address from bridge '%s'", name);
+    if (r == -EADDRNOTAVAIL) /* gone since it was looked up */
+        return 0;
+    if (r < 0 && err)
+        *err = TAKE_PTR(e);
+    return r;
+}
+
+static bool is_wanted(const struct bridge_settings *b, const struct cidr *c)
+{
+    for (size_t i = 0; i < b->n_more; i++)
+        if (b->more[i].address == c->address && b->more[i].length == c->length)
+            return true;
+    return false;
+}
+
+/* Those of name servers that are no more. */
+static int remove_stale(struct nl_sock *s, const struct bridge_settings *b, struct error **err)
+{
+    _cleanup_links_ struct links links = {0};
+    int r = cunik_link_list(&links, err);
+    const struct link *l = r == 0 ? cunik_links_find(&links, b->name) : NULL;
+
+    for (size_t i = 0; r == 0 && l && i < l->n_addresses; i++)
+        if (l->addresses[i].length == 32 && !is_wanted(b, &l->addresses[i]))
+            r = remove_address(s, b->name, &l->addresses[i], err);
+    return r;
+}
+
+/* The host of a network with IPv6 neither learns routes from its guests nor makes up addresses. */
+static int set_up_ipv6(struct nl_sock *s, const struct bridge_settings *b, struct error **err)
+{
+    int r;
+
+    if (!b->address6)
+        return no_ipv6(b->name, err);
+    if ((r = set_for_link("ipv6", b->name, "accept_ra", 0, err)) < 0 ||
+        (r = set_for_link("ipv6", b->name, "accept_dad", 0, err)) < 0 ||
+        (r = set_for_link("ipv6", b->name, "disable_ipv6", 0, err)) < 0)
+        return cunik_error_prefix(err, r, "IPv6 on bridge '%s'", b->name);
+    return add_address6(s, b->name, b->address6, err);
+}
+
+static int set_addresses(struct nl_sock *s, const struct bridge_settings *b, bool old,
+                         struct error **err)
+{
+    int r = add_address(s, b->name, &b->address, err);
+
+    for (size_t i = 0; r == 0 && i < b->n_more; i++)
+        r = add_address(s, b->name, &b->more[i], err);
+    if (r == 0 && old)
+        r = remove_stale(s, b, err);
+    return r == 0 ? set_up_ipv6(s, b, err) : r;
 }
 
 /* A bridge gets its group when it is made and its alias a message later: who died between the two
@@ -171,12 +263,11 @@ int cunik_link_create_bridge(const struct bridge_settings *b, struct error **err
         return not_ours(b->name, err);
     if (!old.there && (r = make_bridge(s, b, err)) < 0)
         return r;
-    if ((r = no_ipv6(b->name, err)) < 0 ||
-        (r = set_for_link("ipv4", b->name, "route_localnet", 1, err)) < 0 ||
+    if ((r = set_for_link("ipv4", b->name, "route_localnet", 1, err)) < 0 ||
         (r = cunik_link_forward(b->name, err)) < 0 ||
-        (r = add_address(s, b->name, &b->address, err)) < 0)
+        (r = set_addresses(s, b, old.there, err)) < 0)
         return r;
-    return label_and_up(s, b->name, alias, b->group, 0, err);
+    return label_and_up(s, b->name, alias, b->group, 0, b->mtu, err);
 }
 
 static int attach(struct nl_sock *s, const struct tap_settings *t, const char *alias,
@@ -189,7 +280,7 @@ static int attach(struct nl_sock *s, const struct tap_settings *t, const char *a
         return cunik_error_set(err, ERROR_NOT_FOUND, "there is no bridge '%s'", t->bridge);
     if ((r = no_ipv6(t->name, err)) < 0)
         return r;
-    r = label_and_up(s, t->name, alias, t->group, master, err);
+    r = label_and_up(s, t->name, alias, t->group, master, t->mtu, err);
     if (r == -EXFULL)
         return cunik_error_set(err, ERROR_FAILED,
                                "bridge '%s' is full: the kernel gives a bridge 1023 ports",

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/strv.h"
 #include "network/address.h"
+#include "network/address6.h"
 
 enum { LINK_NAME_MAX = 15, LINK_ALIAS_MAX = 255 }; /* IFNAMSIZ, IFALIASZ: without the NUL */
 
@@ -39,11 +40,17 @@ struct bridge_settings {
     struct link_label label;
     uint32_t group;      /* cunik_network_group() */
     struct cidr address; /* the bridge's own, with the subnet's length */
+    const struct cidr *more; /* in further subnets; /32: of name servers for single guests */
+    size_t n_more;
+    const struct cidr6 *address6; /* NULL = no IPv6 on it */
+    unsigned mtu;                 /* 0 = the usual */
 };
 
 /* A bridge that forwards at once (no spanning tree), with a MAC address of its own (derived from
  * its name: else it takes the lowest of its ports' and changes with them), label, group and
- * address; up. IPv6 is off on it; packets for 127.0.0.0/8 may be sent through it, which published
+ * addresses; up. IPv6 is off on it unless it has such an address. A /32 has the label "ck-names"
+ * and not the bridge's name, so that who listens on the bridge's addresses leaves it alone; others
+ * of that length are taken away. Packets for 127.0.0.0/8 may be sent through it, which published
  * ports need (rules.h keeps guests from using that), and those from it may be forwarded. An
  * existing one of the same label is brought to this. A bridge that another engine or person made is
  * ERROR_CONFLICT. */
@@ -54,6 +61,7 @@ struct tap_settings {
     struct link_label label;
     uint32_t group;
     const char *bridge;
+    unsigned mtu; /* 0 = the usual */
     uid_t uid; /* may open it besides root; with -1 in both anyone may */
     gid_t gid;
 };

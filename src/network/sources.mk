@@ -1,7 +1,9 @@
 network_SOURCES = \
 	src/network/address.c \
+	src/network/address6.c \
 	src/network/daemon.c \
 	src/network/dnsmasq.c \
+	src/network/dnsmasq_files.c \
 	src/network/link.c \
 	src/network/link_label.c \
 	src/network/link_list.c \

@@ -110,7 +110,9 @@ static void add(const char *folder, const char *cunik, uint32_t address, const c
     _cleanup_strv_ struct strv list = {0};
 
     cunik_strv_split(&list, names, " ");
-    test_ok(cunik_dnsmasq_add(folder, cunik, address, &list, NULL), NULL);
+    _cleanup_free_ char *text = cunik_address_text(address);
+    struct dnsmasq_host host = {.address = text, .address6 = "", .names = &list};
+    test_ok(cunik_dnsmasq_add(folder, cunik, &host, NULL), NULL);
 }
 
 static pid_t pid_of(const char *folder)
@@ -232,8 +234,9 @@ static void test_failures(_unused_ void **state)
     cunik_error_destroy(err);
     assert_false(cunik_dnsmasq_runs(folder));
 
-    assert_int_equal(cunik_dnsmasq_add(folder, "../escape", 1, &names, NULL), -EINVAL);
-    assert_int_equal(cunik_dnsmasq_add(folder, ".hidden", 1, &names, NULL), -EINVAL);
+    struct dnsmasq_host host = {.address = "10.0.0.1", .address6 = "", .names = &names};
+    assert_int_equal(cunik_dnsmasq_add(folder, "../escape", &host, NULL), -EINVAL);
+    assert_int_equal(cunik_dnsmasq_add(folder, ".hidden", &host, NULL), -EINVAL);
     assert_int_equal(cunik_dnsmasq_remove(folder, "a/b", NULL), -EINVAL);
     test_ok(cunik_dnsmasq_stop(folder, NULL), NULL);
 }

@@ -51,6 +51,8 @@ static void add_attachment(struct stack_service *s, const char *network)
     *ARRAY_APPEND(s->networks, s->n_networks) =
         (struct stack_attachment){.network = cunik_strdup(network),
                                   .ipv4_address = cunik_strdup(""),
+                                  .ipv6_address = cunik_strdup(""),
+                                  .interface_name = cunik_strdup(""),
                                   .mac_address = cunik_strdup("")};
 }
 

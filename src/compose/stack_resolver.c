@@ -1,0 +1,93 @@
+/* How a service resolves names: dns, dns_search, extra_hosts. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "compose/stack_maker.h"
+#include "network/address.h"
+
+enum { NAME_MOST = 253, LABEL_MOST = 63 }; /* RFC 1035, 2.3.4 */
+
+static bool is_name(const char *s, size_t size)
+{
+    size_t label = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        bool letter = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
+                      (s[i] >= '0' && s[i] <= '9') || s[i] == '-' || s[i] == '_';
+        if (s[i] == '.' && label)
+            label = 0;
+        else if (!letter || ++label > LABEL_MOST)
+            return false;
+    }
+    return size > 0 && size <= NAME_MOST && *s != '-';
+}
+
+static void read_servers(struct stack_maker *m, const struct node *list, struct stack_service *s)
+{
+    for (size_t i = 0; list && i < list->n; i++) {
+        const struct node *n = list->items[i];
+        uint32_t address;
+        if (cunik_address_parse(n->text, &address, NULL) < 0)
+            cunik_stack_mistake(m, &n->place, s->name, "dns", "'%s' is no IPv4 address", n->text);
+        else
+            cunik_strv_add(&s->dns, n->text);
+    }
+}
+
+/* A single dot is Docker's way to say: none. */
+static void read_domains(struct stack_maker *m, const struct node *list, struct stack_service *s)
+{
+    for (size_t i = 0; list && i < list->n; i++) {
+        const struct node *n = list->items[i];
+        if (strcmp(n->text, ".") == 0)
+            continue;
+        if (!is_name(n->text, strlen(n->text)))
+            cunik_stack_mistake(m, &n->place, s->name, "dns_search", "'%s' is no domain", n->text);
+        else
+            cunik_strv_add(&s->dns_search, n->text);
+    }
+}
+
+static bool is_address(const char *text)
+{
+    struct in6_addr six;
+    uint32_t four;
+
+    return strcmp(text, "host-gateway") == 0 || cunik_address_parse(text, &four, NULL) == 0 ||
+           inet_pton(AF_INET6, text, &six) == 1;
+}
+
+/* "NAME=ADDRESS", "NAME:ADDRESS"; an IPv6 address may stand in brackets. */
+static void read_host(struct stack_maker *m, const struct node *n, struct stack_service *s)
+{
+    const char *text = n->text, *end = strchr(text, '=');
+
+    if (!end)
+        end = strchr(text, ':');
+    if (!end || !is_name(text, (size_t)(end - text))) {
+        cunik_stack_mistake(m, &n->place, s->name, "extra_hosts", "'%s' is no NAME=ADDRESS", text);
+        return;
+    }
+    _cleanup_free_ char *address = cunik_strdup(end + 1);
+    size_t size = strlen(address);
+    if (size > 2 && address[0] == '[' && address[size - 1] == ']') {
+        memmove(address, address + 1, size - 2);
+        address[size - 2] = '\0';
+    }
+    if (!is_address(address))
+        cunik_stack_mistake(m, &n->place, s->name, "extra_hosts", "'%s' is no address", address);
+    else
+        cunik_strv_addf(&s->extra_hosts, "%.*s=%s", (int)(end - text), text, address);
+}
+
+void cunik_stack_read_resolver(struct stack_maker *m, const struct node *n,
+                               struct stack_service *s)
+{
+    const struct node *hosts = cunik_node_get(n, "extra_hosts");
+
+    read_servers(m, cunik_node_get(n, "dns"), s);
+    read_domains(m, cunik_node_get(n, "dns_search"), s);
+    for (size_t i = 0; hosts && i < hosts->n; i++)
+        read_host(m, hosts->items[i], s);
+}
