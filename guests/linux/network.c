@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <net/route.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,6 +10,21 @@
 
 #include "network.h"
 #include "say.h"
+
+static FILE *open_file(const char *path)
+{
+    FILE *file = fopen(path, "we");
+
+    if (!file)
+        give_up("writing %s: %s", path, strerror(errno));
+    return file;
+}
+
+static void close_file(FILE *file, const char *path)
+{
+    if (fclose(file) < 0)
+        give_up("writing %s: %s", path, strerror(errno));
+}
 
 static bool is_set(struct in_addr address)
 {
@@ -61,6 +77,59 @@ static void set_address(int fd, const struct interface *interface)
     request(fd, SIOCSIFNETMASK, &ifr, "setting the netmask");
 }
 
+/* What <linux/ipv6.h> calls in6_ifreq; that header and <netinet/in.h> do not go together. */
+struct request6 {
+    struct in6_addr address;
+    uint32_t length;
+    int index;
+};
+
+/* The host has seen to it that nobody else has the address, so it is not asked for first: that
+ * takes a second. */
+static void set_address6(const struct interface *interface)
+{
+    char path[64 + IFNAMSIZ];
+    struct request6 request = {.address = interface->address6, .length = interface->length6};
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        give_up("interface %s: IPv6: %s", interface->name, strerror(errno));
+    snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/accept_dad", interface->name);
+    FILE *file = open_file(path);
+    fputs("0\n", file);
+    close_file(file, path);
+    request.index = (int)if_nametoindex(interface->name);
+    if (ioctl(fd, SIOCSIFADDR, &request) < 0)
+        give_up("interface %s: setting the IPv6 address: %s", interface->name, strerror(errno));
+    close(fd);
+}
+
+static void rename_interface(int fd, const char *from, const char *to)
+{
+    struct ifreq ifr = request_for(from);
+
+    strcpy(ifr.ifr_newname, to); /* as long as its room at most: see settings.c */
+    request(fd, SIOCSIFNAME, &ifr, "giving it another name");
+}
+
+/* In two rounds: one may get a name that another has had. */
+static void rename_interfaces(int fd, const struct settings *settings)
+{
+    char between[IFNAMSIZ];
+
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < settings->n_interfaces; i++) {
+            struct interface *interface = &settings->interfaces[i];
+            if (!interface->new_name)
+                continue;
+            snprintf(between, sizeof between, "cunik%zu", i % 1000);
+            rename_interface(fd, round ? between : interface->name,
+                             round ? interface->new_name : between);
+            if (round)
+                interface->name = interface->new_name;
+        }
+}
+
 /* With several gateways the first interface's wins; the others stand by with a higher METRIC. */
 static void add_default_route(int fd, const struct interface *interface, short metric)
 {
@@ -76,21 +145,6 @@ static void add_default_route(int fd, const struct interface *interface, short m
     if (ioctl(fd, SIOCADDRT, &route) < 0)
         give_up("interface %s: setting gateway %s: %s", interface->name,
                 inet_ntoa(interface->gateway), strerror(errno));
-}
-
-static FILE *open_file(const char *path)
-{
-    FILE *file = fopen(path, "we");
-
-    if (!file)
-        give_up("writing %s: %s", path, strerror(errno));
-    return file;
-}
-
-static void close_file(FILE *file, const char *path)
-{
-    if (fclose(file) < 0)
-        give_up("writing %s: %s", path, strerror(errno));
 }
 
 static void write_resolv_conf(const struct settings *settings)
@@ -152,9 +206,12 @@ void network_configure(const struct settings *settings)
         give_up("opening a socket: %s", strerror(errno));
     bring_up(fd, "lo");
     announce_addresses();
+    rename_interfaces(fd, settings);
     for (size_t i = 0; i < settings->n_interfaces; i++) {
         set_address(fd, &settings->interfaces[i]);
         bring_up(fd, settings->interfaces[i].name);
+        if (settings->interfaces[i].length6)
+            set_address6(&settings->interfaces[i]);
         if (is_set(settings->interfaces[i].gateway))
             add_default_route(fd, &settings->interfaces[i], (short)i);
     }

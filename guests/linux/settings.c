@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,19 +144,46 @@ static void read_ip(struct settings *settings, char *value)
         settings->hostname = field[4];
 }
 
-/* mtu= may stand before the ip= it belongs to, so it is looked at after everything else. */
+/* What belongs to an interface may stand before its ip=, so it is looked at after all of these. */
+static struct interface *find_interface(struct settings *settings, const char *key,
+                                        const char *name)
+{
+    for (size_t i = 0; i < settings->n_interfaces; i++)
+        if (strcmp(settings->interfaces[i].name, name) == 0)
+            return &settings->interfaces[i];
+    give_up("command line: %s=: there is no ip= for interface '%s'", key, name);
+}
+
 static void read_mtu(struct settings *settings, char *value)
 {
     char *field[2];
 
     split("mtu", value, field, 2);
     long mtu = parse_number(field[1], MTU_LEAST, MTU_MOST, "mtu=: MTU");
-    for (size_t i = 0; i < settings->n_interfaces; i++)
-        if (strcmp(settings->interfaces[i].name, field[0]) == 0) {
-            settings->interfaces[i].mtu = (int)mtu;
-            return;
-        }
-    give_up("command line: mtu=: there is no ip= for interface '%s'", field[0]);
+    find_interface(settings, "mtu", field[0])->mtu = (int)mtu;
+}
+
+static void read_ip6(struct settings *settings, char *value)
+{
+    char *address = value, *name = strsep(&address, ",");
+    char *length = address, *text = strsep(&length, "/");
+
+    if (!address || !length)
+        give_up("command line: ip6=: wants DEV,ADDR/LENGTH");
+    struct interface *interface = find_interface(settings, "ip6", name);
+    if (inet_pton(AF_INET6, text, &interface->address6) != 1)
+        give_up("command line: ip6=: '%s' is not an IPv6 address", text);
+    interface->length6 = (unsigned)parse_number(length, 1, 128, "ip6=: prefix length");
+}
+
+static void read_ifname(struct settings *settings, char *value)
+{
+    char *field[2];
+
+    split("ifname", value, field, 2);
+    if (!*field[1] || strlen(field[1]) >= IFNAMSIZ || strchr(field[1], '/'))
+        give_up("command line: ifname=: '%s' cannot be the name of an interface", field[1]);
+    find_interface(settings, "ifname", field[0])->new_name = field[1];
 }
 
 static void read_mount(struct settings *settings, char *value)
@@ -206,7 +234,7 @@ static const struct {
 } keys[] = {
     {"ip", read_ip},        {"hostname", read_hostname}, {"search", read_search},
     {"arg", read_argument}, {"env", read_environment},   {"mount", read_mount},
-    {"mtu", read_mtu},
+    {"mtu", read_mtu},      {"ip6", read_ip6},           {"ifname", read_ifname},
 };
 
 void settings_read_cmdline(struct settings *settings, char *line)

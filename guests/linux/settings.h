@@ -16,6 +16,10 @@
  *          SERVER is ignored; fields may be left off at the end
  *   mtu=DEV:N
  *          of an interface that has an ip=
+ *   ip6=DEV,ADDR/LENGTH
+ *          one IPv6 address of an interface that has an ip=
+ *   ifname=DEV:NAME
+ *          another name for an interface that has an ip=; the other keys go on naming it DEV
  *   hostname=NAME
  *   arg=VALUE
  *          the program and its arguments, in order, repeatable
@@ -35,6 +39,9 @@ struct interface {
     struct in_addr gateway; /* INADDR_ANY: none */
     struct in_addr dns[2];  /* INADDR_ANY: none */
     int mtu;                /* 0: the driver's */
+    struct in6_addr address6;
+    unsigned length6; /* 0: no IPv6 */
+    char *new_name;   /* NULL: none */
 };
 
 struct mount_point {

@@ -37,10 +37,10 @@ struct boot_interface {
     const char *link;    /* the tap */
     const char *address; /* "10.1.2.3" */
     unsigned prefix_length;
-    const char *gateway; /* "" = none */
-    const char *dns;     /* "" = none */
-    unsigned mtu;        /* 0 = 1500 */
-    const char *name;    /* "" = as the guest likes */
+    const char *gateway;  /* "" = none */
+    const char *dns;      /* "" = none */
+    unsigned mtu;         /* 0 = 1500 */
+    const char *name;     /* "" = as the guest likes */
     const char *address6; /* "fd00:1::2"; "" = none. There is no way out by IPv6 */
     unsigned prefix_length6;
     bool fixed6; /* asked for in the file: who cannot take it must refuse it */
@@ -64,7 +64,7 @@ struct boot_pair {
 struct boot_settings {
     const char *name; /* of the cunik, for errors */
     const char *hostname;
-    const char *domain; /* DNS search domain, "" = none */
+    const char *domain;        /* DNS search domain, "" = none */
     const struct strv *search; /* the file's own ones, to be tried behind it; NULL = none */
     const struct strv *command;
     const struct boot_pair *environment;
@@ -110,6 +110,7 @@ struct backend {
     /* *ret is all zero before; the caller has to cunik_boot_done() it, also after an error. */
     int (*make)(const struct boot_settings *s, const struct kernel *k, struct boot *ret,
                 struct error **err);
+    bool ipv6; /* its guests get their IPv6 addresses; of others (dialect.h) no names lead there */
 };
 
 /* The one table, in order. */

@@ -136,6 +136,25 @@ static int add_disk(struct buffer *line, const struct boot_settings *s, size_t i
     return 0;
 }
 
+/* A name that a guest's own interface keeps cannot be given to another. */
+static int check_interface_names(const struct boot_settings *s, struct error **err)
+{
+    for (size_t i = 0; i < s->n_interfaces; i++) {
+        const char *name = s->interfaces[i].name;
+        if (!name || !*name)
+            continue;
+        for (size_t k = 0; k < s->n_interfaces; k++) {
+            const char *other = s->interfaces[k].name;
+            _cleanup_free_ char *kept = cunik_asprintf("eth%zu", k);
+            if (k != i && strcmp(name, other && *other ? other : kept) == 0)
+                return cunik_error_set(err, ERROR_INVALID,
+                                       "networks: interfaces %zu and %zu cannot both be '%s'", i, k,
+                                       name);
+        }
+    }
+    return 0;
+}
+
 static int check(const struct boot_settings *s, struct error **err)
 {
     const char *type = cunik_dialect_param(s, "fstype");
@@ -143,6 +162,7 @@ static int check(const struct boot_settings *s, struct error **err)
 
     if ((r = cunik_dialect_check_name(s->hostname, "hostname", err)) < 0 ||
         (r = cunik_dialect_check_interfaces(s, err)) < 0 ||
+        (r = check_interface_names(s, err)) < 0 ||
         (r = cunik_dialect_check_environment(s, err)) < 0 ||
         (r = cunik_dialect_check_text(s->cmdline, "unikernel.cmdline", err)) < 0 ||
         (type && (r = cunik_dialect_check_name(type, "unikernel.params.fstype", err)) < 0))
@@ -200,4 +220,5 @@ const struct backend cunik_backend_linux = {
     .shares = "virtiofs",
     .takes_files = true,
     .make = make,
+    .ipv6 = true,
 };

@@ -119,4 +119,5 @@ const struct backend cunik_backend_raw = {
     .help = "kernel, initrd, disks and command line exactly as given",
     .claims = NULL,
     .make = make,
+    .ipv6 = true,
 };

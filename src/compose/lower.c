@@ -157,7 +157,8 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
     c->stop_grace_ns = s->stop_grace_ns;
     c->status.state = CUNIK_RUNNING;
     for (size_t i = 0; i < s->n_networks; i++)
-        cunik_lower_interface(c, &s->networks[i], cunik_map_get(&l->networks, s->networks[i].network));
+        cunik_lower_interface(c, &s->networks[i],
+                              cunik_map_get(&l->networks, s->networks[i].network));
     cunik_lower_mounts(l->stack, s, l->world, c);
     for (size_t i = 0; r == 0 && i < s->n_ports; i++)
         r = add_port(s, c, &s->ports[i], err);

@@ -5,7 +5,6 @@
 #include "compose/lower_parts.h"
 #include "network/names.h"
 
-
 int cunik_lower_refused(struct error **err, const struct error *cause, const struct place *place,
                         const char *kind, const char *name)
 {

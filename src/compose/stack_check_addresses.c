@@ -213,9 +213,9 @@ static void check_names(struct stack_maker *m)
         struct stack_network *n = &m->stack->networks[i];
         _cleanup_free_ char *path = cunik_asprintf("networks.%s.name", n->key);
         if (!cunik_map_add(&names, n->name, n))
-            cunik_diagnostics_error(
-                m->d, &n->place, path, "'%s' is already the name of network '%s'", n->name,
-                ((struct stack_network *)cunik_map_get(&names, n->name))->key);
+            cunik_diagnostics_error(m->d, &n->place, path,
+                                    "'%s' is already the name of network '%s'", n->name,
+                                    ((struct stack_network *)cunik_map_get(&names, n->name))->key);
         if (*n->bridge && !cunik_map_add(&bridges, n->bridge, n))
             cunik_stack_network_mistake(
                 m, &n->place, n->key, "'%s' is already the bridge of network '%s'", n->bridge,

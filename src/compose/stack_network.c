@@ -25,8 +25,8 @@ static void read_network(struct stack_maker *m, const struct node *n, struct sta
     cunik_stack_read_pairs(m, cunik_node_get(n, "labels"), &ret->labels);
     if (driver && *driver->text && strcmp(driver->text, "bridge") != 0 &&
         strcmp(driver->text, "default") != 0)
-        cunik_stack_network_mistake(m, &driver->place, n->key, "driver '%s' is not supported, only bridge is",
-                driver->text);
+        cunik_stack_network_mistake(m, &driver->place, n->key,
+                                    "driver '%s' is not supported, only bridge is", driver->text);
     ret->ipv6 = is_true(n, "enable_ipv6");
     cunik_stack_read_subnets(m, configs, ret);
     cunik_stack_read_network_options(m, cunik_node_get(n, "driver_opts"), ret);

@@ -81,8 +81,7 @@ static void read_host(struct stack_maker *m, const struct node *n, struct stack_
         cunik_strv_addf(&s->extra_hosts, "%.*s=%s", (int)(end - text), text, address);
 }
 
-void cunik_stack_read_resolver(struct stack_maker *m, const struct node *n,
-                               struct stack_service *s)
+void cunik_stack_read_resolver(struct stack_maker *m, const struct node *n, struct stack_service *s)
 {
     const struct node *hosts = cunik_node_get(n, "extra_hosts");
 

@@ -212,9 +212,9 @@ static void choose(struct addresses *s, struct table *t, const char *seed, const
 
     if (!find_free(t, seed, &address)) {
         if (!t->full)
-            cunik_assign_conflict(
-                s->a, "network '%s' is full: no address of %s is left for '%s'", t->p->n->name,
-                *t->p->n->ip_range ? t->p->n->ip_range : t->p->n->subnet, owner);
+            cunik_assign_conflict(s->a, "network '%s' is full: no address of %s is left for '%s'",
+                                  t->p->n->name,
+                                  *t->p->n->ip_range ? t->p->n->ip_range : t->p->n->subnet, owner);
         t->full = true;
         return;
     }

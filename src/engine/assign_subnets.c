@@ -7,7 +7,7 @@
 #include "engine/assign_parts.h"
 
 enum {
-    PART_LENGTH = 24,       /* what a network gets of a pool */
+    PART_LENGTH = 24, /* what a network gets of a pool */
     PART_LONGEST = 30,
     CANDIDATES_MOST = 65536 /* of all pools */
 };

@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/verbs.h"
+#include "engine/assign.h"
 #include "engine/client.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
@@ -26,6 +27,7 @@
 #include "engine/hypervisor.h"
 #include "engine/paths.h"
 #include "engine/server.h"
+#include "network/address.h"
 
 enum {
     IDLE_SECONDS = 60,
@@ -44,6 +46,10 @@ static const struct option_row options[] = {
      NULL, false},
     {"accel", 0, "ACCEL", "How guests are run (default: CUNIK_ACCEL or what the host can)",
      "kvm|tcg", false},
+    {"pools", 0, "SUBNET,...",
+     "Where networks get their subnets from (default: CUNIK_POOLS or 172.30.0.0/16,172.31.0.0/16,"
+     "10.180.0.0/14); each gets a /24, or with :LENGTH behind a pool another part",
+     NULL, false},
     {"idle-timeout", 0, "SECONDS", "Leave after this long with nothing to do; 0 = never (60)", NULL,
      false},
     {"ready-fd", 0, "FD", "Say \"ready\" (or \"running\": another engine does) there", NULL, false},
@@ -61,6 +67,7 @@ static const struct program program = {
 struct daemon {
     char *root, *run, *socket;
     const char *connect, *accel;
+    struct strv pools;
     int64_t idle_ns; /* 0 = never */
     int ready_fd;    /* -1 = none */
     bool activated;  /* the socket is systemd's */
@@ -95,6 +102,20 @@ static int number_option(const struct arguments *a, const char *option, uint64_t
     return 0;
 }
 
+static int read_pools(struct daemon *d, const struct arguments *a, struct error **err)
+{
+    struct cidr subnet;
+    unsigned part;
+
+    cunik_strv_split(&d->pools, value_or(a, "pools", "CUNIK_POOLS"), ", ");
+    for (size_t i = 0; i < d->pools.n; i++)
+        if (!cunik_assign_parse_pool(d->pools.items[i], &subnet, &part))
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "pools: '%s' is no subnet such as 10.8.0.0/16 or 10.8.0.0/16:26",
+                                   d->pools.items[i]);
+    return 0;
+}
+
 static int read_options(struct daemon *d, const struct arguments *a, struct error **err)
 {
     const char *root = cunik_arguments_value(a, "root");
@@ -116,6 +137,8 @@ static int read_options(struct daemon *d, const struct arguments *a, struct erro
     r = number_option(a, "idle-timeout", IDLE_SECONDS_MAX, &idle, err);
     if (r == 0)
         r = number_option(a, "ready-fd", INT32_MAX, &fd, err);
+    if (r == 0)
+        r = read_pools(d, a, err);
     if (r == 0)
         r = cunik_paths_check_socket(d->socket, err);
     d->idle_ns = (int64_t)idle * SECOND;
@@ -258,7 +281,12 @@ static int open_host(struct daemon *d, struct error **err)
     if (r < 0)
         return r;
     const struct host_real_settings host = {
-        .root = d->root, .run = d->run, .hypervisor = d->hypervisor, .consoles = d->consoles};
+        .root = d->root,
+        .run = d->run,
+        .hypervisor = d->hypervisor,
+        .consoles = d->consoles,
+        .pools = d->pools,
+    };
     return cunik_host_real_create(&host, &d->host, err);
 }
 
@@ -376,6 +404,7 @@ static void stop(struct daemon *d)
     free(d->root);
     free(d->run);
     free(d->socket);
+    cunik_strv_done(&d->pools);
     /* The locks go with the process: until then the hypervisor's root is taken. */
 }
 

@@ -119,6 +119,13 @@ int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const stru
     return r;
 }
 
+bool cunik_host_takes_ipv6(struct host_real *h, const struct world_cunik *c)
+{
+    const struct backend *backend;
+
+    return find_backend(h, c, &backend, NULL) == 0 && backend->ipv6;
+}
+
 /* A file that the stack file names and that is not there is a mistake in that file. */
 static int mistake(struct error **err, int r, const char *key)
 {

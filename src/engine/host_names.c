@@ -146,8 +146,8 @@ static int wake_watchers(const struct host_real *h, const char *network, struct 
     for (size_t i = 0; r == 0 && i < names.n; i++) {
         _cleanup_free_ char *folder = cunik_host_names_folder(h, names.items[i]);
         struct world_network n = {0};
-        bool other = strcmp(names.items[i], network) != 0 &&
-                     cunik_host_network_read(h, names.items[i], &n);
+        bool other =
+            strcmp(names.items[i], network) != 0 && cunik_host_network_read(h, names.items[i], &n);
         for (size_t k = 0; r == 0 && other && k < n.n_resolvers; k++) {
             _cleanup_free_ char *own = resolver_folder(folder, n.resolvers[k].service);
             if (cunik_strv_has(&n.resolvers[k].networks, network))
@@ -221,7 +221,7 @@ static void read_networks(const struct host_real *h, const struct world_cunik *c
     }
 }
 
-static int add_names(const struct host_real *h, const struct world_cunik *c, size_t index,
+static int add_names(struct host_real *h, const struct world_cunik *c, size_t index,
                      const struct world *w, struct error **err)
 {
     const struct world_interface *in = &c->interfaces[index];
@@ -236,7 +236,7 @@ static int add_names(const struct host_real *h, const struct world_cunik *c, siz
     collect_names(c, in, &names);
     struct dnsmasq_host host = {
         .address = in->address,
-        .address6 = in->address6,
+        .address6 = *in->address6 && cunik_host_takes_ipv6(h, c) ? in->address6 : "",
         .names = &names,
         .mac = *in->mac ? in->mac : NULL,
         .way_out = cunik_world_way_out(c, w) == index,
@@ -250,7 +250,7 @@ static int add_names(const struct host_real *h, const struct world_cunik *c, siz
 
 int cunik_host_names_add(void *ctx, const struct world_cunik *c, struct error **err)
 {
-    const struct host_real *h = ctx;
+    struct host_real *h = ctx;
     _cleanup_world_ struct world w = {0};
     int r = 0;
 

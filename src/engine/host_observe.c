@@ -195,8 +195,8 @@ static void see_network(const struct host_real *h, const struct links *links,
 {
     const struct link *l = cunik_links_find(links, n->link);
 
-    n->up =
-        l && is_network(h, l) && strcmp(l->label.name, n->name) == 0 && l->up && has_addresses(l, n);
+    n->up = l && is_network(h, l) && strcmp(l->label.name, n->name) == 0 && l->up &&
+            has_addresses(l, n);
     n->names_served = cunik_host_names_served(h, n);
 }
 

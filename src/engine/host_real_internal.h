@@ -110,6 +110,8 @@ char *cunik_host_names_folder(const struct host_real *h, const char *network);
 int cunik_host_network_names(const struct host_real *h, struct strv *ret, struct error **err);
 int cunik_host_network_create(void *ctx, const struct world_network *n, struct error **err);
 int cunik_host_network_remove(void *ctx, const struct world_network *n, struct error **err);
+/* Whether a cunik's guest takes an IPv6 address. */
+bool cunik_host_takes_ipv6(struct host_real *h, const struct world_cunik *c);
 /* Removes a network's file: with the last of its bridge and its names. */
 int cunik_host_network_forget(const struct host_real *h, const char *network, struct error **err);
 /* Whether all its name servers run. */

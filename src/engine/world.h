@@ -204,7 +204,7 @@ struct world_cunik {
     char *hostname;
     struct strv dns, dns_search, extra_hosts; /* as in the file: the resolver below has the first
                                                  and the last */
-    struct strv command; /* arguments of the program: entrypoint and command */
+    struct strv command;                      /* arguments of the program: entrypoint and command */
     struct world_pairs environment;
     struct world_boot boot;
     int64_t memory; /* bytes; 0 = the backend's least */
@@ -244,13 +244,13 @@ struct world_resolver {
 };
 
 struct world_network {
-    char *name;     /* unique within the engine: STACK_KEY, or the name the file gives */
-    char *stack; /* "" for an external one that no stack of this engine has made */
-    char *key;      /* in the stack file */
-    char *link;     /* the bridge; "" until cunik_assign() names it */
-    char *subnet;   /* "10.1.2.0/24"; "" = to be assigned */
-    char *gateway;  /* the bridge's own address; "" = the first of the subnet */
-    char *ip_range; /* "" = the whole subnet */
+    char *name;               /* unique within the engine: STACK_KEY, or the name the file gives */
+    char *stack;              /* "" for an external one that no stack of this engine has made */
+    char *key;                /* in the stack file */
+    char *link;               /* the bridge; "" until cunik_assign() names it */
+    char *subnet;             /* "10.1.2.0/24"; "" = to be assigned */
+    char *gateway;            /* the bridge's own address; "" = the first of the subnet */
+    char *ip_range;           /* "" = the whole subnet */
     struct world_pool *pools; /* more subnets, used when the first is full or by fixed addresses */
     size_t n_pools;
     struct strv reserved; /* addresses (IPv4 or IPv6) that no guest gets */
@@ -262,8 +262,8 @@ struct world_network {
     bool hide_unhealthy;  /* names do not lead to cuniks that are unhealthy */
     struct world_resolver *resolvers;
     size_t n_resolvers;
-    bool internal;  /* no way out */
-    bool external;  /* made by someone else, never made or removed by us */
+    bool internal; /* no way out */
+    bool external; /* made by someone else, never made or removed by us */
     struct world_pairs labels;
     /* Seen, in an actual world only: */
     bool up;           /* the bridge exists and is up with its address */

@@ -1,8 +1,8 @@
 #include "engine/world_boot.h"
 
 #include "base/memory.h"
-#include "network/address6.h"
 #include "engine/world_network.h"
+#include "network/address6.h"
 
 /* A backend's settings with what they borrow. */
 struct prepared {

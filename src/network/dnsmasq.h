@@ -1,5 +1,6 @@
-/* Names and addresses for guests: a dnsmasq for each network, at its gateway, for names (port 53) and
- * for addresses by DHCP; and one for each service that has a resolver of its own, for names only.
+/* Names and addresses for guests: a dnsmasq for each network, at its gateway, for names (port 53)
+ * and for addresses by DHCP; and one for each service that has a resolver of its own, for names
+ * only.
  *
  * A folder holds what one dnsmasq needs:
  *

@@ -38,8 +38,8 @@ void cunik_link_label_done(struct link_label *l);
 struct bridge_settings {
     const char *name;
     struct link_label label;
-    uint32_t group;      /* cunik_network_group() */
-    struct cidr address; /* the bridge's own, with the subnet's length */
+    uint32_t group;          /* cunik_network_group() */
+    struct cidr address;     /* the bridge's own, with the subnet's length */
     const struct cidr *more; /* in further subnets; /32: of name servers for single guests */
     size_t n_more;
     const struct cidr6 *address6; /* NULL = no IPv6 on it */
@@ -62,7 +62,7 @@ struct tap_settings {
     uint32_t group;
     const char *bridge;
     unsigned mtu; /* 0 = the usual */
-    uid_t uid; /* may open it besides root; with -1 in both anyone may */
+    uid_t uid;    /* may open it besides root; with -1 in both anyone may */
     gid_t gid;
 };
 
