@@ -108,7 +108,7 @@ static void rename_interface(int fd, const char *from, const char *to)
 {
     struct ifreq ifr = request_for(from);
 
-    strcpy(ifr.ifr_newname, to); /* as long as its room at most: see settings.c */
+    memcpy(ifr.ifr_newname, to, strlen(to) + 1); /* it has room: see settings.c */
     request(fd, SIOCSIFNAME, &ifr, "giving it another name");
 }
 
