@@ -7,9 +7,9 @@ build='gcc make pkg-config libc6-dev libvirt-dev libyaml-dev libnl-3-dev libnl-r
     libjansson-dev libnftables-dev libmicrohttpd-dev libcurl4-openssl-dev libssl-dev
     scdoc cpio xz-utils zstd lz4'
 run='libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iproute2 nftables
-    curl'
+    curl e2fsprogs'
 test='libcmocka-dev clang clang-format libclang-rt-14-dev jq procps util-linux python3
-    libxml2-utils e2fsprogs'
+    libxml2-utils'
 
 missing=
 for package in $build $run $test; do

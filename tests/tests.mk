@@ -17,7 +17,7 @@ FUZZ_TARGETS := dotenv interpolate kernel load short yaml
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%)
 
 # Tests of the whole, each a script that makes its own network namespace.
-E2E_TESTS := bad_input commands dialects engine examples follow observe readme system up_down
+E2E_TESTS := bad_input commands dialects engine examples follow observe readme system up_down volumes
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \

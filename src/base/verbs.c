@@ -14,6 +14,7 @@ struct given {
 struct arguments {
     const struct program *program;
     const struct verb_row *verb;
+    const char *group; /* the first word of a verb of two, until the second has come */
     struct given *given;
     size_t n_given;
     struct strv positional;
@@ -197,6 +198,22 @@ static int find_verb(struct arguments *a, const char *name, struct error **err)
                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+/* Whether a verb is the group's: "volume ls" of "volume". */
+static bool is_of_group(const struct verb_row *verb, const char *group)
+{
+    size_t n = strlen(group);
+
+    return strncmp(verb->name, group, n) == 0 && verb->name[n] == ' ';
+}
+
+static bool is_group(const struct program *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_verbs; i++)
+        if (is_of_group(&p->verbs[i], name))
+            return true;
+    return false;
+}
+
 static int take_positional(struct arguments *a, const char *text, struct error **err)
 {
     if (a->verb || !a->program->n_verbs) {
@@ -207,7 +224,14 @@ static int take_positional(struct arguments *a, const char *text, struct error *
         a->help = true;
         return 0;
     }
-    return find_verb(a, text, err);
+    if (!a->group && is_group(a->program, text)) {
+        a->group = text;
+        return 0;
+    }
+    if (!a->group)
+        return find_verb(a, text, err);
+    _cleanup_free_ char *name = cunik_asprintf("%s %s", a->group, text);
+    return find_verb(a, name, err);
 }
 
 static int check_count(const struct arguments *a, struct error **err)
@@ -246,8 +270,9 @@ static void help_options(struct buffer *b, const char *title, const struct optio
     }
 }
 
-/* Help of the program (verb NULL) or of one verb. */
-static char *make_help(const struct program *program, const struct verb_row *verb)
+/* Help of the program (verb NULL), of one verb or (group not NULL) of a group of them. */
+static char *make_help(const struct program *program, const struct verb_row *verb,
+                       const char *group)
 {
     _cleanup_buffer_ struct buffer b = {0};
 
@@ -258,11 +283,17 @@ static char *make_help(const struct program *program, const struct verb_row *ver
         if (verb->n_options)
             help_options(&b, "Options", verb->options, verb->n_options);
     } else {
-        cunik_buffer_printf(&b, "Usage: %s [OPTIONS]%s\n\n%s\n", program->name,
+        cunik_buffer_printf(&b, "Usage: %s [OPTIONS]%s%s%s\n\n%s\n", program->name,
+                            group ? " " : "", group ? group : "",
                             program->n_verbs ? " COMMAND" : "", program->help);
-        for (size_t i = 0; i < program->n_verbs; i++)
-            cunik_buffer_printf(&b, "%s  %-10s %s\n", i ? "" : "\nCommands:\n",
-                                program->verbs[i].name, program->verbs[i].help);
+        const char *title = "\nCommands:\n";
+        for (size_t i = 0; i < program->n_verbs; i++) {
+            if (group && !is_of_group(&program->verbs[i], group))
+                continue;
+            cunik_buffer_printf(&b, "%s  %-10s %s\n", title, program->verbs[i].name,
+                                program->verbs[i].help);
+            title = "";
+        }
     }
     help_options(&b, verb ? "Global options" : "Options", program->options, program->n_options);
     return cunik_buffer_take(&b);
@@ -292,7 +323,7 @@ int cunik_verbs_parse(const struct program *program, int argc, char **argv, stru
     if (r < 0)
         return r;
     if (a->help || (program->n_verbs && !a->verb)) {
-        *ret_help = make_help(program, a->verb);
+        *ret_help = make_help(program, a->verb, a->group);
         *ret = TAKE_PTR(a);
         return 0;
     }

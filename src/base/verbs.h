@@ -29,7 +29,7 @@ struct option_row {
 struct arguments;
 
 struct verb_row {
-    const char *name;
+    const char *name;     /* "up", or of a group of verbs "volume ls" */
     const char *synopsis; /* of the positional arguments: "[SERVICE...]" */
     const char *help;     /* one line */
     const struct option_row *options;

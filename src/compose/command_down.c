@@ -1,6 +1,8 @@
 /* down: stops and removes the stack; also without its file, by -p NAME. */
 #include <stdio.h>
+#include <string.h>
 
+#include "base/json.h"
 #include "base/map.h"
 #include "base/memory.h"
 #include "compose/command.h"
@@ -61,6 +63,39 @@ static int select_services(struct command *c, const struct arguments *a, struct 
     return keep_orphans(c, &s, &request->services, ret_nothing, err);
 }
 
+/* Volumes that the stack has made, also those of services that are no longer in the file. One that
+ * others have taken up stays, and that is said. */
+static int remove_volumes(struct command *c, const char *stack, struct error **err)
+{
+    _cleanup_json_ json_t *list = NULL;
+    struct client *client;
+    json_t *volume;
+    size_t i;
+    int r = cunik_command_client(c, &client, err);
+
+    if (r == 0)
+        r = cunik_client_volumes(client, &list, err);
+    if (r < 0)
+        return r;
+    json_array_foreach (list, i, volume) {
+        const char *owner = json_string_value(json_object_get(volume, "stack"));
+        const char *name = json_string_value(json_object_get(volume, "name"));
+        struct error *why = NULL;
+        if (!owner || strcmp(owner, stack) != 0)
+            continue;
+        r = cunik_client_volume_remove(client, name, &why);
+        if (r < 0 && why->code == ERROR_CONFLICT) {
+            fprintf(stderr, "warning: %s; it is left alone\n", why->message);
+        } else if (r < 0 && why->code != ERROR_NOT_FOUND) {
+            if (err)
+                *err = why;
+            return r;
+        }
+        cunik_error_destroy(why);
+    }
+    return 0;
+}
+
 int cunik_command_down(void *context, const struct arguments *a, int *status _unused_,
                        struct error **err)
 {
@@ -77,5 +112,7 @@ int cunik_command_down(void *context, const struct arguments *a, int *status _un
         r = cunik_command_timeout(c, "timeout", &request.stop_grace_ns, err);
     if (r == 0 && !nothing)
         r = cunik_command_apply(c, &request, err);
+    if (r == 0 && cunik_arguments_flag(a, "volumes"))
+        r = remove_volumes(c, request.stack, err);
     return r;
 }

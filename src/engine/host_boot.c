@@ -206,6 +206,8 @@ static int check_service(struct host_real *h, const struct world_cunik *c, const
     for (size_t i = 0; i < boot.warnings.n; i++)
         cunik_strv_addf(ret_warnings, "service '%s': %s", c->service, boot.warnings.items[i]);
     cunik_boot_done(&boot);
+    if ((r = cunik_host_check_writers(h, c, w, err)) < 0)
+        return r;
     return check_accel(h, c, err);
 }
 

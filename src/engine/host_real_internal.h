@@ -70,6 +70,10 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
                       const struct backend *backend, bool make, struct world_cunik *ret,
                       struct error **err);
 
+/* host_writers.c: ERROR_CONFLICT when two cuniks would have a disk to which one of them writes. */
+int cunik_host_check_writers(struct host_real *h, const struct world_cunik *c,
+                             const struct world *w, struct error **err);
+
 /* host_volumes.c */
 int cunik_host_volume_list(void *ctx, json_t **ret, struct error **err);
 int cunik_host_volume_create(void *ctx, const struct world_volume *v, json_t **ret,

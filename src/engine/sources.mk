@@ -49,6 +49,7 @@ engine_SOURCES = \
 	src/engine/host_real.c \
 	src/engine/host_unreadable.c \
 	src/engine/host_volumes.c \
+	src/engine/host_writers.c \
 	src/engine/hypervisor.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \
@@ -88,6 +89,8 @@ engine_SOURCES = \
 	src/engine/verb_list.c \
 	src/engine/verb_logs.c \
 	src/engine/verb_program.c \
+	src/engine/verb_volume.c \
+	src/engine/verb_volume_copy.c \
 	src/engine/volume.c \
 	src/engine/volume_disk.c \
 	src/engine/world.c \

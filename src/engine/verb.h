@@ -19,6 +19,9 @@ typedef int cunik_verb(void *context, const struct arguments *a, int *ret_status
 
 cunik_verb cunik_verb_doctor, cunik_verb_events, cunik_verb_info, cunik_verb_inspect,
     cunik_verb_list, cunik_verb_logs, cunik_verb_version;
+/* verb_volume.c, verb_volume_copy.c */
+cunik_verb cunik_verb_volume_create, cunik_verb_volume_export, cunik_verb_volume_import,
+    cunik_verb_volume_inspect, cunik_verb_volume_ls, cunik_verb_volume_prune, cunik_verb_volume_rm;
 
 /* Reaches the engine as --connect and the environment say, starting it when needed. */
 int cunik_verb_reach(const struct arguments *a, struct client **ret, struct error **err);

@@ -28,6 +28,26 @@ static const struct option_row events_options[] = {
     FORMAT("text|json", "How to print"),
 };
 
+static const struct option_row volume_create_options[] = {
+    {"format", 0, "FORMAT", "What it is", "raw|qcow2|directory", false},
+    {"filesystem", 0, "TYPE", "What is made on the disk", "ext4|ext3|ext2|none", false},
+    {"size", 's', "SIZE", "Of the disk, such as 256M; 1G otherwise", NULL, false},
+    {"label", 0, "KEY=VALUE", "A label", NULL, true},
+};
+static const struct option_row volume_list_options[] = {
+    {"filter", 'f', "KEY=VALUE",
+     "Only those: name=, label=, stack=, or dangling=true for those that nothing uses", NULL, true},
+    {"quiet", 'q', NULL, "Names alone", NULL, false},
+    FORMAT("table|json", "How to print"),
+};
+static const struct option_row volume_prune_options[] = {
+    {"all", 'a', NULL, "Also those that a name was given to", NULL, false},
+    {"force", 'f', NULL, "Do not ask", NULL, false},
+};
+static const struct option_row volume_rm_options[] = {
+    {"force", 'f', NULL, "One that is not there is no error", NULL, false},
+};
+
 static const struct verb_row verbs[] = {
     {"list", NULL, "List the cuniks of all stacks", list_options, ARRAY_SIZE(list_options), 0, 0,
      cunik_verb_list},
@@ -42,6 +62,21 @@ static const struct verb_row verbs[] = {
      ARRAY_SIZE(events_options), 0, 0, cunik_verb_events},
     {"info", NULL, "Show what the engine is and has", text_options, ARRAY_SIZE(text_options), 0, 0,
      cunik_verb_info},
+    {"volume create", "[NAME]", "Make a volume", volume_create_options,
+     ARRAY_SIZE(volume_create_options), 0, 1, cunik_verb_volume_create},
+    {"volume export", "NAME [FILE]",
+     "Write what a volume holds: a raw disk image, or a tar archive", NULL, 0, 1, 2,
+     cunik_verb_volume_export},
+    {"volume import", "NAME FILE", "Replace what a volume holds by such a file", NULL, 0, 2, 2,
+     cunik_verb_volume_import},
+    {"volume inspect", "NAME...", "Show all that is known of volumes, as JSON", NULL, 0, 1,
+     SIZE_MAX, cunik_verb_volume_inspect},
+    {"volume ls", NULL, "List volumes", volume_list_options, ARRAY_SIZE(volume_list_options), 0, 0,
+     cunik_verb_volume_ls},
+    {"volume prune", NULL, "Remove volumes that nothing uses", volume_prune_options,
+     ARRAY_SIZE(volume_prune_options), 0, 0, cunik_verb_volume_prune},
+    {"volume rm", "NAME...", "Remove volumes", volume_rm_options, ARRAY_SIZE(volume_rm_options), 1,
+     SIZE_MAX, cunik_verb_volume_rm},
     {"version", NULL, "Show the version of this program", text_options, ARRAY_SIZE(text_options), 0,
      0, cunik_verb_version},
 };

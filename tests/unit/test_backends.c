@@ -63,6 +63,8 @@ static struct boot_disk *read_disks(const json_t *array, size_t *ret_n)
         p->mount = text_of(value, "mount");
         p->readonly = json_is_true(json_object_get(value, "readonly"));
         p->root = json_is_true(json_object_get(value, "root"));
+        p->filesystem = text_of(value, "filesystem");
+        p->shared = json_is_true(json_object_get(value, "shared"));
     }
     *ret_n = n;
     return items;

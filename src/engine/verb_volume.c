@@ -1,0 +1,293 @@
+/* volume create, inspect, ls, prune, rm. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "engine/verb.h"
+#include "engine/volume.h"
+
+static const char *text_of(const json_t *volume, const char *key)
+{
+    const char *text = json_string_value(json_object_get(volume, key));
+
+    return text ? text : "";
+}
+
+static bool is_used(const json_t *volume)
+{
+    return json_array_size(json_object_get(volume, "used_by")) > 0;
+}
+
+static int get_volumes(const struct arguments *a, struct client **ret_client, json_t **ret,
+                       struct error **err)
+{
+    int r = cunik_verb_reach(a, ret_client, err);
+
+    return r < 0 ? r : cunik_client_volumes(*ret_client, ret, err);
+}
+
+/* Filters of one key are alternatives, those of several keys must all be met. */
+static bool matches(const json_t *volume, const char *filter)
+{
+    const char *value = strchr(filter, '=') + 1;
+    const json_t *labels = json_object_get(volume, "labels");
+
+    if (cunik_text_starts(filter, "name="))
+        return strstr(text_of(volume, "name"), value) != NULL;
+    if (cunik_text_starts(filter, "stack="))
+        return strcmp(text_of(volume, "stack"), value) == 0;
+    if (cunik_text_starts(filter, "dangling="))
+        return is_used(volume) == (strcmp(value, "false") == 0);
+    _cleanup_free_ char *key = cunik_strndup(value, strcspn(value, "="));
+    const char *label = json_string_value(json_object_get(labels, key));
+    const char *wanted = strchr(value, '=');
+    return label && (!wanted || strcmp(label, wanted + 1) == 0);
+}
+
+static int check_filters(const struct strv *filters, struct error **err)
+{
+    static const char *const keys[] = {"name=", "stack=", "dangling=", "label="};
+
+    for (size_t i = 0; i < filters->n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+            known = known || cunik_text_starts(filters->items[i], keys[k]);
+        if (!known)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "option '--filter' takes name=, label=, stack= or dangling=, "
+                                   "not '%s'",
+                                   filters->items[i]);
+    }
+    return 0;
+}
+
+static bool passes(const json_t *volume, const struct strv *filters)
+{
+    for (size_t i = 0; i < filters->n; i++) {
+        size_t key = strcspn(filters->items[i], "=") + 1;
+        bool met = false;
+        for (size_t k = 0; k < filters->n; k++)
+            met = met || (strncmp(filters->items[i], filters->items[k], key) == 0 &&
+                          matches(volume, filters->items[k]));
+        if (!met)
+            return false;
+    }
+    return true;
+}
+
+static char *size_text(const json_t *volume, const char *key)
+{
+    json_int_t bytes = json_integer_value(json_object_get(volume, key));
+
+    return bytes ? cunik_asprintf("%.1f MiB", (double)bytes / (1 << 20)) : cunik_strdup("");
+}
+
+static void print_table(const json_t *list)
+{
+    static const char *const headings[] = {"NAME", "STACK", "FORMAT", "FILESYSTEM",
+                                           "SIZE", "USED",  "USED BY"};
+    _cleanup_table_ struct table t = {0};
+    json_t *volume;
+    size_t i;
+
+    cunik_table_init(&t, headings, ARRAY_SIZE(headings));
+    json_array_foreach (list, i, volume) {
+        _cleanup_free_ char *size = size_text(volume, "size"), *used = size_text(volume, "used");
+        _cleanup_strv_ struct strv users = {0};
+        cunik_json_get_strv(volume, "used_by", &users, NULL);
+        _cleanup_free_ char *names = cunik_strv_join(&users, ", ");
+        cunik_table_cell(&t, text_of(volume, "name"));
+        cunik_table_cell(&t, text_of(volume, "stack"));
+        cunik_table_cell(&t, text_of(volume, "format"));
+        cunik_table_cell(&t, text_of(volume, "filesystem"));
+        cunik_table_cell(&t, size);
+        cunik_table_cell(&t, used);
+        cunik_table_cell(&t, names);
+    }
+    _cleanup_free_ char *text = cunik_table_text(&t);
+    fputs(text, stdout);
+}
+
+int cunik_verb_volume_ls(void *context _unused_, const struct arguments *a,
+                         int *ret_status _unused_, struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    const struct strv *filters = cunik_arguments_values(a, "filter");
+    _cleanup_json_ json_t *all = NULL, *list = json_array();
+    json_t *volume;
+    size_t i;
+    int r = check_filters(filters, err);
+
+    if (r == 0)
+        r = get_volumes(a, &client, &all, err);
+    if (r < 0)
+        return r;
+    json_array_foreach (all, i, volume)
+        if (passes(volume, filters))
+            json_array_append(list, volume);
+    if (cunik_arguments_flag(a, "quiet")) {
+        json_array_foreach (list, i, volume)
+            puts(text_of(volume, "name"));
+    } else if (cunik_verb_wants_json(a)) {
+        json_array_foreach (list, i, volume)
+            cunik_verb_print_json(volume, JSON_COMPACT);
+    } else {
+        print_table(list);
+    }
+    return 0;
+}
+
+static const json_t *find(const json_t *list, const char *name)
+{
+    const json_t *volume;
+    size_t i;
+
+    json_array_foreach (list, i, volume)
+        if (strcmp(text_of(volume, "name"), name) == 0)
+            return volume;
+    return NULL;
+}
+
+int cunik_verb_volume_inspect(void *context _unused_, const struct arguments *a,
+                              int *ret_status _unused_, struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    const struct strv *names = cunik_arguments_positional(a);
+    _cleanup_json_ json_t *all = NULL, *list = json_array();
+    int r = get_volumes(a, &client, &all, err);
+
+    for (size_t i = 0; i < names->n && r == 0; i++) {
+        const json_t *volume = find(all, names->items[i]);
+        if (!volume)
+            r = cunik_error_set(err, ERROR_NOT_FOUND, "no such volume: %s", names->items[i]);
+        else
+            cunik_json_append(list, json_deep_copy(volume));
+    }
+    if (r == 0)
+        cunik_verb_print_json(list, JSON_INDENT(2));
+    return r;
+}
+
+/* A name that nobody has: of the clock, as that of nothing else is needed. */
+static char *some_name(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return cunik_asprintf("volume-%llx%08lx", (unsigned long long)t.tv_sec,
+                          (unsigned long)t.tv_nsec);
+}
+
+static int read_create(const struct arguments *a, struct world_volume *v, struct error **err)
+{
+    const struct strv *labels = cunik_arguments_values(a, "label");
+    const struct strv *names = cunik_arguments_positional(a);
+    const char *format = cunik_arguments_value(a, "format");
+    const char *filesystem = cunik_arguments_value(a, "filesystem");
+    const char *size = cunik_arguments_value(a, "size");
+
+    free(v->name);
+    v->name = names->n ? cunik_strdup(names->items[0]) : some_name();
+    cunik_replace(&v->format, format ? format : "raw");
+    cunik_replace(&v->filesystem, filesystem ? filesystem : "");
+    if (size && cunik_text_to_bytes(size, &v->size) < 0)
+        return cunik_error_set(err, ERROR_INVALID, "option '--size' takes a size, not '%s'", size);
+    for (size_t i = 0; i < labels->n; i++) {
+        _cleanup_free_ char *key = cunik_strndup(labels->items[i], strcspn(labels->items[i], "="));
+        const char *value = strchr(labels->items[i], '=');
+        cunik_world_pair_add(&v->labels, key, value ? value + 1 : "");
+    }
+    return cunik_volume_check(v, err);
+}
+
+int cunik_verb_volume_create(void *context _unused_, const struct arguments *a,
+                             int *ret_status _unused_, struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    _cleanup_world_ struct world w = {0};
+    struct world_volume *v = cunik_world_add_volume(&w);
+    int r = read_create(a, v, err);
+
+    if (r == 0)
+        r = cunik_verb_reach(a, &client, err);
+    if (r == 0)
+        r = cunik_client_volume_create(client, v, NULL, err);
+    if (r == 0)
+        puts(v->name);
+    return r;
+}
+
+int cunik_verb_volume_rm(void *context _unused_, const struct arguments *a,
+                         int *ret_status _unused_, struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    const struct strv *names = cunik_arguments_positional(a);
+    int r = cunik_verb_reach(a, &client, err);
+
+    for (size_t i = 0; i < names->n && r == 0; i++) {
+        struct error *why = NULL;
+        r = cunik_client_volume_remove(client, names->items[i], &why);
+        if (r < 0 && cunik_arguments_flag(a, "force") && why->code == ERROR_NOT_FOUND) {
+            cunik_error_destroy(why);
+            r = 0;
+            continue;
+        }
+        if (r == 0)
+            puts(names->items[i]);
+        else if (err)
+            *err = why;
+        else
+            cunik_error_destroy(why);
+    }
+    return r;
+}
+
+/* Whether to go on; nobody to ask is no. */
+static bool agreed(void)
+{
+    char answer[8];
+
+    fputs("All volumes that nothing uses are removed, with what they hold. Go on? [y/N] ", stderr);
+    return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* Names that the engine made: of a service's own volumes (lower_mounts.c) and of `create`. */
+static bool is_nameless(const json_t *volume)
+{
+    return !*text_of(volume, "key") &&
+           (*text_of(volume, "stack") || cunik_text_starts(text_of(volume, "name"), "volume-"));
+}
+
+int cunik_verb_volume_prune(void *context _unused_, const struct arguments *a,
+                            int *ret_status _unused_, struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    bool all = cunik_arguments_flag(a, "all");
+    _cleanup_json_ json_t *list = NULL;
+    json_t *volume;
+    size_t i;
+    int r = get_volumes(a, &client, &list, err);
+
+    if (r < 0 || (!cunik_arguments_flag(a, "force") && !agreed()))
+        return r;
+    json_array_foreach (list, i, volume) {
+        struct error *why = NULL;
+        if (is_used(volume) || !(all || is_nameless(volume)))
+            continue;
+        r = cunik_client_volume_remove(client, text_of(volume, "name"), &why);
+        if (r == 0) {
+            puts(text_of(volume, "name"));
+        } else if (why->code == ERROR_CONFLICT || why->code == ERROR_NOT_FOUND) {
+            cunik_error_destroy(why); /* somebody was quicker */
+        } else {
+            if (err)
+                *err = why;
+            return r;
+        }
+    }
+    return 0;
+}

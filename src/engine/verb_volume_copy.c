@@ -1,0 +1,169 @@
+/* volume export and import: what a volume holds, as a file. Disks travel as raw images, folders as
+ * tar archives; only what no running cunik has can be copied. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/process.h"
+#include "engine/verb.h"
+
+struct target {
+    char *path, *format;
+    int64_t size;
+};
+
+static void target_done(struct target *t)
+{
+    free(t->path);
+    free(t->format);
+}
+
+/* A guest that writes meanwhile would make a copy of no moment at all. */
+static int check_idle(const struct world *w, const char *name, struct error **err)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        for (size_t k = 0; k < w->cuniks[i].n_mounts; k++) {
+            const struct world_mount *m = &w->cuniks[i].mounts[k];
+            if (cunik_state_is_active(w->cuniks[i].status.state) &&
+                strcmp(m->type, "volume") == 0 && strcmp(m->source, name) == 0)
+                return cunik_error_set(err, ERROR_CONFLICT,
+                                       "the volume '%s' is used by '%s', which runs; stop it first",
+                                       name, w->cuniks[i].name);
+        }
+    return 0;
+}
+
+static int find(const struct arguments *a, const char *name, struct target *ret, struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    _cleanup_world_ struct world w = {0};
+    _cleanup_json_ json_t *list = NULL;
+    json_t *volume;
+    size_t i;
+    int r;
+
+    if ((r = cunik_verb_world(a, &client, &w, err)) < 0 || (r = check_idle(&w, name, err)) < 0 ||
+        (r = cunik_client_volumes(client, &list, err)) < 0)
+        return r;
+    json_array_foreach (list, i, volume) {
+        const char *found = json_string_value(json_object_get(volume, "name"));
+        if (!found || strcmp(found, name) != 0)
+            continue;
+        r = cunik_json_get_string(volume, "path", &ret->path, err);
+        if (r == 0)
+            r = cunik_json_get_string(volume, "format", &ret->format, err);
+        if (r == 0)
+            r = cunik_json_get_int(volume, "size", &ret->size, err);
+        return r;
+    }
+    return cunik_error_set(err, ERROR_NOT_FOUND, "no such volume: %s", name);
+}
+
+static bool is_folder(const struct target *t)
+{
+    return strcmp(t->format, "directory") == 0;
+}
+
+static int run(struct strv *argv, struct error **err)
+{
+    int r = cunik_process_run(argv, NULL, err);
+
+    cunik_strv_done(argv);
+    return r;
+}
+
+static void add_words(struct strv *argv, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        cunik_strv_add(argv, words[i]);
+}
+
+int cunik_verb_volume_export(void *context _unused_, const struct arguments *a,
+                             int *ret_status _unused_, struct error **err)
+{
+    const struct strv *names = cunik_arguments_positional(a);
+    const char *file = names->n > 1 ? names->items[1] : "/dev/stdout";
+    _cleanup_(target_done) struct target t = {0};
+    struct strv argv = {0};
+    int r = find(a, names->items[0], &t, err);
+
+    if (r < 0)
+        return r;
+    if (names->n < 2 && isatty(STDOUT_FILENO))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "a terminal is no place for a disk image: give a FILE");
+    if (names->n < 2 && strcmp(t.format, "qcow2") == 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "a qcow2 disk cannot be written to a pipe: give a FILE");
+    if (is_folder(&t))
+        add_words(&argv,
+                  (const char *const[]){"tar", "-C", t.path, "--numeric-owner", "--xattrs", "-cf",
+                                        file, "."},
+                  8);
+    else if (names->n > 1)
+        add_words(&argv,
+                  (const char *const[]){"qemu-img", "convert", "-q", "-f", t.format, "-O", "raw",
+                                        t.path, file},
+                  9);
+    else
+        add_words(&argv, (const char *const[]){"cat", t.path}, 2);
+    return names->n < 2 ? cunik_process_show(&argv, err) : run(&argv, err);
+}
+
+/* Beside what it replaces, and renamed when it is whole. */
+static int import_disk(const struct target *t, const char *file, struct error **err)
+{
+    _cleanup_free_ char *temporary = cunik_asprintf("%s.new", t->path);
+    _cleanup_free_ char *size = cunik_asprintf("%lld", (long long)t->size);
+    struct stat old, st;
+    int r = PROCESS_RUN(err, "qemu-img", "convert", "-q", "-O", t->format, file, temporary);
+
+    if (r == 0 && stat(file, &st) == 0 && strcmp(t->format, "raw") == 0 &&
+        stat(temporary, &st) == 0 && st.st_size < t->size)
+        r = PROCESS_RUN(err, "qemu-img", "resize", "-q", "-f", t->format, temporary, size);
+    if (r == 0 && (stat(t->path, &old) < 0 || chmod(temporary, old.st_mode & 0777) < 0 ||
+                   rename(temporary, t->path) < 0))
+        r = cunik_error_errno(err, errno, "replacing '%s'", t->path);
+    if (r < 0)
+        unlink(temporary);
+    return r;
+}
+
+static int import_folder(const struct target *t, const char *file, struct error **err)
+{
+    _cleanup_free_ char *temporary = cunik_asprintf("%s.new", t->path);
+    _cleanup_free_ char *old = cunik_asprintf("%s.old", t->path);
+    int r;
+
+    if ((r = cunik_file_remove_tree(temporary, err)) < 0 ||
+        (r = cunik_file_make_folders(temporary, 0777, err)) < 0)
+        return r;
+    r = PROCESS_RUN(err, "tar", "-C", temporary, "--numeric-owner", "--xattrs", "-xpf", file);
+    if (r == 0 && (rename(t->path, old) < 0 || rename(temporary, t->path) < 0))
+        r = cunik_error_errno(err, errno, "replacing '%s'", t->path);
+    if (r < 0) {
+        cunik_file_remove_tree(temporary, NULL);
+        return r;
+    }
+    return cunik_file_remove_tree(old, err);
+}
+
+int cunik_verb_volume_import(void *context _unused_, const struct arguments *a,
+                             int *ret_status _unused_, struct error **err)
+{
+    const struct strv *words = cunik_arguments_positional(a);
+    _cleanup_(target_done) struct target t = {0};
+    int r = find(a, words->items[0], &t, err);
+
+    if (r < 0)
+        return r;
+    if (access(words->items[1], R_OK) < 0)
+        return cunik_error_errno(err, errno, "'%s'", words->items[1]);
+    return is_folder(&t) ? import_folder(&t, words->items[1], err)
+                         : import_disk(&t, words->items[1], err);
+}

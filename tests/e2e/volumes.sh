@@ -1,0 +1,122 @@
+#!/bin/bash
+# What guests keep: redis writes to a volume and finds it again, whatever becomes of the guest, its stack, the engine or
+# its QEMU; configs, secrets, files and folders of the host; who may write.
+. "$(dirname "$0")/lib.sh"
+
+mkdir -p "$WORK/stack/site" "$WORK/stack/shared"
+cd "$WORK/stack" || exit 1
+echo 'a page' >site/index.html
+echo 'one file' >motd
+export PW='correct horse' SIZE=64M
+cat >compose.yaml <<END
+name: keep
+services:
+  redis:
+    unikernel:
+      backend: linux
+      kernel: $ROOT_DIR/build/guests/linux/vmlinux
+      initrd: $ROOT_DIR/build/guests/redis.cpio
+    command: [redis-server, /etc/keep.conf, --maxclients, "\${MAXCLIENTS:-100}"]
+    mem_limit: 128m
+    ports: ["127.0.0.1:6379:6379"]
+    volumes:
+      - data:/data
+      - ./shared:/shared
+      - ./site:/site:ro
+      - ./motd:/etc/motd:ro
+    configs: [{source: conf, target: /etc/keep.conf}]
+    secrets: [{source: pw, mode: 0400}]
+    healthcheck: {test: ["TCP", "6379"], interval: 1s, start_period: 120s, start_interval: 50ms}
+configs:
+  conf:
+    content: |
+      dir /data
+      save ""
+      appendonly yes
+      appendfsync always
+      protected-mode no
+      enable-protected-configs yes
+      include /run/secrets/pw
+secrets:
+  pw: {file: pw}
+volumes:
+  data:
+    driver_opts: {size: "\$SIZE"}
+END
+printf 'requirepass "%s"\n' "$PW" >pw
+
+# ask COMMAND...: redis's answers to commands, after the password.
+ask() {
+    local reply
+    exec 3<>/dev/tcp/127.0.0.1/6379 || return 1
+    printf 'AUTH "%s"\r\n' "$PW" >&3
+    printf '%s\r\n' "$@" QUIT >&3
+    reply=$(timeout 10 cat <&3 | tr -d '\r')
+    exec 3>&-
+    sed '1d;$d' <<<"$reply"
+}
+said() {
+    local wanted=$1
+    shift
+    ask "$@" >"$OUT" 2>"$ERR"
+    [ "$(cat "$OUT")" = "$wanted" ]
+}
+up() { expect 0 cunik-compose up -d --wait --wait-timeout 120 "$@"; }
+greeted() { said $'$5\nhello' 'GET greeting'; }
+keeps() { wait_until 30 greeted; } # it answers before it has read its files
+
+qemu() { engine_pids | while read -r p; do grep -q qemu "/proc/$p/comm" && echo "$p"; done; }
+image_of() { cunik volume inspect keep_data | jq -r '.[0].path'; }
+
+check 'up makes the volume' up
+check '… with the size that the file gives' equal "$(stat -c %s "$(image_of)")" 67108864
+check '… that knows its user' equal "$(cunik volume inspect keep_data | jq -r '.[0].used_by[0]')" keep-redis-1
+check 'redis writes' said '+OK' 'SET greeting hello'
+check 'the secret is on no command line' not grep -rqsF "$PW" /proc/[0-9]*/cmdline "$CUNIK_ROOT/etc" "$CUNIK_ROOT/stacks"
+check '… and for root and the guest alone' equal "$(find "$CUNIK_ROOT/images/keep-redis-1" "$CUNIK_ROOT/files" -name '*files' -perm /077 -type f)" ''
+check 'without the password nothing is to be had' bash -c 'exec 3<>/dev/tcp/127.0.0.1/6379; printf "GET greeting\r\nQUIT\r\n" >&3; timeout 10 cat <&3 | grep -q NOAUTH'
+check 'the configuration is where the file says' said $'*2\n$3\ndir\n$5\n/data' 'CONFIG GET dir'
+check 'the guest writes to a folder of the host' said $'+OK\n+OK\n+OK' 'CONFIG SET dir /shared' SAVE 'CONFIG SET dir /data'
+check '… and it is there' test -s shared/dump.rdb
+check 'a read-only folder is there' said $'+OK\n-ERR' 'CONFIG SET dir /site' SAVE
+check '… as it was and stays' equal "$(ls site)" index.html
+check 'a file of the host is there' bash -c "grep -q 'Not a directory' <<<\"\$1\"" - "$(ask 'CONFIG SET dir /etc/motd' 'CONFIG SET dir /data')"
+check 'a volume in use is not removed' expect 1 cunik volume rm keep_data
+check '… and says by whom' err_has "the volume 'keep_data' is used by keep-redis-1"
+check 'nor copied' expect 1 cunik volume export keep_data "$WORK/copy"
+
+check 'another service with that disk is refused' expect 1 bash -c 'sed "s/redis:$/second:/; s/127.0.0.1:6379:/127.0.0.1:6380:/" compose.yaml >two.yaml; cunik-compose -f compose.yaml -f two.yaml up -d'
+check '… with the reason' err_has "the volume 'keep_data' is a disk, and"
+check '… and another stack too' bash -c 'sed "s/^name: keep/name: other/; s/^  data:/  data:\n    name: keep_data/; s/127.0.0.1:6379:/127.0.0.1:6380:/" compose.yaml >other.yaml; cunik-compose -f other.yaml up -d 2>'"$ERR"'; test $? = 1'
+check '… which leaves the first as it is' keeps
+
+MAXCLIENTS=90 check 'recreate' up
+check '… keeps what was written' keeps
+# shellcheck disable=SC2046
+kill -9 $(qemu)
+check 'QEMU killed' wait_until 30 bash -c 'cunik inspect keep-redis-1 | jq -e ".[0].status.state == \"exited\""'
+check '… up again' up
+check '… keeps it' keeps
+# shellcheck disable=SC2046
+kill -9 $(engine_pids)
+wait_until 10 no_engine_left
+check 'everything killed, up again' up
+check '… keeps it' keeps
+check 'down keeps the volume' expect 0 cunik-compose down
+check '… and nothing else' nothing_left
+check '… listed as nobody'"'"'s' equal "$(cunik volume ls -q -f dangling=true)" keep_data
+check 'export' expect 0 cunik volume export keep_data "$WORK/copy"
+check 'down -v removes it' expect 0 cunik-compose down -v
+check '… for good' equal "$(cunik volume ls -q)" ''
+check 'a volume made by hand' expect 0 cunik volume create --size 64M --format qcow2 --label of=test keep_data
+check '… has the copy imported' expect 0 cunik volume import keep_data "$WORK/copy"
+sed -i 's/^  data:$/  data:\n    name: keep_data\n    external: true/; /driver_opts/d' compose.yaml
+check '… and is external to a stack' up
+check '… that finds what was written' keeps
+check 'down -v' expect 0 cunik-compose down -v
+check '… leaves what is external' equal "$(cunik volume ls -q -f label=of=test)" keep_data
+check 'remove' expect 0 cunik volume rm keep_data
+check 'what is external must be there' expect 2 cunik-compose up -d
+check '… and is named' err_has 'no such volume: keep_data'
+check 'nothing is left' nothing_left
+plan_tests_done
