@@ -194,8 +194,11 @@ static int find_verb(struct arguments *a, const char *name, struct error **err)
         *ARRAY_APPEND(names, n) = p->verbs[i].name;
     }
     const char *near = cunik_text_nearest(name, names, n);
-    return cunik_error_set(err, ERROR_INVALID, "unknown command '%s'%s%s%s", name,
-                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    if (near)
+        return cunik_error_set(err, ERROR_INVALID, "unknown command '%s'; did you mean '%s'?", name,
+                               near);
+    return cunik_error_set(err, ERROR_INVALID, "unknown command '%s'; see '%s --help'", name,
+                           p->name);
 }
 
 /* Whether a verb is the group's: "volume ls" of "volume". */

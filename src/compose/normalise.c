@@ -328,6 +328,7 @@ void cunik_normalise_little(struct tree *t, struct node *root, const char *name,
     if (old) {
         stack->place = old->place;
         stack->key_place = old->key_place;
+        stack->template = old->template ? old->template : old->text; /* what it mentions counts */
     }
     cunik_node_set(t, root, "name", stack);
 }

@@ -56,8 +56,10 @@ static void extract(struct extraction *e, const char *text, size_t size, size_t 
 
 static void walk(struct extraction *e, const struct node *n)
 {
+    const char *text = n->template ? n->template : n->text;
+
     if (n->kind == NODE_STRING)
-        extract(e, n->text, strlen(n->text), 0);
+        extract(e, text, strlen(text), 0);
     for (size_t i = 0; i < n->n; i++)
         walk(e, n->items[i]);
 }

@@ -64,6 +64,7 @@ static void mistakes(void **state _unused_)
         const char *line, *message;
     } cases[] = {
         {"prog lgos", "unknown command 'lgos'; did you mean 'logs'?"},
+        {"prog frobnicate", "unknown command 'frobnicate'; see 'prog --help'"},
         {"prog logs --folow", "unknown option '--folow'; did you mean '--follow'?"},
         {"prog logs -z", "unknown option '-z'"},
         {"prog logs --tail", "option '--tail' needs a value (LINES)"},
