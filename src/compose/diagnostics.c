@@ -5,6 +5,43 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "compose/secrecy.h"
+
+static char *pointer_key(const char *file)
+{
+    return cunik_asprintf("%p", (const void *)file);
+}
+
+static const char *origin_of(const struct diagnostics *d, const char *file)
+{
+    _cleanup_free_ char *key = pointer_key(file);
+    const char *origin = d->origins.n ? cunik_map_get(&d->origins, key) : NULL;
+
+    return origin || !d->origins.n ? origin : cunik_map_get(&d->origins, file);
+}
+
+static void set_origin(struct diagnostics *d, const char *key, const char *text)
+{
+    free(cunik_map_get(&d->origins, key));
+    cunik_map_set(&d->origins, key, cunik_strdup(text));
+}
+
+void cunik_diagnostics_origin(struct diagnostics *d, const char *file, const char *how,
+                              const struct place *by)
+{
+    const char *before = by->file ? origin_of(d, by->file) : NULL;
+    _cleanup_free_ char *key = pointer_key(file);
+    _cleanup_free_ char *text = cunik_asprintf("%s %s:%u%s%s", how, by->file ? by->file : "-",
+                                               by->line, before ? ", " : "", before ? before : "");
+
+    set_origin(d, key, text);
+    set_origin(d, file, text);
+}
+
+void cunik_diagnostics_hide(struct diagnostics *d)
+{
+    d->items[d->n - 1].secret = true;
+}
 
 static struct diagnostic *add(struct diagnostics *d, bool is_error, const struct place *place,
                               const char *path, char *message)
@@ -14,10 +51,12 @@ static struct diagnostic *add(struct diagnostics *d, bool is_error, const struct
     item->is_error = is_error;
     if (place) {
         item->file = cunik_strdup(place->file);
+        item->origin = place->file ? cunik_strdup(origin_of(d, place->file)) : NULL;
         item->line = place->line;
         item->column = place->column;
     }
     item->path = path && *path ? cunik_strdup(path) : NULL;
+    item->secret = path && cunik_is_secret_path(path);
     item->message = message;
     d->n_errors += is_error;
     return item;
@@ -68,6 +107,8 @@ char *cunik_diagnostic_text(const struct diagnostic *d)
     if (d->path)
         cunik_buffer_printf(&b, "%s: ", d->path);
     cunik_buffer_text_append(&b, d->message);
+    if (d->origin)
+        cunik_buffer_printf(&b, " (%s)", d->origin);
     return cunik_buffer_take(&b);
 }
 
@@ -122,7 +163,8 @@ char *cunik_diagnostics_excerpt(const char *text, unsigned line, unsigned column
 char *cunik_diagnostics_text(const struct diagnostics *d, const struct diagnostic *item)
 {
     char *text = cunik_diagnostic_text(item);
-    const char *source = item->file ? cunik_map_get(&d->sources, item->file) : NULL;
+    const char *source =
+        item->file && !item->secret ? cunik_map_get(&d->sources, item->file) : NULL;
     _cleanup_free_ char *excerpt =
         source ? cunik_diagnostics_excerpt(source, item->line, item->column) : NULL;
 
@@ -191,10 +233,14 @@ void cunik_diagnostics_done(struct diagnostics *d)
         free(d->items[i].file);
         free(d->items[i].path);
         free(d->items[i].message);
+        free(d->items[i].origin);
     }
     free(d->items);
     for (size_t i = 0; i < d->sources.n; i++)
         free(d->sources.entries[i].value);
     cunik_map_done(&d->sources);
+    for (size_t i = 0; i < d->origins.n; i++)
+        free(d->origins.entries[i].value);
+    cunik_map_done(&d->origins);
     *d = (struct diagnostics){0};
 }

@@ -1,12 +1,14 @@
 #include "compose/dotenv.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "compose/interpolate.h"
+#include "compose/secrecy.h"
 
 enum {
     VALUES_LIMIT = 64 << 20, /* bytes of all values, variables substituted */
@@ -20,6 +22,7 @@ struct parser {
     struct map *missing;
     struct lookup lookup; /* outer, then variables */
     size_t size;          /* of all values so far */
+    bool secret;          /* the value being read is one, and is not shown */
 };
 
 /* Bytes of the white space at s other than a line feed; U+0085 and U+00A0 belong to it. */
@@ -109,7 +112,10 @@ static int expand(struct parser *p, const char *start, const char *text, char **
     if (r == 0)
         return cunik_error_at(err, ERROR_INVALID, &place, "values are longer than %d bytes in all",
                               VALUES_LIMIT);
-    cunik_error_at(err, ERROR_INVALID, &place, "%s", cause->message);
+    if (p->secret && r == -EINVAL)
+        cunik_error_at(err, ERROR_INVALID, &place, "Invalid template");
+    else
+        cunik_error_at(err, ERROR_INVALID, &place, "%s", cause->message);
     return r;
 }
 
@@ -139,9 +145,12 @@ static int read_name(struct parser *p, char **ret, bool *ret_inherited, struct e
         size_t n = blank(s, p->end);
         if (!n && !in_name(*s)) {
             struct place place = place_of(p, s);
+            _cleanup_free_ char *line =
+                cunik_strndup(start, (size_t)(line_end(start, p->end) - start));
+            if (cunik_is_secret_name(line))
+                line[s - start] = '\0';
             return cunik_error_at(err, ERROR_INVALID, &place,
-                                  "unexpected character \"%c\" in variable name \"%.*s\"", *s,
-                                  (int)(line_end(start, p->end) - start), start);
+                                  "unexpected character \"%c\" in variable name \"%s\"", *s, line);
         }
         s += n ? n : 1;
     }
@@ -221,8 +230,9 @@ static int read_quoted(struct parser *p, char **ret, struct error **err)
     }
     if (s == p->end) {
         struct place place = place_of(p, start);
-        return cunik_error_at(err, ERROR_INVALID, &place, "unterminated quoted value %.*s",
-                              (int)(line_end(start, p->end) - start), start);
+        return cunik_error_at(err, ERROR_INVALID, &place, "unterminated quoted value%s%.*s",
+                              p->secret ? "" : " ",
+                              p->secret ? 0 : (int)(line_end(start, p->end) - start), start);
     }
     p->at = s + 1;
     if (*start == '\'') {
@@ -242,6 +252,7 @@ static int read_statement(struct parser *p, struct error **err)
     int r = read_name(p, &name, &inherited, err);
     if (r < 0)
         return r;
+    p->secret = cunik_is_secret_name(name);
     if (inherited)
         value = cunik_strdup(cunik_lookup(p->outer, name));
     else if (p->at < p->end && (*p->at == '"' || *p->at == '\''))

@@ -13,7 +13,7 @@
 /* The caller frees the result; it ends in a line feed. */
 char *cunik_emit_yaml(const struct node *root);
 /* Indented by two blanks, keys in order; it ends in a line feed. Numbers that JSON does not have
- * (inf, nan) become strings. */
+ * (inf, nan) become strings. It is YAML too, unless a key has more than 1024 characters. */
 char *cunik_emit_json(const struct node *root);
 /* A new reference. */
 json_t *cunik_node_to_json(const struct node *root);

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "compose/secrecy.h"
 #include "compose/template.h"
 
 enum {
@@ -180,14 +181,20 @@ static void report(struct walk *w, const struct node *n, const struct step *step
     _cleanup_buffer_ struct buffer path = {0};
 
     write_path(&path, step, w->path);
+    _cleanup_free_ char *name = cunik_strndup(n->text, strcspn(n->text, "="));
+    bool secret = cunik_is_secret_path(cunik_buffer_text(&path)) ||
+                  (name[0] && n->text[strlen(name)] && cunik_is_secret_name(name));
     if (r == -EINVAL)
         cunik_diagnostics_error(w->diagnostics, &n->place, NULL,
                                 "invalid interpolation format for %s. You may need to escape any $ "
-                                "with another $: %s",
-                                cunik_buffer_text(&path), n->text);
+                                "with another $%s%s",
+                                cunik_buffer_text(&path), secret ? "" : ": ",
+                                secret ? "" : n->text);
     else
         cunik_diagnostics_error(w->diagnostics, &n->place, NULL, "error while interpolating %s: %s",
                                 cunik_buffer_text(&path), err->message);
+    if (secret)
+        cunik_diagnostics_hide(w->diagnostics);
 }
 
 static void warn(struct walk *w, const struct node *n, const struct map *missing)

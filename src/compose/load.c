@@ -44,7 +44,8 @@ static int parse_files(struct load_context *c, struct parsed_files *ret, struct 
         p->name = c->l->files.items[i];
         if (strcmp(p->name, "-") != 0)
             p->path = cunik_path_join(c->o->working_dir, p->name);
-        if (cunik_load_parse(c, p->name, c->o->working_dir, &p->documents, &p->n, &mistake) < 0)
+        if (cunik_load_parse(c, p->name, c->o->working_dir, NULL, NULL, &p->documents, &p->n,
+                             &mistake) < 0)
             cunik_diagnostics_take(c->d, &mistake);
         for (size_t k = 0; k < p->n; k++)
             any |= p->documents[k]->kind != NODE_NULL;

@@ -49,9 +49,11 @@ struct node *cunik_load_document(struct load_context *c, struct node *root, cons
 /* Its phases that need no other document: interpolation, validation, long forms, paths. */
 void cunik_load_read(struct load_context *c, struct node *root, const char *project_dir,
                      const char *file_dir, const struct lookup *lookup);
-/* Reads and parses one file (name "-" is standard input); folder is where name starts. */
-int cunik_load_parse(struct load_context *c, const char *name, const char *folder,
-                     struct node ***ret_documents, size_t *ret_n, struct error **err);
+/* Reads and parses one file (name "-" is standard input); folder is where name starts, `how` it
+ * comes in ("included from", "extended by") by the place `by`, NULL when it was named itself. */
+int cunik_load_parse(struct load_context *c, const char *name, const char *folder, const char *how,
+                     const struct place *by, struct node ***ret_documents, size_t *ret_n,
+                     struct error **err);
 
 /* The folder that relative paths of a file in `folder` start from: itself, or its way from the
  * project directory when paths are to stay relative. The caller frees it. */

@@ -18,8 +18,9 @@ static int mistaken(struct error **err, int r)
     return r;
 }
 
-int cunik_load_parse(struct load_context *c, const char *name, const char *folder,
-                     struct node ***ret_documents, size_t *ret_n, struct error **err)
+int cunik_load_parse(struct load_context *c, const char *name, const char *folder, const char *how,
+                     const struct place *by, struct node ***ret_documents, size_t *ret_n,
+                     struct error **err)
 {
     _cleanup_free_ char *text = NULL, *path = NULL;
     size_t size;
@@ -38,7 +39,13 @@ int cunik_load_parse(struct load_context *c, const char *name, const char *folde
         return mistaken(err, r);
     c->n_files++;
     cunik_diagnostics_source(c->d, name, text, size);
-    return cunik_yaml_parse(c->l->tree, name, text, size, NULL, ret_documents, ret_n, err);
+    /* An error knows its file by name, and nodes by the name that they share. */
+    if (how)
+        cunik_diagnostics_origin(c->d, name, how, by);
+    r = cunik_yaml_parse(c->l->tree, name, text, size, NULL, ret_documents, ret_n, err);
+    if (r == 0 && how && *ret_n)
+        cunik_diagnostics_origin(c->d, (*ret_documents)[0]->place.file, how, by);
+    return r;
 }
 
 char *cunik_load_base(const struct load_context *c, const char *folder)

@@ -74,7 +74,7 @@ static int parse_raw(const char *path, const struct env_text *file, struct varia
             continue;
         if (!equals || equals == statement) {
             struct place place = {.file = path, .line = line, .column = 1};
-            return cunik_error_at(err, ERROR_INVALID, &place, "'%s' is no NAME=VALUE", statement);
+            return cunik_error_at(err, ERROR_INVALID, &place, "the line is no NAME=VALUE");
         }
         *equals++ = '\0';
         cunik_variables_set(v, statement, equals);

@@ -83,7 +83,8 @@ static struct node *services_of(const struct extending *e, const struct node *n,
 
     if (known)
         return known;
-    if (cunik_load_parse(c, path, folder, &documents, &n_documents, &err) < 0) {
+    if (cunik_load_parse(c, path, folder, "extended by", &n->place, &documents, &n_documents,
+                         &err) < 0) {
         if (err->file)
             cunik_diagnostics_take(c->d, &err);
         else

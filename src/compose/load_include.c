@@ -14,8 +14,13 @@
 
 enum { INCLUDE_DEPTH = 32 };
 
+/* One within the included file keeps its own place. */
 static void mistake(struct load_context *c, const struct node *n, struct error **err)
 {
+    if ((*err)->file) {
+        cunik_diagnostics_take(c->d, err);
+        return;
+    }
     cunik_diagnostics_error(c->d, &n->place, "include", "%s", (*err)->message);
     cunik_error_destroy(*err);
     *err = NULL;
@@ -104,7 +109,8 @@ static int load_entry(struct load_context *c, const struct node *entry, const st
     for (size_t i = 0; i < paths->n; i++) {
         struct node **documents;
         size_t n;
-        r = cunik_load_parse(c, paths->items[i]->text, folder, &documents, &n, err);
+        r = cunik_load_parse(c, paths->items[i]->text, folder, "included from", &entry->place,
+                             &documents, &n, err);
         if (r < 0)
             return r;
         for (size_t k = 0; k < n; k++) {

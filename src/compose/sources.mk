@@ -51,6 +51,7 @@ compose_SOURCES = \
 	src/compose/progress.c \
 	src/compose/progress_display.c \
 	src/compose/scalar.c \
+	src/compose/secrecy.c \
 	src/compose/short_forms.c \
 	src/compose/stack.c \
 	src/compose/stack_attach.c \

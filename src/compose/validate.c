@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "compose/fields.h"
 #include "compose/interpolate.h"
+#include "compose/secrecy.h"
 
 struct validation {
     struct tree *tree;
@@ -34,6 +35,16 @@ static void mistake(const struct validation *v, const struct place *place,
     message = cunik_vasprintf(format, args);
     va_end(args);
     cunik_diagnostics_error(v->d, place, where, "%s", message);
+}
+
+/* How a value is named in a message: in quotes, unless it is a secret, and with where it came from;
+ * the caller frees it. */
+static char *shown(const struct node *n, const struct field_path *path)
+{
+    _cleanup_free_ char *where = cunik_field_path_text(path), *origin = cunik_node_origin(n);
+
+    return cunik_is_secret_path(where) ? cunik_asprintf("its value%s", origin)
+                                       : cunik_asprintf("'%s'%s", n->text, origin);
 }
 
 static bool wrong_type(const struct validation *v, const struct node *n, const char *expected,
@@ -65,9 +76,8 @@ static bool cast_size(const struct validation *v, struct node *n, const struct f
     if (n->kind == NODE_STRING && strcmp(n->text, "-1") == 0)
         size = -1; /* "unlimited" of some keys */
     else if (n->kind == NODE_STRING && cunik_text_to_bytes(n->text, &size) < 0) {
-        _cleanup_free_ char *origin = cunik_node_origin(n);
-        mistake(v, &n->place, path, "failed to cast to expected type: invalid size: '%s'%s",
-                n->text, origin);
+        _cleanup_free_ char *value = shown(n, path);
+        mistake(v, &n->place, path, "failed to cast to expected type: invalid size: %s", value);
         return false;
     }
     struct node *number = cunik_node_int(v->tree, &n->place, size);
@@ -85,9 +95,8 @@ static bool cast_duration(const struct validation *v, const struct node *n,
 
     if (cunik_text_to_duration(n->text, &ns) == 0)
         return true;
-    _cleanup_free_ char *origin = cunik_node_origin(n);
-    mistake(v, &n->place, path, "invalid duration '%s'%s: write it as 30s or 1m30s", n->text,
-            origin);
+    _cleanup_free_ char *value = shown(n, path);
+    mistake(v, &n->place, path, "invalid duration %s: write it as 30s or 1m30s", value);
     return false;
 }
 
@@ -98,8 +107,12 @@ static bool cast_plain(const struct validation *v, struct node *n, enum cast to,
     _cleanup_free_ char *warning = NULL;
 
     if (cunik_cast(n, to, &warning, &err) < 0) {
-        _cleanup_free_ char *origin = cunik_node_origin(n);
-        mistake(v, &n->place, path, "failed to cast to expected type: %s%s", err->message, origin);
+        _cleanup_free_ char *origin = cunik_node_origin(n), *where = cunik_field_path_text(path);
+        /* Its last word is the value. */
+        int length =
+            (int)(cunik_is_secret_path(where) ? strcspn(err->message, ":") : strlen(err->message));
+        mistake(v, &n->place, path, "failed to cast to expected type: %.*s%s", length, err->message,
+                origin);
         return false;
     }
     if (warning) {
@@ -140,8 +153,8 @@ static bool check_choice(const struct validation *v, const char *choices, const 
         return true;
     const char *nearest = cunik_text_nearest(n->text, (const char *const *)names.items, names.n);
     _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
-    _cleanup_free_ char *origin = cunik_node_origin(n);
-    mistake(v, &n->place, path, "'%s'%s is none of %s%s%s%s", n->text, origin, list,
+    _cleanup_free_ char *value = shown(n, path);
+    mistake(v, &n->place, path, "%s is none of %s%s%s%s", value, list,
             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     return false;
 }

@@ -143,6 +143,20 @@ static void load_again(const struct load_options *first, const char *text, const
     free(f.items[0].path);
 }
 
+/* YAML's readers give up on a key of more than 1024 characters that nothing announces, and JSON
+ * announces none. */
+static bool has_long_key(const struct node *n)
+{
+    enum { CHARACTERS = 1024, ESCAPED = 6 };
+
+    if (n->key && strlen(n->key) > CHARACTERS / ESCAPED)
+        return true;
+    for (size_t i = 0; i < n->n; i++)
+        if (has_long_key(n->items[i]))
+            return true;
+    return false;
+}
+
 static void use(const struct load_options *o, const struct loaded *l, const struct stack *s)
 {
     _cleanup_free_ char *yaml = cunik_canonical_yaml(l), *json = cunik_canonical_json(l);
@@ -154,7 +168,8 @@ static void use(const struct load_options *o, const struct loaded *l, const stru
     if (!variables || !unsupported)
         abort();
     load_again(o, yaml, yaml);
-    load_again(o, json, yaml);
+    if (!has_long_key(l->root))
+        load_again(o, json, yaml);
     if (cunik_config_hashes(l, "*", &hashes, &err) < 0)
         abort();
     if (s->name && cunik_lower(s, &world, &err) < 0 && err->code != ERROR_INVALID)

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "compose/diagnostics.h"
+#include "compose/secrecy.h"
 
 static void excerpts(void **state _unused_)
 {
@@ -71,12 +72,61 @@ static void shown(void **state _unused_)
     assert_string_equal(other->message, "f:1:1: too");
 }
 
+/* Whose key says that it is a secret has no excerpt. */
+static void secrets(void **state _unused_)
+{
+    static const char text[] = "one: 1\n";
+    _cleanup_diagnostics_ struct diagnostics d = {.excerpts = true};
+    _cleanup_error_ struct error *err = NULL;
+    struct place one = {.file = "f", .line = 1, .column = 1};
+
+    cunik_diagnostics_source(&d, "f", text, strlen(text));
+    cunik_diagnostics_error(&d, &one, "services.web.environment.DB_PASSWORD", "is wrong");
+    cunik_diagnostics_error(&d, &one, NULL, "is too");
+    cunik_diagnostics_hide(&d);
+    assert_true(cunik_diagnostics_fail(&d, &err) < 0);
+    assert_string_equal(err->message, "f:1:1: services.web.environment.DB_PASSWORD: is wrong\n"
+                                      "f:1:1: is too");
+
+    assert_true(cunik_is_secret_path("secrets.db.file"));
+    assert_true(cunik_is_secret_path("services.web.environment.API_token"));
+    assert_true(cunik_is_secret_path("x-password"));
+    assert_false(cunik_is_secret_path("services.token-server.mem_limit"));
+    assert_false(cunik_is_secret_path("services.secrets"));
+    assert_false(cunik_is_secret_path("services.web.environment.NAME"));
+}
+
+/* The same file comes in twice: what has a node's own name of it is told apart. */
+static void origins(void **state _unused_)
+{
+    static const char first[] = "b.yaml", second[] = "b.yaml";
+    char third[] = "b.yaml";
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    struct place a = {.file = "a.yaml", .line = 3, .column = 1},
+                 b = {.file = first, .line = 1, .column = 1};
+
+    cunik_diagnostics_origin(&d, first, "included from", &a);
+    char *again = cunik_strdup(second);
+    a.line = 4;
+    cunik_diagnostics_origin(&d, again, "extended by", &a);
+    cunik_diagnostics_error(&d, &b, NULL, "one");
+    b.file = again;
+    cunik_diagnostics_error(&d, &b, NULL, "two");
+    b.file = third;
+    cunik_diagnostics_error(&d, &b, NULL, "last");
+    cunik_diagnostics_error(&d, &a, NULL, "itself");
+    assert_string_equal(d.items[0].origin, "included from a.yaml:3");
+    assert_string_equal(d.items[1].origin, "extended by a.yaml:4");
+    assert_string_equal(d.items[2].origin, "extended by a.yaml:4");
+    assert_null(d.items[3].origin);
+    free(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(excerpts),
-        cmocka_unit_test(long_line),
-        cmocka_unit_test(shown),
+        cmocka_unit_test(excerpts), cmocka_unit_test(long_line), cmocka_unit_test(shown),
+        cmocka_unit_test(secrets),  cmocka_unit_test(origins),
     };
 
     return cmocka_run_group_tests_name("diagnostics", tests, NULL, NULL);

@@ -44,6 +44,9 @@ static const struct {
     {"A=1\n B='", "f:2:4: unterminated quoted value '"},
     {"A=1\nB=${", "f:2:3: Invalid template: \"${\""},
     {"A=1\nB=x\xffy", "f:2:4: the file is not UTF-8"},
+    {"DB_PASSWORD=\"hunter2", "f:1:13: unterminated quoted value"},
+    {"API_TOKEN=${hunter2!}", "f:1:11: Invalid template"},
+    {"DB_SECRET,=hunter2", "f:1:10: unexpected character \",\" in variable name \"DB_SECRET\""},
     {"A=${B:?no}", "f:1:3: required variable B is missing a value: no"},
 };
 
