@@ -16,18 +16,26 @@ TEST_SUPPORT_SOURCES = \
 FUZZ_TARGETS := dotenv interpolate kernel load short yaml
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%)
 
+# An engine whose host can fail, and which can die, at the k-th operation.
+FAULTY_ENGINE := $(B)/tests/faulty/cunikd
+$(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/libcunik.a
+	@mkdir -p $(@D)
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=cunik_host_real_table -o $@ $^ $(ALL_LIBS)
+-include $(B)/tests/faulty/faulty_host.d
+
 # Tests of the whole, each a script that makes its own network namespace.
-E2E_TESTS := bad_input commands dialects engine examples follow observe readme system up_down volumes
+E2E_TESTS := bad_input commands death dialects engine examples faults follow observe readme system torture up_down \
+	volumes
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \
 	$(foreach t,$(TEST_PROGRAMS),"unit/$(notdir $(t))=$(t)") \
 	$(foreach t,$(FUZZ_TARGETS),"fuzz/$(t)=$(B)/tests/fuzz/fuzz_$(t) tests/fuzz/corpus/$(t)") \
 	$(foreach t,$(INTEGRATION_PROGRAMS),"integration/$(notdir $(t))=unshare --net --mount $(t)") \
-	$(foreach t,$(E2E_TESTS),"e2e/$(t)=CUNIK_BIN=$$PWD/$(BIN) tests/e2e/$(t).sh") \
+	$(foreach t,$(E2E_TESTS),"e2e/$(t)=CUNIK_BIN=$$PWD/$(BIN) CUNIK_FAULTY=$$PWD/$(FAULTY_ENGINE) tests/e2e/$(t).sh") \
 	$(GUEST_CHECKS) \
 	"guest/linux=guests/linux/selftest.sh"
-CHECK_PROGRAMS = $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS)
+CHECK_PROGRAMS = $(FAULTY_ENGINE) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS)
 
 # ThreadSanitizer looks at what has threads.
 TSAN_TESTS := api console engine health reaper supervise

@@ -1,0 +1,144 @@
+#!/bin/bash
+# Death at any moment: of the client, of the engine, of a guest's QEMU, of the whole host. The next command, or the engine
+# that comes back, goes on; consoles lose nothing.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+cd "$WORK" || exit 1
+
+cat >cunik-compose.yaml <<YAML
+name: d
+services:
+  db:
+    mem_limit: 16m
+    restart: always
+    healthcheck: {test: [HTTP, "http://:80/"], interval: 1s, start_period: 60s}
+    unikernel: {backend: unikraft, kernel: $PROBE}
+  web:
+    mem_limit: 16m
+    restart: unless-stopped
+    ports: ["127.0.0.1:8080:80"]
+    depends_on: {db: {condition: service_healthy}}
+    unikernel: {backend: unikraft, kernel: $PROBE}
+  plain:
+    mem_limit: 16m
+    unikernel: {backend: unikraft, kernel: $PROBE}
+YAML
+engine_pid() { cat "$CUNIK_ROOT/cunikd.pid"; }
+guest_pid() { cunik inspect "d-$1-1" | jq '.[0].status.pid'; }
+nothing_planned() { run cunik-compose plan --detailed-exitcode; }
+is_up() { cunik inspect "d-$1-1" | jq -e '.[0].status.state == "running"' >/dev/null; }
+
+# The client: what it asked for is given up, and the next one goes on from there.
+cunik-compose up -d >up.out 2>&1 &
+client=$!
+wait_until 30 test -s "$CUNIK_ROOT/stacks/d.json"
+kill -9 $client
+wait $client 2>/dev/null
+check 'a client that is killed leaves nothing that up cannot complete' expect 0 cunik-compose up -d --wait
+check '… to what is wanted' nothing_planned
+check '…' wait_until 20 answers http://127.0.0.1:8080/ 'hello from d-web-1'
+
+# The engine, in the middle of a request, and between.
+before=$(guest_pid db)
+kill -9 "$(engine_pid)"
+check 'a killed engine is replaced, and its guests are the same' equal "$(guest_pid db)" "$before"
+cunik-compose restart >restart.out 2>&1 &
+client=$!
+wait_until 30 grep -q '"end":"destroyed"' "$CUNIK_ROOT/stacks/d.json"
+kill -9 "$(engine_pid)"
+wait $client 2>/dev/null
+check 'one that is killed in the middle of a restart' expect 0 cunik-compose up -d --wait
+check '… leaves nothing to do' nothing_planned
+check '… and reaches all' wait_until 20 answers http://127.0.0.1:8080/ 'hello from d-web-1'
+
+# QEMU. What its policy keeps up comes back by itself, the rest is planned.
+kill -9 "$(guest_pid web)" "$(guest_pid plain)"
+check 'a killed guest comes back' wait_until 30 is_up web
+expect 0 cunik-compose plan
+check '… the one without a policy is planned' out_has 'start plain-1: it has ended (killed, status 137)'
+check '… and comes up' expect 0 cunik-compose up -d --wait
+
+# Both at once: the engine that comes back finds the guest dead.
+pids="$(guest_pid web) $(engine_pid)"
+# shellcheck disable=SC2086
+kill -9 $pids
+cunik list >/dev/null
+check 'guest and engine at once' wait_until 30 is_up web
+
+# The host's power: all processes and links go, files stay.
+power_off() {
+    local pid
+    for pid in $(engine_pids); do kill -9 "$pid"; done
+    wait_until 20 no_engine_left
+    for link in $(ip -o link show | sed -n 's/^[0-9]*: \(ck[^:@]*\).*/\1/p'); do ip link del "$link"; done
+    nft flush ruleset
+    find "$CUNIK_ROOT" -name '*.pid' -delete
+    rm -f "$CUNIK_ROOT/cunikd.sock"
+}
+power_off
+: >"$CUNIK_ROOT/cunikd.log"
+cunik list >/dev/null
+check 'after a reboot what is kept up comes back' wait_until 60 is_up web
+check '… and is reached' wait_until 30 answers http://127.0.0.1:8080/ 'hello from d-web-1'
+started() { cunik inspect "d-$1-1" | jq '.[0].status.started_ms'; }
+check '… in the order of the graph' test "$(started db)" -lt "$(started web)"
+check '… not the one without a policy' not is_up plain
+check '… which is all there is to do' expect 2 cunik-compose plan --detailed-exitcode
+check '…' test "$(grep -c 'start plain-1' "$OUT")" = 1
+power_off
+check 'after another one, up' expect 0 cunik-compose up -d --wait
+check '… leaves nothing to do' wait_until 30 nothing_planned
+
+# Files that a crash has damaged.
+kill -9 "$(engine_pid)"
+echo '{"networks": [' >"$CUNIK_ROOT/stacks/d.json"
+: >"$CUNIK_ROOT/networks/d_default.json"
+before=$(guest_pid db)
+check 'a torn state file does no harm' expect 0 cunik-compose up -d --wait
+check '… to anybody' equal "$(guest_pid db)" "$before"
+check '… and is made anew' run jq -e .cuniks "$CUNIK_ROOT/stacks/d.json"
+check 'down' expect 0 cunik-compose down
+check 'nothing is left' nothing_left
+
+# A console loses no byte while engines come and go, and is there when its guest has ended.
+cat >flood.yaml <<YAML
+name: f
+services:
+  talk:
+    mem_limit: 16m
+    command: [flood=20000, exit=0]
+    unikernel: {backend: unikraft, kernel: $PROBE}
+YAML
+run cunik-compose -f flood.yaml up -d
+has_lines() { [ "$(grep -c '^flood' "$CUNIK_ROOT/consoles/f-talk-1.log")" -ge "$1" ]; }
+for lines in 1000 5000; do
+    wait_until 60 has_lines $lines
+    kill -9 "$(engine_pid)"
+    cunik list >/dev/null
+done
+has_ended() { cunik inspect f-talk-1 | jq -e '.[0].status.state == "exited"'; }
+check 'a guest that floods its console ends' wait_until 120 has_ended
+run cunik logs f-talk-1
+tr -d '\r' <"$OUT" | grep '^flood' >got
+for ((i = 1; i <= 20000; i++)); do echo "flood $i of 20000"; done >wanted
+check 'every line of its console is there' cmp got wanted
+check '… from the first' bash -c 'head -n 1 "$1" | grep -q "probe: booted"' - "$OUT"
+check 'down' expect 0 cunik-compose -f flood.yaml down
+check 'nothing is left' nothing_left
+
+# One that is bounded keeps its newest lines.
+kill "$(engine_pid)"
+wait_until 20 test ! -e "$CUNIK_ROOT/cunikd.pid"
+export CUNIK_CONSOLE_LIMIT=64k
+run cunik-compose -f flood.yaml up -d
+check 'a guest that floods a bounded console ends' wait_until 120 has_ended
+bounded() { [ "$(du -k "$CUNIK_ROOT/consoles/f-talk-1.log" | cut -f1)" -le 96 ]; }
+check '… which takes no more than it may' wait_until 20 bounded
+run cunik logs f-talk-1
+tr -d '\r' <"$OUT" | grep '^flood' >got
+check '… has the newest lines, whole' bash -c 'tail -n "$(wc -l <got)" wanted | cmp - got && test "$(wc -l <got)" -gt 1000'
+check '… and tells of those that are gone' out_has 'bytes of older output are gone]'
+check 'down' expect 0 cunik-compose -f flood.yaml down
+check 'nothing is left' nothing_left
+
+plan_tests_done
