@@ -104,6 +104,7 @@ engine_TESTS = \
 	tests/unit/test_accel.c \
 	tests/unit/test_api.c \
 	tests/unit/test_assign.c \
+	tests/unit/test_chaos.c \
 	tests/unit/test_console.c \
 	tests/unit/test_doctor.c \
 	tests/unit/test_domain_xml.c \

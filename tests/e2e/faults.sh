@@ -72,7 +72,7 @@ else
 fi
 
 # Few descriptors: for starting guests, and for anything at all.
-for most in 48 64 96; do
+for most in 16 24 32 40; do
     (ulimit -n $most && exec cunikd --root "$CUNIK_ROOT" --idle-timeout 0) 2>>"$CUNIK_ROOT/cunikd.log" &
     engine=$!
     wait_until 30 test -S "$CUNIK_ROOT/cunikd.sock" -o ! -e /proc/$engine
