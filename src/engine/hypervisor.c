@@ -1,16 +1,18 @@
 #include "engine/hypervisor_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/domain_xml.h"
 
-enum { PID_FILE_LIMIT = 64, KEEPALIVE_SECONDS = 5, KEEPALIVE_COUNT = 3 };
+enum { DESCRIPTORS = 16, PID_FILE_LIMIT = 64, KEEPALIVE_SECONDS = 5, KEEPALIVE_COUNT = 3 };
 
 static void domain_free(virDomainPtr *d)
 {
@@ -344,10 +346,31 @@ static bool is_in_state(virDomainPtr domain, int wanted)
     return virDomainGetState(domain, &state, NULL, 0) == 0 && state == wanted;
 }
 
+/* libvirt takes some descriptors for each start, and when it gets none its errors say nothing of
+ * that. */
+static int check_descriptors(struct error **err)
+{
+    int fds[DESCRIPTORS], n = 0, number = 0;
+
+    while (n < DESCRIPTORS && (fds[n] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)) >= 0)
+        n++;
+    if (n < DESCRIPTORS)
+        number = errno;
+    while (n)
+        close(fds[--n]);
+    if (number != EMFILE && number != ENFILE)
+        return 0;
+    return cunik_error_errno(err, number, "starting a guest takes up to %d descriptors",
+                             DESCRIPTORS);
+}
+
 int cunik_hypervisor_start(struct hypervisor *h, const char *name, struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = find_required(h, name, &domain, err);
+    int r = h->embedded ? check_descriptors(err) : 0;
+
+    if (r == 0)
+        r = find_required(h, name, &domain, err);
 
     if (r < 0)
         return r;

@@ -81,9 +81,9 @@ struct plan_options {
     bool kill; /* what has to stop is destroyed at once */
 };
 
-/* A cunik that is wanted running, ended by itself with 0 and is not to be started again by its
- * restart policy is done: it is left alone (unless `start` or `restart`), so that carrying out a
- * plan with a one-shot in it and planning again gives nothing.
+/* A cunik that is wanted running, ended by itself with 0, is not to be started again by its restart
+ * policy and has no healthcheck is done: it is left alone (unless `start` or `restart`), so that
+ * carrying out a plan with a one-shot in it and planning again gives nothing.
  *
  * ERROR_INVALID for a desired world that contradicts itself (an unknown network, a dependency
  * cycle, printed whole: "dependency cycle detected: a -> b -> a"), ERROR_NOT_FOUND for a service of

@@ -153,6 +153,13 @@ static void ended_reason(const struct world_cunik *c, struct strv *ret)
                         (long long)s->exit_code);
 }
 
+/* A one-shot that has done its work. What has a healthcheck is none: others may wait for it to be
+ * healthy. */
+static bool is_done(const struct plan_wish *w)
+{
+    return cunik_plan_completed(w->actual) && !w->c->health.test.n;
+}
+
 /* A cunik that is as it should be, but for its state. */
 static void decide_state(struct planner *p, struct plan_wish *w)
 {
@@ -171,7 +178,7 @@ static void decide_state(struct planner *p, struct plan_wish *w)
     } else if (p->o->repair ? !comes_back(p, w)
                             : a->status.state == CUNIK_RESTARTING && !p->o->start && !restart) {
         return;
-    } else if (!cunik_plan_completed(a) || p->o->start || restart || p->o->resume) {
+    } else if (!is_done(w) || p->o->start || restart || p->o->resume) {
         give(w, PLAN_START, NULL);
         ended_reason(a, &w->reasons);
     }

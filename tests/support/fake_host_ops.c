@@ -276,6 +276,20 @@ static int network_remove(void *ctx, const struct world_network *n, struct error
     return end(f, r);
 }
 
+/* Those of a cunik, or of a network. */
+static void drop_names(struct fake_host *f, const char *cunik, const char *network)
+{
+    for (size_t i = f->names.n; i-- > 0;) {
+        const char *entry = f->names.items[i], *space = strchr(entry, ' ');
+        size_t size = (size_t)(space - entry);
+        if (cunik ? strlen(cunik) == size && strncmp(entry, cunik, size) == 0
+                  : strcmp(space + 1, network) == 0) {
+            free(f->names.items[i]);
+            drop(f->names.items, &f->names.n, i, sizeof(char *));
+        }
+    }
+}
+
 static int names_start(void *ctx, const struct world_network *n, struct error **err)
 {
     struct fake_host *f = ctx;
@@ -300,6 +314,7 @@ static int names_stop(void *ctx, const struct world_network *n, struct error **e
     struct bridge *b = fake_find_bridge(f, n->name);
     if (b)
         b->names = false;
+    drop_names(f, NULL, n->name);
     if (b && !b->there)
         fake_drop_bridge(f, b);
     return end(f, r);
@@ -312,8 +327,10 @@ static int names_add(void *ctx, const struct world_cunik *c, struct error **err)
 
     if (!begin(f, "names_add", c->name, &r, err))
         return r;
-    fake_strv_remove(&f->names, c->name);
-    cunik_strv_add(&f->names, c->name);
+    drop_names(f, c->name, NULL);
+    for (size_t i = 0; i < c->n_interfaces; i++)
+        if (fake_find_bridge(f, c->interfaces[i].network))
+            cunik_strv_addf(&f->names, "%s %s", c->name, c->interfaces[i].network);
     return end(f, r);
 }
 
@@ -324,7 +341,7 @@ static int names_remove(void *ctx, const struct world_cunik *c, struct error **e
 
     if (!begin(f, "names_remove", c->name, &r, err))
         return r;
-    fake_strv_remove(&f->names, c->name);
+    drop_names(f, c->name, NULL);
     return end(f, r);
 }
 
@@ -470,6 +487,16 @@ static bool links_ready(struct fake_host *f, const struct world_cunik *c)
     return true;
 }
 
+static bool has_names(const struct fake_host *f, const struct world_cunik *c)
+{
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        _cleanup_free_ char *entry = cunik_asprintf("%s %s", c->name, c->interfaces[i].network);
+        if (!cunik_strv_has(&f->names, entry))
+            return false;
+    }
+    return true;
+}
+
 static int start_locked(struct fake_host *f, const char *name, int r, struct error **err)
 {
     struct domain *d = fake_find_domain(f, name);
@@ -482,7 +509,7 @@ static int start_locked(struct fake_host *f, const char *name, int r, struct err
         return refuse(f, ENODEV, err, "domain_start", name);
     if (!has_rules(f, &d->c))
         cunik_strv_addf(&f->violations, "'%s' started before its ports were published", name);
-    if (!cunik_strv_has(&f->names, name))
+    if (!has_names(f, &d->c))
         cunik_strv_addf(&f->violations, "'%s' started before it had its names", name);
     d->starts++;
     d->c.status.state = CUNIK_RUNNING;

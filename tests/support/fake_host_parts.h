@@ -32,7 +32,7 @@ struct fake_host {
     size_t n_taps;
     struct bridge *bridges;
     size_t n_bridges;
-    struct strv names; /* cuniks whose names are served */
+    struct strv names; /* "CUNIK NETWORK": where a cunik's names are served */
     struct strv rules;
     struct strv states; /* stack, text, stack, text, … */
     struct strv log, violations;

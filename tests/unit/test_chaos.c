@@ -44,7 +44,8 @@ static void failed(struct chaos *c, const char *law, const char *why)
 {
     _cleanup_free_ char *story = cunik_strv_join(&c->story, "\n  ");
 
-    fail_msg("%s: %s; what happened:\n  %s", law, why, story);
+    print_message("# what happened:\n  %s\n", story);
+    fail_msg("%s: %s", law, why);
 }
 
 /* Interference: what somebody could do at any moment. It looks at the host for victims. */
