@@ -252,7 +252,6 @@ int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **er
         r = open_ways(err);
     if (r == 0 && !in_force(h, text, &chains))
         r = put_in_force(h, text, err);
-    free(rules.networks);
-    free(rules.ports);
+    cunik_rules_done(&rules);
     return r;
 }

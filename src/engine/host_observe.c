@@ -312,8 +312,7 @@ static int observe_rules(const struct host_real *h, struct world *w, struct erro
         r = cunik_rules_make(&rules, NULL, &chains, err);
     if (r == 0)
         r = cunik_rules_present(h->engine, &chains, &w->ports_published, err);
-    free(rules.networks);
-    free(rules.ports);
+    cunik_rules_done(&rules);
     return r;
 }
 

@@ -184,11 +184,6 @@ static void decide_state(struct planner *p, struct plan_wish *w)
     }
 }
 
-static bool is_published(const struct planner *p, const struct plan_wish *w)
-{
-    return p->actual->ports_published || !w->c->n_ports;
-}
-
 static void decide_update(const struct planner *p, struct plan_wish *w, const struct strv *update)
 {
     const struct world_cunik *a = w->actual;
@@ -200,8 +195,9 @@ static void decide_update(const struct planner *p, struct plan_wish *w, const st
         cunik_strv_addf(&w->update_reasons, "its domain was changed: %s", a->status.definition);
     if (runs_on && a->status.links_missing)
         cunik_strv_add(&w->update_reasons, "a link is missing or not on its bridge");
-    if (runs_on && !is_published(p, w))
-        cunik_strv_add(&w->update_reasons, "its ports are not published");
+    if (runs_on && !p->actual->ports_published)
+        cunik_strv_add(&w->update_reasons, w->c->n_ports ? "its ports are not published"
+                                                         : "the rules of its networks are missing");
     w->update = w->update_reasons.n > 0;
 }
 

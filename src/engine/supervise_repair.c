@@ -27,7 +27,7 @@ static bool has_networks(const struct slot *s, const struct map *networks,
     return true;
 }
 
-/* rules: whether it can be told that ports are published as they should be. */
+/* rules: whether it can be told that the rules are as they should be. */
 static bool has_drifted(const struct slot *s, const struct world *w, const struct map *networks,
                         bool rules)
 {
@@ -40,8 +40,8 @@ static bool has_drifted(const struct slot *s, const struct world *w, const struc
             return true;
         if (!has_networks(s, networks, c))
             return true;
-        if (running && (c->status.links_missing || c->status.links_lost ||
-                        (rules && !w->ports_published && c->n_ports)))
+        if (running &&
+            (c->status.links_missing || c->status.links_lost || (rules && !w->ports_published)))
             return true;
     }
     return false;

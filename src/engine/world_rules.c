@@ -49,6 +49,26 @@ static int add_ports(const struct world_cunik *c, const struct map *networks, st
     return 0;
 }
 
+static int add_guests(const struct world_cunik *c, const struct map *networks, struct rules *ret,
+                      struct error **err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < c->n_interfaces; i++) {
+        const struct world_interface *in = &c->interfaces[i];
+        const struct world_network *n = cunik_map_get(networks, in->network);
+        struct rules_guest out = {.link = in->link, .mac = in->mac};
+        if (!n || !*n->link || !*in->link)
+            continue;
+        out.bridge = n->link;
+        if (*in->address)
+            r = cunik_address_parse(in->address, &out.address, err);
+        if (r == 0)
+            *ARRAY_APPEND(ret->guests, ret->n_guests) = out;
+    }
+    return r;
+}
+
 int cunik_world_rules(const struct world *w, const char *engine, bool running_only,
                       world_network_filter *is_ours, void *ctx, struct rules *ret,
                       struct error **err)
@@ -64,12 +84,13 @@ int cunik_world_rules(const struct world *w, const char *engine, bool running_on
             r = add_network(n, &rules, err);
     }
     for (size_t i = 0; r == 0 && i < w->n_cuniks; i++) {
-        if (!running_only || cunik_state_is_up(w->cuniks[i].status.state))
+        if (running_only && !cunik_state_is_up(w->cuniks[i].status.state))
+            continue;
+        if ((r = add_guests(&w->cuniks[i], &networks, &rules, err)) == 0)
             r = add_ports(&w->cuniks[i], &networks, &rules, err);
     }
     if (r < 0) {
-        free(rules.networks);
-        free(rules.ports);
+        cunik_rules_done(&rules);
         return r;
     }
     *ret = rules;

@@ -5,12 +5,20 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "network/rules_parts.h"
 
-static int by_bridge(const void *a, const void *b)
+int cunik_rules_by_bridge(const void *a, const void *b)
 {
     const struct rules_network *x = a, *y = b;
 
     return strcmp(x->bridge, y->bridge);
+}
+
+static int by_link(const void *a, const void *b)
+{
+    const struct rules_guest *x = a, *y = b;
+
+    return strcmp(x->link, y->link);
 }
 
 static int compare(uint64_t a, uint64_t b)
@@ -55,6 +63,12 @@ static int check(struct rules *r, struct error **err)
 
     for (size_t i = 0; e == 0 && i < r->n_networks; i++)
         e = check_word(r->networks[i].bridge, "the name of a bridge", err);
+    for (size_t i = 0; e == 0 && i < r->ways.n; i++)
+        e = check_word(r->ways.items[i], "the name of a bridge", err);
+    for (size_t i = 0; e == 0 && i < r->n_guests; i++)
+        if ((e = check_word(r->guests[i].link, "the name of a link", err)) == 0 &&
+            (e = check_word(r->guests[i].bridge, "the name of a bridge", err)) == 0)
+            e = cunik_rules_check_guest(&r->guests[i], err);
     for (size_t i = 0; e == 0 && i < r->n_ports; i++) {
         struct rules_port *p = &r->ports[i];
         if (strcmp(p->protocol, "tcp") != 0 && strcmp(p->protocol, "udp") != 0)
@@ -73,27 +87,21 @@ static int check(struct rules *r, struct error **err)
     return e;
 }
 
-static void append_address(struct buffer *b, uint32_t address)
+void cunik_rules_append_address(struct buffer *b, uint32_t address)
 {
     _cleanup_free_ char *text = cunik_address_text(address);
 
     cunik_buffer_text_append(b, text);
 }
 
-/* Elements of a set or map, one a line; nothing at all for an empty one, as the language wants it.
- */
-struct elements {
-    struct buffer text;
-};
-
-static struct buffer *element(struct elements *e)
+struct buffer *cunik_rules_element(struct rules_elements *e)
 {
     cunik_buffer_text_append(&e->text, e->text.size ? ",\n            " : "            ");
     return &e->text;
 }
 
-static void append_set(struct buffer *b, const char *kind, const char *name, const char *type,
-                       struct elements *e)
+void cunik_rules_append_set(struct buffer *b, const char *kind, const char *name, const char *type,
+                            struct rules_elements *e)
 {
     cunik_buffer_printf(b, "    %s %s {\n        type %s\n", kind, name, type);
     if (e->text.size)
@@ -105,23 +113,27 @@ static void append_set(struct buffer *b, const char *kind, const char *name, con
 
 static void append_network_sets(struct buffer *b, const struct rules *r)
 {
-    struct elements bridges = {0}, internal = {0}, same = {0}, gateways = {0}, own = {0};
+    struct rules_elements bridges = {0}, internal = {0}, same = {0}, gateways = {0}, own = {0};
+    struct rules_elements ways = {0};
 
     for (size_t i = 0; i < r->n_networks; i++) {
         const struct rules_network *n = &r->networks[i];
-        cunik_buffer_printf(element(&bridges), "\"%s\"", n->bridge);
+        cunik_buffer_printf(cunik_rules_element(&bridges), "\"%s\"", n->bridge);
         if (n->internal)
-            cunik_buffer_printf(element(&internal), "\"%s\"", n->bridge);
-        cunik_buffer_printf(element(&same), "\"%s\" . \"%s\"", n->bridge, n->bridge);
-        append_address(element(&gateways), n->gateway);
-        cunik_buffer_printf(element(&own), "\"%s\" . ", n->bridge);
-        append_address(&own.text, n->gateway);
+            cunik_buffer_printf(cunik_rules_element(&internal), "\"%s\"", n->bridge);
+        cunik_buffer_printf(cunik_rules_element(&same), "\"%s\" . \"%s\"", n->bridge, n->bridge);
+        cunik_rules_append_address(cunik_rules_element(&gateways), n->gateway);
+        cunik_buffer_printf(cunik_rules_element(&own), "\"%s\" . ", n->bridge);
+        cunik_rules_append_address(&own.text, n->gateway);
     }
-    append_set(b, "set", "bridges", "ifname", &bridges);
-    append_set(b, "set", "internal", "ifname", &internal);
-    append_set(b, "set", "same", "ifname . ifname", &same);
-    append_set(b, "set", "gateways", "ipv4_addr", &gateways);
-    append_set(b, "set", "own", "ifname . ipv4_addr", &own);
+    cunik_rules_append_set(b, "set", "bridges", "ifname", &bridges);
+    cunik_rules_append_set(b, "set", "internal", "ifname", &internal);
+    cunik_rules_append_set(b, "set", "same", "ifname . ifname", &same);
+    cunik_rules_append_set(b, "set", "gateways", "ipv4_addr", &gateways);
+    for (size_t i = 0; i < r->ways.n; i++)
+        cunik_buffer_printf(cunik_rules_element(&ways), "\"%s\"", r->ways.items[i]);
+    cunik_rules_append_set(b, "set", "ways", "ifname", &ways);
+    cunik_rules_append_set(b, "set", "own", "ifname . ipv4_addr", &own);
 }
 
 /* The host's side of a port as a chain's name: "tcp_8080", "tcp_8080_at_127.0.0.1". */
@@ -175,7 +187,7 @@ static char *append_port(struct buffer *b, const struct rules_port *p, size_t n)
 
 static void append_ports(struct buffer *b, const struct rules *r)
 {
-    struct elements any = {0}, at = {0};
+    struct rules_elements any = {0}, at = {0};
     size_t n;
 
     for (size_t i = 0; i < r->n_ports; i += n) {
@@ -184,15 +196,19 @@ static void append_ports(struct buffer *b, const struct rules *r)
             n++;
         _cleanup_free_ char *name = append_port(b, p, n);
         if (*p->host_ip)
-            cunik_buffer_printf(element(&at), "%s . %s . %u : jump %s", p->host_ip, p->protocol,
-                                p->host_port, name);
+            cunik_buffer_printf(cunik_rules_element(&at), "%s . %s . %u : jump %s", p->host_ip,
+                                p->protocol, p->host_port, name);
         else
-            cunik_buffer_printf(element(&any), "%s . %u : jump %s", p->protocol, p->host_port,
-                                name);
+            cunik_buffer_printf(cunik_rules_element(&any), "%s . %u : jump %s", p->protocol,
+                                p->host_port, name);
     }
-    append_set(b, "map", "published_at", "ipv4_addr . inet_proto . inet_service : verdict", &at);
-    append_set(b, "map", "published_any", "inet_proto . inet_service : verdict", &any);
+    cunik_rules_append_set(b, "map", "published_at",
+                           "ipv4_addr . inet_proto . inet_service : verdict", &at);
+    cunik_rules_append_set(b, "map", "published_any", "inet_proto . inet_service : verdict", &any);
 }
+
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x) TEXT_OF_(x)
 
 /* The output hook knows no name for the priority of dstnat. */
 static const char chains[] =
@@ -214,24 +230,38 @@ static const char chains[] =
     "        iifname @bridges ip daddr 127.0.0.0/8 drop\n"
     "        iifname @bridges ip saddr 127.0.0.0/8 drop\n"
     "    }\n"
-    "    chain input {\n"
-    "        type filter hook input priority filter; policy accept;\n"
-    "        ct state established,related accept\n"
-    "        iifname @bridges ip daddr @gateways iifname . ip daddr != @own drop\n"
-    "    }\n"
-    "    chain forward {\n"
-    "        type filter hook forward priority filter; policy accept;\n"
-    "        ct state established,related accept\n"
-    "        iifname . oifname @same accept\n"
-    "        iifname @internal drop\n"
-    "        oifname @bridges ct status dnat accept\n"
-    "        oifname @bridges drop\n"
-    "    }\n";
+    "    chain ours {\n"
+    "        meta mark set meta mark or " TEXT_OF(
+        RULES_MARK) " accept\n"
+                    "    }\n"
+                    "    chain input {\n"
+                    "        type filter hook input priority filter - 10; policy accept;\n"
+                    "        iifname != @bridges iifname != \"lo\" ip daddr @gateways ct state new "
+                    "drop\n"
+                    "        iifname != @bridges accept\n"
+                    "        ct state established,related goto ours\n"
+                    "        udp sport 68 udp dport 67 goto ours\n"
+                    "        iifname . ip daddr != @own drop\n"
+                    "        meta l4proto { tcp, udp } th dport 53 goto ours\n"
+                    "        icmp type echo-request goto ours\n"
+                    "        drop\n"
+                    "    }\n"
+                    "    chain forward {\n"
+                    "        type filter hook forward priority filter - 10; policy accept;\n"
+                    "        iifname != @bridges oifname != @bridges accept\n"
+                    "        ct state established,related goto ours\n"
+                    "        iifname . oifname @same goto ours\n"
+                    "        iifname @internal drop\n"
+                    "        oifname @bridges ct status dnat goto ours\n"
+                    "        oifname @bridges drop\n"
+                    "        meta oifkind != \"bridge\" goto ours\n"
+                    "        oifname @ways goto ours\n"
+                    "    }\n";
 
 /* A chain for each network, for what its guests send. */
 static void append_way_out(struct buffer *b, const struct rules *r)
 {
-    struct elements jumps = {0};
+    struct rules_elements jumps = {0};
 
     for (size_t i = 0; i < r->n_networks; i++) {
         const struct rules_network *n = &r->networks[i];
@@ -242,9 +272,10 @@ static void append_way_out(struct buffer *b, const struct rules *r)
         if (!n->internal)
             cunik_buffer_printf(b, "        oifname != \"%s\" masquerade\n", n->bridge);
         cunik_buffer_text_append(b, "    }\n");
-        cunik_buffer_printf(element(&jumps), "%s : jump %s", subnet, name);
+        cunik_buffer_printf(cunik_rules_element(&jumps), "%s : jump %s", subnet, name);
     }
-    append_set(b, "map", "sources", "ipv4_addr : verdict\n        flags interval", &jumps);
+    cunik_rules_append_set(b, "map", "sources", "ipv4_addr : verdict\n        flags interval",
+                           &jumps);
     cunik_buffer_text_append(b,
                              "    chain postrouting {\n"
                              "        type nat hook postrouting priority srcnat; policy accept;\n"
@@ -256,25 +287,36 @@ static void append_way_out(struct buffer *b, const struct rules *r)
 static void sort(struct rules *r)
 {
     if (r->n_networks)
-        qsort(r->networks, r->n_networks, sizeof(*r->networks), by_bridge);
+        qsort(r->networks, r->n_networks, sizeof(*r->networks), cunik_rules_by_bridge);
+    if (r->n_guests)
+        qsort(r->guests, r->n_guests, sizeof(*r->guests), by_link);
     if (r->n_ports)
         qsort(r->ports, r->n_ports, sizeof(*r->ports), by_all);
+    cunik_strv_sort(&r->ways);
+}
+
+static void append_emptied(struct buffer *b, const char *family, const char *engine)
+{
+    cunik_buffer_printf(b, "add table %s cunik_%s\ndelete table %s cunik_%s\n", family, engine,
+                        family, engine);
 }
 
 static char *make_text(const struct rules *r)
 {
     _cleanup_buffer_ struct buffer b = {0};
 
-    cunik_buffer_printf(&b, "add table ip cunik_%s\ndelete table ip cunik_%s\n", r->engine,
-                        r->engine);
-    if (r->n_networks || r->n_ports) {
-        cunik_buffer_printf(&b, "table ip cunik_%s {\n", r->engine);
-        append_network_sets(&b, r);
-        append_ports(&b, r);
-        cunik_buffer_text_append(&b, chains);
-        append_way_out(&b, r);
-        cunik_buffer_text_append(&b, "}\n");
-    }
+    append_emptied(&b, "ip", r->engine);
+    append_emptied(&b, "bridge", r->engine);
+    if (!r->n_networks && !r->n_guests && !r->n_ports)
+        return cunik_buffer_take(&b);
+    cunik_buffer_printf(&b, "table ip cunik_%s {\n", r->engine);
+    append_network_sets(&b, r);
+    append_ports(&b, r);
+    cunik_buffer_text_append(&b, chains);
+    append_way_out(&b, r);
+    cunik_buffer_printf(&b, "}\ntable bridge cunik_%s {\n", r->engine);
+    cunik_rules_append_frames(&b, r);
+    cunik_buffer_text_append(&b, "}\n");
     return cunik_buffer_take(&b);
 }
 
@@ -287,9 +329,20 @@ int cunik_rules_make(struct rules *r, char **ret_text, struct strv *ret_chains, 
     sort(r);
     for (size_t i = 0; ret_chains && i < r->n_networks; i++)
         cunik_strv_take(ret_chains, network_name(&r->networks[i]));
+    for (size_t i = 0; ret_chains && i < r->n_guests; i++)
+        cunik_strv_take(ret_chains, cunik_rules_guest_name(&r->guests[i]));
     for (size_t i = 0; ret_chains && i < r->n_ports; i++)
         cunik_strv_take(ret_chains, port_name(&r->ports[i]));
     if (ret_text)
         *ret_text = make_text(r);
     return 0;
+}
+
+void cunik_rules_done(struct rules *r)
+{
+    free(r->networks);
+    free(r->guests);
+    free(r->ports);
+    cunik_strv_done(&r->ways);
+    *r = (struct rules){0};
 }

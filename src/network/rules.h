@@ -1,24 +1,36 @@
-/* The engine's rule set: published ports, the guests' way out, isolation between networks.
+/* The engine's rule set: published ports, the guests' way out, isolation between networks, and what
+ * a guest may say of itself.
  *
- * One table, `ip cunik_ENGINE`, replaced whole and at once: whoever looks finds the old rules or
- * the new ones. cunik_rules_make() is pure and canonical: the same networks and ports in any order
- * give the same text. Each network and each guest behind a port has a chain whose name says all
- * there is to say ("tcp_8080_to_172.30.1.2_80"), so that the names of the chains tell which are in
- * force.
+ * Two tables, `ip cunik_ENGINE` and `bridge cunik_ENGINE`, replaced whole and at once: whoever
+ * looks finds the old rules or the new ones. cunik_rules_make() is pure and canonical: the same
+ * networks, guests and ports in any order give the same text. Each network, each guest and each
+ * guest behind a port has a chain whose name says all there is to say
+ * ("tcp_8080_to_172.30.1.2_80"), so that the names of the chains tell which are in force.
  *
- * What the rules say:
+ * What the rules of packets say:
  *
  *   prerouting,   to an address of the host, by protocol and port: to a guest; several guests
  *   output        behind one port share its connections at random
  *   guard         a guest cannot reach the host's 127.0.0.0/8, although its bridge may carry such
  *                 addresses (link.h)
- *   input         a guest reaches the gateway of its own network, not those of others
+ *   input         of the host, a guest reaches names, addresses (DHCP) and echoes at the gateway of
+ *                 its own network; nobody outside reaches the gateways
  *   forward       guests reach guests of their network, and others through published ports alone;
  *                 so does the world outside; internal networks have no way out
  *   postrouting   guests' connections to the outside, a host's own over 127.0.0.1, and a guest's to
  *                 a port published by its own network take the host's address
  *
  * Names are served at the gateways: port 53 there is never published.
+ *
+ * What the rules of frames (the bridge's table) say: a guest sends IPv4 and ARP alone, only from
+ * its own MAC and IP address; nobody on a bridge answers DHCP or announces routes but the host; who
+ * else is on a bridge of ours (put there by hand) cannot take the addresses of a guest or the
+ * gateway.
+ *
+ * Whoever else filters on the host (another table's chain) has the last word: an accept here does
+ * not overrule a drop there. What is let through here on purpose, between guests, to and from the
+ * world and to the gateway, carries RULES_MARK in its mark from then on, by which gates.h asks
+ * others to let it through.
  */
 #pragma once
 
@@ -30,11 +42,22 @@
 #include "base/strv.h"
 #include "network/address.h"
 
+/* A bit that neither Docker, Kubernetes nor the usual overlays use. */
+#define RULES_MARK 0x1000
+
 struct rules_network {
     const char *bridge;
     struct cidr subnet;
     uint32_t gateway; /* the bridge's own address */
     bool internal;
+};
+
+/* A guest's attachment to a network. */
+struct rules_guest {
+    const char *link;   /* its tap */
+    const char *bridge; /* ours or not */
+    const char *mac;    /* "52:…" */
+    uint32_t address;   /* 0: not known, then any is let through */
 };
 
 /* Several with the same host side (address, port, protocol) share it. */
@@ -50,20 +73,29 @@ struct rules {
     const char *engine; /* hexadecimal digits */
     struct rules_network *networks;
     size_t n_networks;
+    struct rules_guest *guests;
+    size_t n_guests;
     struct rules_port *ports;
     size_t n_ports;
+    /* Bridges of the host's own by which guests reach the world, as a bridge with the default route
+     * is; other bridges are taken for networks like ours, of containers or of other guests. */
+    struct strv ways;
 };
 
+/* Frees the arrays, not what they borrow. */
+void cunik_rules_done(struct rules *r);
+
 /* *ret_text is for cunik_rules_replace(); the caller frees it. ret_chains gets the names of the
- * chains of r's networks and ports, for cunik_rules_present(). Either may be NULL. Without networks
- * and ports the text removes the table. Sorts the arrays of r. ERROR_INVALID for a host address
- * that is no IPv4 address, a port 0, another protocol, a bridge's name that cannot be one. */
+ * chains of r's networks, guests and ports, for cunik_rules_present(). Either may be NULL. Without
+ * networks, guests and ports the text removes the tables. Sorts the arrays of r. ERROR_INVALID for
+ * a host address that is no IPv4 address, a port 0, another protocol, a name of a link that cannot
+ * be one, a MAC address that is none. */
 int cunik_rules_make(struct rules *r, char **ret_text, struct strv *ret_chains, struct error **err);
 
 /* Effects; both need CAP_NET_ADMIN. Safe to call from several threads. */
 int cunik_rules_replace(const char *text, struct error **err);
 /* Whether rules could be set here; nothing is changed. */
 int cunik_rules_check(struct error **err);
-/* Whether the engine's table has all of these chains (and maybe more). */
+/* Whether the engine's tables have all of these chains (and maybe more). */
 int cunik_rules_present(const char *engine, const struct strv *chains, bool *ret,
                         struct error **err);

@@ -65,19 +65,22 @@ static int on_chain(struct nl_msg *m, void *arg)
 {
     struct found *f = arg;
     struct nlattr *parts[NFTA_CHAIN_MAX + 1];
+    const struct nfgenmsg *header = nlmsg_data(nlmsg_hdr(m));
 
-    if (nlmsg_parse(nlmsg_hdr(m), sizeof(struct nfgenmsg), parts, NFTA_CHAIN_MAX, NULL) == 0 &&
+    if ((header->nfgen_family == AF_INET || header->nfgen_family == AF_BRIDGE) &&
+        nlmsg_parse(nlmsg_hdr(m), sizeof(struct nfgenmsg), parts, NFTA_CHAIN_MAX, NULL) == 0 &&
         parts[NFTA_CHAIN_TABLE] && parts[NFTA_CHAIN_NAME] &&
         strcmp(nla_get_string(parts[NFTA_CHAIN_TABLE]), f->table) == 0)
         cunik_map_add(&f->chains, nla_get_string(parts[NFTA_CHAIN_NAME]), NULL);
     return NL_OK;
 }
 
-/* The names of the chains of one table; libnftables would read all tables, rule by rule. */
+/* The names of the chains of the tables of one name; libnftables would read all tables, rule by
+ * rule. */
 static int list_chains(struct found *f, struct error **err)
 {
     _cleanup_nl_socket_ struct nl_sock *s = NULL;
-    struct nfgenmsg header = {.nfgen_family = AF_INET, .version = NFNETLINK_V0};
+    struct nfgenmsg header = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
     int r = cunik_netlink_open(NETLINK_NETFILTER, &s, err);
 
     if (r < 0)
@@ -85,7 +88,7 @@ static int list_chains(struct found *f, struct error **err)
     struct nl_msg *m =
         cunik_netlink_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP);
     cunik_netlink_append(m, &header, sizeof(header));
-    /* Recent kernels list that table alone. */
+    /* Recent kernels list those tables alone. */
     cunik_netlink_string(m, NFTA_CHAIN_TABLE, f->table);
     nl_socket_modify_cb(s, NL_CB_VALID, NL_CB_CUSTOM, on_chain, f);
     return cunik_netlink_dump(s, m, err, "listing the chains of nftables table '%s'", f->table);

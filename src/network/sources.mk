@@ -11,6 +11,7 @@ network_SOURCES = \
 	src/network/netlink.c \
 	src/network/rules.c \
 	src/network/rules_apply.c \
+	src/network/rules_frames.c \
 	src/network/sockets.c \
 	src/network/sysctl.c \
 	src/network/tap.c
@@ -19,6 +20,7 @@ network_TESTS = \
 	tests/unit/test_address.c \
 	tests/unit/test_rules.c \
 	tests/integration/test_dnsmasq.c \
+	tests/integration/test_frames.c \
 	tests/integration/test_links.c \
 	tests/integration/test_ports.c \
 	tests/integration/test_sockets.c

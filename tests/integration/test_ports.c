@@ -153,6 +153,35 @@ static char *ask(int from, int type, const char *address, uint16_t port)
     return cunik_strndup(answer, n > 0 ? (size_t)n : 0);
 }
 
+/* An echo request of ICMP, whose checksum is that of its one byte that is not 0. */
+static void echo_child(const char *address)
+{
+    static const unsigned char request[8] = {8, 0, 0xf7, 0xff};
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+    unsigned char answer[64];
+
+    inet_pton(AF_INET, address, &to.sin_addr);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    _exit(connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
+          send(fd, request, sizeof(request), 0) < 0 || recv(fd, answer, sizeof(answer), 0) < 20 ||
+          answer[20] != 0);
+}
+
+static bool echoes(int from, const char *address)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setns(guests[from].net, CLONE_NEWNET) < 0)
+            _exit(2);
+        echo_child(address);
+    }
+    waitpid(pid, &status, 0);
+    return status == 0;
+}
+
 #define assert_answer(from, address, port, expected)                                               \
     do {                                                                                           \
         _cleanup_free_ char *got_ = ask(from, SOCK_STREAM, address, port);                         \
@@ -270,31 +299,67 @@ static void test_isolation(_unused_ void **state)
     assert_silence(I1, "172.30.1.2", 80);
 }
 
-/* What the host itself serves: for guests at the address of their own gateway, never on 127.0.0.1,
- * although their bridge carries such packets. */
+/* Answers for the host until it is killed. */
+static pid_t start_host(uint16_t port)
+{
+    int any = listening(SOCK_STREAM, port, "0.0.0.0"), udp = listening(SOCK_DGRAM, port, "0.0.0.0");
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        serve("host", any, udp);
+    }
+    close(any), close(udp);
+    return pid;
+}
+
+static void stop_host(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+/* Of what the host serves guests reach names, at their own gateway, and nobody else reaches those.
+ */
 static void test_host(_unused_ void **state)
 {
-    pid_t pid;
+    pid_t server = start_host(7777), names = start_host(53);
 
     publish(NULL, 0);
-    int any = listening(SOCK_STREAM, 7777, "0.0.0.0"),
-        dummy = listening(SOCK_DGRAM, 7777, "127.0.0.1");
-    if ((pid = fork()) == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        serve("host", any, dummy);
-    }
-    close(any), close(dummy);
-    assert_answer(A1, "172.30.1.1", 7777, "host from 172.30.1.2");
+    assert_answer(OUT, "192.0.2.1", 7777, "host from 192.0.2.2");
+    assert_silence(A1, "172.30.1.1", 7777);
     assert_silence(A1, "172.30.2.1", 7777);
+    assert_silence(A1, "192.0.2.1", 7777);
+    assert_silence(I1, "172.30.3.1", 7777);
+    assert_answer(A1, "172.30.1.1", 53, "host from 172.30.1.2");
+    _cleanup_free_ char *name = ask(A1, SOCK_DGRAM, "172.30.1.1", 53);
+    assert_string_equal(name, "host from 172.30.1.2");
+    assert_answer(I1, "172.30.3.1", 53, "host from 172.30.3.2");
+    assert_silence(A1, "172.30.2.1", 53);
+    assert_silence(A1, "192.0.2.1", 53);
+    assert_silence(OUT, "172.30.1.1", 53);
+    assert_answer(HOST, "172.30.1.1", 53, "host from 172.30.1.1");
+    assert_true(echoes(A1, "172.30.1.1"));
+    assert_false(echoes(A1, "172.30.2.1"));
+    stop_host(names);
+    stop_host(server);
+}
+
+/* Never on 127.0.0.1, although their bridge carries such packets. */
+static void test_guard(_unused_ void **state)
+{
+    pid_t pid = start_host(7777);
+
+    publish(NULL, 0);
     must("nsenter --net=/proc/%d/ns/net sh -c 'ip address del 127.0.0.1/8 dev lo; "
          "ip route add 127.0.0.1 via 172.30.1.1; "
          "echo 1 >/proc/sys/net/ipv4/conf/eth0/route_localnet'",
          (int)guests[A1].pid);
+    must("nft flush chain ip cunik_e0 input");
     assert_silence(A1, "127.0.0.1", 7777);
     must("nft flush chain ip cunik_e0 guard"); /* it is this that kept it out */
     assert_answer(A1, "127.0.0.1", 7777, "host from 172.30.1.2");
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    stop_host(pid);
 }
 
 /* Every golden rule set is one that the kernel takes. */
@@ -322,8 +387,7 @@ static void test_golden_rules(_unused_ void **state)
             assert_false(present);
             must("nft add table ip cunik_0123abcd && nft delete table ip cunik_0123abcd");
         }
-        free(r.networks);
-        free(r.ports);
+        cunik_rules_done(&r);
     }
 }
 
@@ -393,7 +457,7 @@ int main(void)
         cmocka_unit_test(test_published),    cmocka_unit_test(test_hairpin),
         cmocka_unit_test(test_shared),       cmocka_unit_test(test_udp),
         cmocka_unit_test(test_isolation),    cmocka_unit_test(test_host),
-        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_guard),        cmocka_unit_test(test_time),
     };
     if (!own_namespace())
         return 0;

@@ -39,6 +39,17 @@ static inline json_t *read_rules(const char *name, struct rules *ret)
         test_ok(cunik_cidr_parse_subnet(text_member(item, "subnet"), &n->subnet, NULL), NULL);
         test_ok(cunik_address_parse(text_member(item, "gateway"), &n->gateway, NULL), NULL);
     }
+    json_array_foreach (json_object_get(root, "guests"), i, item) {
+        struct rules_guest *g = ARRAY_APPEND(ret->guests, ret->n_guests);
+        const char *address = text_member(item, "address");
+        g->link = text_member(item, "link");
+        g->bridge = text_member(item, "bridge");
+        g->mac = text_member(item, "mac");
+        if (*address)
+            test_ok(cunik_address_parse(address, &g->address, NULL), NULL);
+    }
+    json_array_foreach (json_object_get(root, "ways"), i, item)
+        cunik_strv_add(&ret->ways, json_string_value(item));
     json_array_foreach (json_object_get(root, "ports"), i, item) {
         struct rules_port *p = ARRAY_APPEND(ret->ports, ret->n_ports);
         p->host_ip = text_member(item, "host_ip");

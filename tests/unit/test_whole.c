@@ -76,8 +76,7 @@ static int put_rules(const struct world *desired, struct buffer *b, struct error
         r = cunik_rules_make(&rules, &text, NULL, err);
     if (r == 0)
         section(b, "rules", text);
-    free(rules.networks);
-    free(rules.ports);
+    cunik_rules_done(&rules);
     return r;
 }
 
