@@ -41,8 +41,8 @@ static bool is_inside(const struct rules *r, const struct rules_guest *g)
 {
     const struct rules_network key = {.bridge = g->bridge};
 
-    return r->n_networks && bsearch(&key, r->networks, r->n_networks, sizeof(key),
-                                    cunik_rules_by_bridge);
+    return r->n_networks &&
+           bsearch(&key, r->networks, r->n_networks, sizeof(key), cunik_rules_by_bridge);
 }
 
 /* What is held on networks of ours; on others its owner says what is whose. */
@@ -89,13 +89,11 @@ static void append_guest(struct buffer *b, const struct rules_guest *g, const ch
                             "        ip saddr != %s drop\n",
                             address, address);
     else
-        cunik_buffer_text_append(b,
-                                 "        arp saddr ip @addresses drop\n"
-                                 "        ip saddr @addresses drop\n");
-    cunik_buffer_text_append(b,
-                             "        jump answers\n"
-                             "        accept\n"
-                             "    }\n");
+        cunik_buffer_text_append(b, "        arp saddr ip @addresses drop\n"
+                                    "        ip saddr @addresses drop\n");
+    cunik_buffer_text_append(b, "        jump answers\n"
+                                "        accept\n"
+                                "    }\n");
 }
 
 static const char answers[] = "    chain answers {\n"
@@ -104,20 +102,19 @@ static const char answers[] = "    chain answers {\n"
                               "    }\n";
 
 /* Before the bridge learns where an address is, and before anybody else's rules of frames. Which
- * bridge a frame comes in by is nothing that every kernel can ask for here: subnets and MAC addresses
- * of ours are nobody else's on this host. */
-static const char chains[] =
-    "    chain prerouting {\n"
-    "        type filter hook prerouting priority -350; policy accept;\n"
-    "        iifname vmap @guests\n"
-    "        ether saddr @macs drop\n"
-    "        arp saddr ip @addresses drop\n"
-    "        ip saddr @addresses drop\n"
-    "    }\n"
-    "    chain forward {\n"
-    "        type filter hook forward priority -350; policy accept;\n"
-    "        oifname @inside jump answers\n"
-    "    }\n";
+ * bridge a frame comes in by is nothing that every kernel can ask for here: subnets and MAC
+ * addresses of ours are nobody else's on this host. */
+static const char chains[] = "    chain prerouting {\n"
+                             "        type filter hook prerouting priority -350; policy accept;\n"
+                             "        iifname vmap @guests\n"
+                             "        ether saddr @macs drop\n"
+                             "        arp saddr ip @addresses drop\n"
+                             "        ip saddr @addresses drop\n"
+                             "    }\n"
+                             "    chain forward {\n"
+                             "        type filter hook forward priority -350; policy accept;\n"
+                             "        oifname @inside jump answers\n"
+                             "    }\n";
 
 void cunik_rules_append_frames(struct buffer *b, const struct rules *r)
 {

@@ -1,5 +1,6 @@
-/* What a guest may say of itself, frame by frame: guests, and a port that somebody put on the bridge
- * by hand, are veth pairs, at whose far ends frames are made and read as they are on the wire. */
+/* What a guest may say of itself, frame by frame: guests, and a port that somebody put on the
+ * bridge by hand, are veth pairs, at whose far ends frames are made and read as they are on the
+ * wire. */
 #include "tests/integration/netns.h"
 
 #include <arpa/inet.h>
@@ -296,7 +297,8 @@ static void test_memory(_unused_ void **state)
     must("bridge fdb show br ckb1 | grep '52:00:00:00:00:0b dev va master ckb1 $' >/dev/null");
 }
 
-/* On somebody else's bridge a guest is known by its MAC address alone, and others say what they like.
+/* On somebody else's bridge a guest is known by its MAC address alone, and others say what they
+ * like.
  */
 static void test_outside(_unused_ void **state)
 {
@@ -341,10 +343,11 @@ static void test_outside(_unused_ void **state)
 
 static int start(_unused_ void **state)
 {
-    struct bridge_settings b = {.name = "ckb1",
-                                .label = {(char *)"e0", (char *)"s", (char *)"network", (char *)"n"},
-                                .group = 77,
-                                .address = {GATEWAY, 24}};
+    struct bridge_settings b = {
+        .name = "ckb1",
+        .label = {(char *)"e0", (char *)"s", (char *)"network", (char *)"n"},
+        .group = 77,
+        .address = {GATEWAY, 24}};
     _cleanup_free_ char *mac = cunik_network_mac("", "bridge", 0, "ckb1");
     cpu_set_t one;
 
