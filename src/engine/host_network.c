@@ -184,21 +184,6 @@ bool cunik_host_network_read(const struct host_real *h, const char *name, struct
            cunik_world_network_from_kept(json, ret, NULL) == 0;
 }
 
-/* Packets from outside are forwarded to guests, and theirs back, only where the link they come in
- * through forwards: that of each link with addresses is turned on, not the host's as a whole. */
-static int open_ways(struct error **err)
-{
-    _cleanup_links_ struct links links = {0};
-    int r = cunik_link_list(&links, err);
-
-    for (size_t i = 0; r >= 0 && i < links.n; i++) {
-        const struct link *l = &links.items[i];
-        if (l->up && l->n_addresses && !l->labelled && strcmp(l->name, "lo") != 0)
-            r = cunik_link_forward(l->name, err);
-    }
-    return r < 0 ? r : 0;
-}
-
 /* Whether these rules were put in force last, and are still there: putting them there again takes
  * the kernel some 10 ms, asking a fraction of one. */
 static bool in_force(struct host_real *h, const char *text, const struct strv *chains)
@@ -246,12 +231,16 @@ int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **er
     struct rules rules = {0};
     int r = cunik_host_rules(h, w, false, &rules, err);
 
+    if (r == 0 && rules.n_networks)
+        r = cunik_host_ways(&rules.ways, err);
     if (r == 0)
         r = cunik_rules_make(&rules, &text, &chains, err);
-    if (r == 0 && rules.n_networks)
-        r = open_ways(err);
     if (r == 0 && !in_force(h, text, &chains))
         r = put_in_force(h, text, err);
+    if (r == 0)
+        r = cunik_host_gates(h, chains.n > 0, err);
+    if (r == 0)
+        r = cunik_host_forward(h, rules.n_networks > 0, err);
     cunik_rules_done(&rules);
     return r;
 }

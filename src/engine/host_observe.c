@@ -312,6 +312,8 @@ static int observe_rules(const struct host_real *h, struct world *w, struct erro
         r = cunik_rules_make(&rules, NULL, &chains, err);
     if (r == 0)
         r = cunik_rules_present(h->engine, &chains, &w->ports_published, err);
+    if (r == 0 && chains.n && w->ports_published)
+        r = cunik_host_gates_open(h, &w->ports_published, err);
     cunik_rules_done(&rules);
     return r;
 }

@@ -134,6 +134,15 @@ int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **er
 int cunik_host_rules(const struct host_real *h, const struct world *w, bool running_only,
                      struct rules *ret, struct error **err);
 
+/* host_forward.c. Lets the host's links with addresses forward, or undoes what this engine did. */
+int cunik_host_forward(const struct host_real *h, bool open, struct error **err);
+/* Others' packet filters: have them let guests' packets pass, or take that away (gates.h). */
+int cunik_host_gates(const struct host_real *h, bool open, struct error **err);
+/* Whether they do. */
+int cunik_host_gates_open(const struct host_real *h, bool *ret, struct error **err);
+/* For rules.ways. */
+int cunik_host_ways(struct strv *ret, struct error **err);
+
 /* host_observe.c, host_facts.c */
 int cunik_host_observe(void *ctx, struct world *ret, struct error **err);
 int cunik_host_facts(void *ctx, struct host_facts *ret, struct error **err);

@@ -40,6 +40,7 @@ engine_SOURCES = \
 	src/engine/host_boot.c \
 	src/engine/host_definition.c \
 	src/engine/host_facts.c \
+	src/engine/host_forward.c \
 	src/engine/host_images.c \
 	src/engine/host_label.c \
 	src/engine/host_names.c \

@@ -76,9 +76,27 @@ static int no_ipv6(const char *name, struct error **err)
     return r;
 }
 
-int cunik_link_forward(const char *name, struct error **err)
+int cunik_link_forwards(const char *name, bool *ret, struct error **err)
 {
-    return set_for_link("ipv4", name, "forwarding", 1, err);
+    _cleanup_free_ char *path = name ? cunik_asprintf("net/ipv4/conf/%s/forwarding", name)
+                                     : cunik_strdup("net/ipv4/ip_forward");
+    int value, r = cunik_sysctl_get(path, &value, err);
+
+    if (r == 0)
+        *ret = value != 0;
+    return r;
+}
+
+int cunik_link_forward(const char *name, bool on, struct error **err)
+{
+    _cleanup_error_ struct error *e = NULL;
+    int r = set_for_link("ipv4", name, "forwarding", on, &e);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 && err)
+        *err = TAKE_PTR(e);
+    return r < 0 ? r : 0;
 }
 
 static int check_name(const char *name, struct error **err)
@@ -264,7 +282,7 @@ int cunik_link_create_bridge(const struct bridge_settings *b, struct error **err
     if (!old.there && (r = make_bridge(s, b, err)) < 0)
         return r;
     if ((r = set_for_link("ipv4", b->name, "route_localnet", 1, err)) < 0 ||
-        (r = cunik_link_forward(b->name, err)) < 0 || (r = set_addresses(s, b, old.there, err)) < 0)
+        (r = cunik_link_forward(b->name, true, err)) < 0 || (r = set_addresses(s, b, old.there, err)) < 0)
         return r;
     return label_and_up(s, b->name, alias, b->group, 0, b->mtu, err);
 }

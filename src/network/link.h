@@ -121,6 +121,13 @@ int cunik_link_routes(struct routes *ret, struct error **err);
 void cunik_routes_done(struct routes *r);
 #define _cleanup_routes_ _cleanup_(cunik_routes_done)
 
-/* Lets IPv4 packets that come in through a link be forwarded; returns 1 when that was a change.
- * Used on links that are not ours only for the way in and out of guests. */
-int cunik_link_forward(const char *name, struct error **err);
+/* Whether IPv4 packets that come in through a link are forwarded; of the host as a whole when name
+ * is NULL. */
+int cunik_link_forwards(const char *name, bool *ret, struct error **err);
+/* Switches that for a link, which may be gone by now. Used on links that are not ours only for the
+ * way in and out of guests. */
+int cunik_link_forward(const char *name, bool on, struct error **err);
+
+/* The links that default routes of the main table leave through, by index; the caller frees them.
+ */
+int cunik_link_ways_out(unsigned **ret, size_t *ret_n, struct error **err);

@@ -154,6 +154,41 @@ int cunik_link_routes(struct routes *ret, struct error **err)
     return 0;
 }
 
+struct ways {
+    unsigned *items;
+    size_t n;
+};
+
+static void read_way(struct nl_object *object, void *arg)
+{
+    struct rtnl_route *in = (struct rtnl_route *)object;
+    struct ways *ways = arg;
+    const struct nl_addr *to = rtnl_route_get_dst(in);
+
+    if (rtnl_route_get_table(in) != RT_TABLE_MAIN || (to && nl_addr_get_prefixlen(to)))
+        return;
+    for (int i = 0; i < rtnl_route_get_nnexthops(in); i++)
+        *ARRAY_APPEND(ways->items, ways->n) =
+            (unsigned)rtnl_route_nh_get_ifindex(rtnl_route_nexthop_n(in, i));
+}
+
+int cunik_link_ways_out(unsigned **ret, size_t *ret_n, struct error **err)
+{
+    _cleanup_nl_socket_ struct nl_sock *s = NULL;
+    _cleanup_cache_ struct nl_cache *cache = NULL;
+    struct ways found = {0};
+    int r;
+
+    if ((r = cunik_netlink_open(NETLINK_ROUTE, &s, err)) < 0)
+        return r;
+    if ((r = rtnl_route_alloc_cache(s, AF_INET, 0, &cache)) < 0)
+        return failed(err, r, "routes");
+    nl_cache_foreach(cache, read_way, &found);
+    *ret = found.items;
+    *ret_n = found.n;
+    return 0;
+}
+
 void cunik_routes_done(struct routes *r)
 {
     free(r->items);

@@ -4,6 +4,7 @@ network_SOURCES = \
 	src/network/daemon.c \
 	src/network/dnsmasq.c \
 	src/network/dnsmasq_files.c \
+	src/network/gates.c \
 	src/network/link.c \
 	src/network/link_label.c \
 	src/network/link_list.c \
@@ -21,6 +22,7 @@ network_TESTS = \
 	tests/unit/test_rules.c \
 	tests/integration/test_dnsmasq.c \
 	tests/integration/test_frames.c \
+	tests/integration/test_gates.c \
 	tests/integration/test_links.c \
 	tests/integration/test_ports.c \
 	tests/integration/test_sockets.c

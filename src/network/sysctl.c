@@ -7,6 +7,18 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+enum { VALUE_LIMIT = 64 };
+
+int cunik_sysctl_get(const char *path, int *ret, struct error **err)
+{
+    _cleanup_free_ char *file = cunik_asprintf("/proc/sys/%s", path), *text = NULL;
+    int r = cunik_file_read(file, VALUE_LIMIT, &text, NULL, err);
+
+    if (r == 0)
+        *ret = atoi(text);
+    return r;
+}
+
 int cunik_sysctl_set(const char *path, int value, struct error **err)
 {
     _cleanup_free_ char *file = cunik_asprintf("/proc/sys/%s", path);

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "network/gates.h"
 #include "network/link.h"
 
 struct guest {
@@ -345,6 +346,69 @@ static void test_host(_unused_ void **state)
     stop_host(server);
 }
 
+static void pass_gates(bool open)
+{
+    _cleanup_free_ char *text = NULL;
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_gates_text("e0", open, &text, &err), err);
+    assert_true(*text);
+    test_ok(cunik_rules_replace(text, &err), err);
+}
+
+/* Beside filters that drop all they do not know: ours pass, and nothing else does. */
+static void test_gates(_unused_ void **state)
+{
+    struct rules_port ports[] = {{"", 8080, "tcp", 0xac1e0102, 80}};
+    pid_t names = start_host(53);
+
+    publish(ports, 1);
+    must("nft 'add table inet wall; "
+         "add chain inet wall in { type filter hook input priority 0; policy drop; }; "
+         "add chain inet wall through { type filter hook forward priority 0; policy drop; }; "
+         "add rule inet wall in iif lo accept;"
+         "add rule inet wall in ct state established accept'");
+    assert_silence(A1, "172.30.1.1", 53);
+    assert_silence(OUT, "192.0.2.1", 8080);
+    assert_silence(A1, "192.0.2.2", 80);
+    pass_gates(true);
+    assert_answer(A1, "172.30.1.1", 53, "host from 172.30.1.2");
+    assert_answer(OUT, "192.0.2.1", 8080, "a1 from 192.0.2.2");
+    assert_answer(A1, "192.0.2.2", 80, "out from 192.0.2.1");
+    assert_answer(A2, "172.30.1.2", 80, "a1 from 172.30.1.3");
+    assert_answer(B1, "192.0.2.1", 8080, "a1 from 172.30.1.1");
+    assert_silence(OUT, "192.0.2.1", 53);
+    assert_silence(B1, "172.30.1.2", 80);
+    assert_silence(I1, "192.0.2.2", 80);
+    pass_gates(false);
+    assert_silence(OUT, "192.0.2.1", 8080);
+    must("nft delete table inet wall");
+    stop_host(names);
+}
+
+/* Containers' bridges and the like are no way out behind such a filter, unless the default route is
+ * there. */
+static void test_ways(_unused_ void **state)
+{
+    struct rules r = {.engine = "e0", .networks = networks, .n_networks = 3};
+
+    must("ip link add br9 type bridge forward_delay 0 && ip address del 192.0.2.1/24 dev vout && "
+         "ip link set vout master br9 && ip address add 192.0.2.1/24 dev br9 && "
+         "ip link set br9 up && echo 1 >/proc/sys/net/ipv4/conf/br9/forwarding");
+    must("nft 'add table ip wall; "
+         "add chain ip wall through { type filter hook forward priority 0; policy drop; }'");
+    publish(NULL, 0);
+    pass_gates(true);
+    assert_silence(A1, "192.0.2.2", 80);
+    cunik_strv_add(&r.ways, "br9");
+    _cleanup_free_ char *text = NULL;
+    test_ok(cunik_rules_make(&r, &text, NULL, NULL), NULL);
+    test_ok(cunik_rules_replace(text, NULL), NULL);
+    assert_answer(A1, "192.0.2.2", 80, "out from 192.0.2.1");
+    cunik_strv_done(&r.ways);
+    must("nft delete table ip wall && ip link del br9 && ip address add 192.0.2.1/24 dev vout");
+}
+
 /* Never on 127.0.0.1, although their bridge carries such packets. */
 static void test_guard(_unused_ void **state)
 {
@@ -435,7 +499,7 @@ static int start_all(_unused_ void **state)
     }
     for (size_t i = 0; i < N_GUESTS; i++)
         start_guest(&guests[i]);
-    assert_true(cunik_link_forward("vout", NULL) >= 0);
+    assert_true(cunik_link_forward("vout", true, NULL) >= 0);
     return 0;
 }
 
@@ -457,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_published),    cmocka_unit_test(test_hairpin),
         cmocka_unit_test(test_shared),       cmocka_unit_test(test_udp),
         cmocka_unit_test(test_isolation),    cmocka_unit_test(test_host),
+        cmocka_unit_test(test_gates),        cmocka_unit_test(test_ways),
         cmocka_unit_test(test_guard),        cmocka_unit_test(test_time),
     };
     if (!own_namespace())
