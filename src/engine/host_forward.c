@@ -43,8 +43,8 @@ static int write_record(const struct host_real *h, const struct strv *lines, str
     return cunik_file_write(file, text, strlen(text), 0644, false, err);
 }
 
-/* Those that lead to the world, or to who may ask for a published port: with an address, and nobody's
- * guests' but the host's. */
+/* Those that lead to the world, or to who may ask for a published port: with an address, and
+ * nobody's guests' but the host's. */
 static bool is_way(const struct link *l)
 {
     return l->up && l->n_addresses && !l->labelled && strcmp(l->name, "lo") != 0;
@@ -85,7 +85,8 @@ static int close_link(const struct links *links, const char *line, struct error 
     return l && l->index == index ? cunik_link_forward(l->name, false, err) : 0;
 }
 
-/* Another engine may need them as well by now; then they stay until this one has nothing left again.
+/* Another engine may need them as well by now; then they stay until this one has nothing left
+ * again.
  */
 static int close_links(const struct host_real *h, const struct links *links, struct error **err)
 {

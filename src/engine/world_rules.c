@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "engine/world_network.h"
 
 /* The first network that is not internal, else the first. */
@@ -17,14 +19,35 @@ static const struct world_interface *published_interface(const struct world_cuni
     return c->n_interfaces && *c->interfaces[0].address ? &c->interfaces[0] : NULL;
 }
 
+static int add_gateway6(const struct world_network *n, struct rules_network *to, struct error **err)
+{
+    struct in6_addr *six = cunik_calloc(1, sizeof(*six));
+
+    to->gateway6 = six;
+    return cunik_address6_parse(n->gateway6, six, err);
+}
+
 static int add_network(const struct world_network *n, struct rules *ret, struct error **err)
 {
-    struct rules_network out = {.bridge = n->link, .internal = n->internal};
-    int r = cunik_world_network_addresses(n, &out.subnet, &out.gateway, err);
+    struct rules_network *out = ARRAY_APPEND(ret->networks, ret->n_networks);
+    struct cidr *more = NULL;
+    int r;
 
+    *out = (struct rules_network){.bridge = n->link, .internal = n->internal};
+    r = cunik_world_network_addresses(n, &out->subnet, &out->gateway, err);
     if (r == 0)
-        *ARRAY_APPEND(ret->networks, ret->n_networks) = out;
-    return r;
+        r = cunik_world_network_more(n, &more, &out->n_more, err);
+    out->more = more;
+    return r == 0 && n->ipv6 && *n->gateway6 ? add_gateway6(n, out, err) : r;
+}
+
+/* Who is told where the host is may use what it serves. */
+static bool is_trusted(const struct world_cunik *c)
+{
+    for (size_t i = 0; i < c->extra_hosts.n; i++)
+        if (cunik_text_ends(c->extra_hosts.items[i], "=host-gateway"))
+            return true;
+    return false;
 }
 
 static int add_ports(const struct world_cunik *c, const struct map *networks, struct rules *ret,
@@ -57,12 +80,14 @@ static int add_guests(const struct world_cunik *c, const struct map *networks, s
     for (size_t i = 0; r == 0 && i < c->n_interfaces; i++) {
         const struct world_interface *in = &c->interfaces[i];
         const struct world_network *n = cunik_map_get(networks, in->network);
-        struct rules_guest out = {.link = in->link, .mac = in->mac};
+        struct rules_guest out = {.link = in->link, .mac = in->mac, .trusted = is_trusted(c)};
         if (!n || !*n->link || !*in->link)
             continue;
         out.bridge = n->link;
         if (*in->address)
             r = cunik_address_parse(in->address, &out.address, err);
+        if (r == 0 && *in->address6)
+            r = cunik_address6_parse(in->address6, &out.address6, err);
         if (r == 0)
             *ARRAY_APPEND(ret->guests, ret->n_guests) = out;
     }

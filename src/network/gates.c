@@ -13,9 +13,9 @@
 #include "network/rules.h"
 
 enum { HOOK_INPUT = 1, HOOK_FORWARD = 2 }; /* enum nf_inet_hooks */
-enum { FAMILY_INET = 1 };                    /* NFPROTO_INET */
-enum { VERDICT_DROP = 0 };                 /* linux/netfilter.h, which netinet/in.h does not go with */
-enum { USERDATA_COMMENT = 0 };             /* as libnftnl has it: type, length, bytes */
+enum { FAMILY_INET = 1 };                  /* NFPROTO_INET */
+enum { VERDICT_DROP = 0 };     /* linux/netfilter.h, which netinet/in.h does not go with */
+enum { USERDATA_COMMENT = 0 }; /* as libnftnl has it: type, length, bytes */
 
 static const char tables[] = "cunik_"; /* what the names of engines' tables begin with */
 
@@ -23,8 +23,8 @@ static const char tables[] = "cunik_"; /* what the names of engines' tables begi
 struct gate {
     uint8_t family;
     char *table, *chain;
-    unsigned hook; /* 0 = not a base chain */
-    bool drops;    /* its policy does */
+    unsigned hook;  /* 0 = not a base chain */
+    bool drops;     /* its policy does */
     uint64_t *ours; /* handles of the rules of this engine in it */
     size_t n_ours;
 };
@@ -131,8 +131,7 @@ static int on_rule(struct nl_msg *m, void *arg)
         strcmp(nla_get_string(parts[NFTA_RULE_TABLE]), g->at->table) == 0 &&
         strcmp(nla_get_string(parts[NFTA_RULE_CHAIN]), g->at->chain) == 0 &&
         has_comment(parts[NFTA_RULE_USERDATA], g->engine))
-        *ARRAY_APPEND(g->at->ours, g->at->n_ours) =
-            be64toh(nla_get_u64(parts[NFTA_RULE_HANDLE]));
+        *ARRAY_APPEND(g->at->ours, g->at->n_ours) = be64toh(nla_get_u64(parts[NFTA_RULE_HANDLE]));
     return NL_OK;
 }
 
@@ -140,8 +139,7 @@ static int dump(struct gates *g, struct gate *at, int type, nl_recvmsg_msg_cb_t 
                 struct error **err)
 {
     _cleanup_nl_socket_ struct nl_sock *s = NULL;
-    struct nfgenmsg header = {.nfgen_family = at ? at->family : AF_UNSPEC,
-                              .version = NFNETLINK_V0};
+    struct nfgenmsg header = {.nfgen_family = at ? at->family : AF_UNSPEC, .version = NFNETLINK_V0};
     int r = cunik_netlink_open(NETLINK_NETFILTER, &s, err);
 
     if (r < 0)

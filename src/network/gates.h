@@ -3,8 +3,8 @@
  * ends its chains with a reject, firewalls of all kinds have a policy of drop on input or forward.
  *
  * A chain that stands in the way gets one rule of ours as its first, which accepts what carries
- * RULES_MARK (rules.h) and says whose it is in its comment, "cunik_ENGINE"; in iptables' tables it is
- * one that iptables(8) can read. Where Docker runs, that is in its chain for others' rules,
+ * RULES_MARK (rules.h) and says whose it is in its comment, "cunik_ENGINE"; in iptables' tables it
+ * is one that iptables(8) can read. Where Docker runs, that is in its chain for others' rules,
  * DOCKER-USER. No other rule is touched, and the rule goes when it is no longer needed.
  *
  * Chains of iptables-legacy, which nftables does not see, are not looked at.

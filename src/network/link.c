@@ -282,7 +282,8 @@ int cunik_link_create_bridge(const struct bridge_settings *b, struct error **err
     if (!old.there && (r = make_bridge(s, b, err)) < 0)
         return r;
     if ((r = set_for_link("ipv4", b->name, "route_localnet", 1, err)) < 0 ||
-        (r = cunik_link_forward(b->name, true, err)) < 0 || (r = set_addresses(s, b, old.there, err)) < 0)
+        (r = cunik_link_forward(b->name, true, err)) < 0 ||
+        (r = set_addresses(s, b, old.there, err)) < 0)
         return r;
     return label_and_up(s, b->name, alias, b->group, 0, b->mtu, err);
 }

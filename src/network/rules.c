@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/digest.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "network/rules_parts.h"
+
+enum { CHAIN_MAX = 127 }; /* NFT_NAME_MAXLEN, without the NUL */
 
 int cunik_rules_by_bridge(const void *a, const void *b)
 {
@@ -111,29 +114,54 @@ void cunik_rules_append_set(struct buffer *b, const char *kind, const char *name
     cunik_buffer_done(&e->text);
 }
 
-static void append_network_sets(struct buffer *b, const struct rules *r)
+static void append_own(struct rules_elements *gateways, struct rules_elements *own,
+                       const char *bridge, uint32_t address)
 {
-    struct rules_elements bridges = {0}, internal = {0}, same = {0}, gateways = {0}, own = {0};
-    struct rules_elements ways = {0};
+    cunik_rules_append_address(cunik_rules_element(gateways), address);
+    cunik_buffer_printf(cunik_rules_element(own), "\"%s\" . ", bridge);
+    cunik_rules_append_address(&own->text, address);
+}
+
+static void append_bridges(struct buffer *b, const struct rules *r)
+{
+    struct rules_elements bridges = {0}, same = {0};
 
     for (size_t i = 0; i < r->n_networks; i++) {
-        const struct rules_network *n = &r->networks[i];
-        cunik_buffer_printf(cunik_rules_element(&bridges), "\"%s\"", n->bridge);
-        if (n->internal)
-            cunik_buffer_printf(cunik_rules_element(&internal), "\"%s\"", n->bridge);
-        cunik_buffer_printf(cunik_rules_element(&same), "\"%s\" . \"%s\"", n->bridge, n->bridge);
-        cunik_rules_append_address(cunik_rules_element(&gateways), n->gateway);
-        cunik_buffer_printf(cunik_rules_element(&own), "\"%s\" . ", n->bridge);
-        cunik_rules_append_address(&own.text, n->gateway);
+        const char *bridge = r->networks[i].bridge;
+        cunik_buffer_printf(cunik_rules_element(&bridges), "\"%s\"", bridge);
+        cunik_buffer_printf(cunik_rules_element(&same), "\"%s\" . \"%s\"", bridge, bridge);
     }
     cunik_rules_append_set(b, "set", "bridges", "ifname", &bridges);
-    cunik_rules_append_set(b, "set", "internal", "ifname", &internal);
     cunik_rules_append_set(b, "set", "same", "ifname . ifname", &same);
-    cunik_rules_append_set(b, "set", "gateways", "ipv4_addr", &gateways);
+}
+
+static void append_network_sets(struct buffer *b, const struct rules *r)
+{
+    struct rules_elements internal = {0}, gateways = {0}, own = {0}, ways = {0}, trusted = {0};
+
+    append_bridges(b, r);
+    for (size_t i = 0; i < r->n_networks; i++) {
+        const struct rules_network *n = &r->networks[i];
+        if (n->internal)
+            cunik_buffer_printf(cunik_rules_element(&internal), "\"%s\"", n->bridge);
+        append_own(&gateways, &own, n->bridge, n->gateway);
+        for (size_t k = 0; k < n->n_more; k++)
+            append_own(&gateways, &own, n->bridge, n->more[k].address);
+    }
     for (size_t i = 0; i < r->ways.n; i++)
         cunik_buffer_printf(cunik_rules_element(&ways), "\"%s\"", r->ways.items[i]);
-    cunik_rules_append_set(b, "set", "ways", "ifname", &ways);
+    for (size_t i = 0; i < r->n_guests; i++) {
+        const struct rules_guest *g = &r->guests[i];
+        if (!g->trusted || !g->address)
+            continue;
+        cunik_buffer_printf(cunik_rules_element(&trusted), "\"%s\" . ", g->bridge);
+        cunik_rules_append_address(&trusted.text, g->address);
+    }
+    cunik_rules_append_set(b, "set", "internal", "ifname", &internal);
+    cunik_rules_append_set(b, "set", "gateways", "ipv4_addr", &gateways);
     cunik_rules_append_set(b, "set", "own", "ifname . ipv4_addr", &own);
+    cunik_rules_append_set(b, "set", "ways", "ifname", &ways);
+    cunik_rules_append_set(b, "set", "trusted", "ifname . ipv4_addr", &trusted);
 }
 
 /* The host's side of a port as a chain's name: "tcp_8080", "tcp_8080_at_127.0.0.1". */
@@ -151,13 +179,29 @@ static char *port_name(const struct rules_port *p)
     return cunik_asprintf("%s_to_%s_%u", host, address, p->port);
 }
 
+static void append_part(struct buffer *b, const struct cidr *c)
+{
+    cunik_buffer_char(b, '_');
+    cunik_rules_append_address(b, c->address);
+    cunik_buffer_printf(b, "_%u", c->length);
+}
+
 static char *network_name(const struct rules_network *n)
 {
-    struct cidr c = {.address = n->gateway, .length = n->subnet.length};
-    _cleanup_free_ char *address = cunik_address_text(c.address);
+    const struct cidr first = {.address = n->gateway, .length = n->subnet.length};
+    _cleanup_buffer_ struct buffer b = {0};
 
-    return cunik_asprintf("%s_%s_%u%s", n->bridge, address, c.length,
-                          n->internal ? "_internal" : "");
+    cunik_buffer_text_append(&b, n->bridge);
+    append_part(&b, &first);
+    for (size_t i = 0; i < n->n_more; i++)
+        append_part(&b, &n->more[i]);
+    cunik_buffer_text_append(&b, n->gateway6 ? "_six" : "");
+    cunik_buffer_text_append(&b, n->internal ? "_internal" : "");
+    _cleanup_free_ char *all = cunik_buffer_take(&b);
+    if (strlen(all) <= CHAIN_MAX)
+        return TAKE_PTR(all);
+    _cleanup_free_ char *digits = cunik_digest_hex(all, strlen(all), 32);
+    return cunik_asprintf("%s_%s", n->bridge, digits);
 }
 
 /* The chains of the n guests behind one port of the host, and one that chooses among them when they
@@ -243,6 +287,7 @@ static const char chains[] =
                     "        udp sport 68 udp dport 67 goto ours\n"
                     "        iifname . ip daddr != @own drop\n"
                     "        meta l4proto { tcp, udp } th dport 53 goto ours\n"
+                    "        iifname . ip saddr @trusted goto ours\n"
                     "        icmp type echo-request goto ours\n"
                     "        drop\n"
                     "    }\n"
@@ -258,6 +303,14 @@ static const char chains[] =
                     "        oifname @ways goto ours\n"
                     "    }\n";
 
+static void append_source(struct rules_elements *jumps, const struct cidr *of, const char *name)
+{
+    struct cidr c = cunik_cidr_subnet(of);
+    _cleanup_free_ char *subnet = cunik_cidr_text(&c);
+
+    cunik_buffer_printf(cunik_rules_element(jumps), "%s : jump %s", subnet, name);
+}
+
 /* A chain for each network, for what its guests send. */
 static void append_way_out(struct buffer *b, const struct rules *r)
 {
@@ -265,14 +318,16 @@ static void append_way_out(struct buffer *b, const struct rules *r)
 
     for (size_t i = 0; i < r->n_networks; i++) {
         const struct rules_network *n = &r->networks[i];
-        struct cidr c = cunik_cidr_subnet(&n->subnet);
-        _cleanup_free_ char *subnet = cunik_cidr_text(&c), *name = network_name(n);
+        _cleanup_free_ char *name = network_name(n);
         cunik_buffer_printf(b, "    chain %s {\n", name);
         cunik_buffer_printf(b, "        oifname \"%s\" ct status dnat masquerade\n", n->bridge);
         if (!n->internal)
             cunik_buffer_printf(b, "        oifname != \"%s\" masquerade\n", n->bridge);
         cunik_buffer_text_append(b, "    }\n");
-        cunik_buffer_printf(cunik_rules_element(&jumps), "%s : jump %s", subnet, name);
+        append_source(&jumps, &n->subnet, name);
+        for (size_t k = 0; k < n->n_more; k++)
+            if (n->more[k].length < 32)
+                append_source(&jumps, &n->more[k], name);
     }
     cunik_rules_append_set(b, "map", "sources", "ipv4_addr : verdict\n        flags interval",
                            &jumps);
@@ -301,11 +356,43 @@ static void append_emptied(struct buffer *b, const char *family, const char *eng
                         family, engine);
 }
 
+static const char chains6[] =
+    "    chain ours {\n"
+    "        meta mark set meta mark or " TEXT_OF(
+        RULES_MARK) " accept\n"
+                    "    }\n"
+                    "    chain input {\n"
+                    "        type filter hook input priority filter - 10; policy accept;\n"
+                    "        iifname != @bridges accept\n"
+                    "        ct state established,related goto ours\n"
+                    "        icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, "
+                    "nd-router-solicit, "
+                    "mld2-listener-report, echo-request } goto ours\n"
+                    "        meta l4proto { tcp, udp } th dport 53 goto ours\n"
+                    "        drop\n"
+                    "    }\n"
+                    "    chain forward {\n"
+                    "        type filter hook forward priority filter - 10; policy accept;\n"
+                    "        iifname . oifname @same goto ours\n"
+                    "        iifname @bridges drop\n"
+                    "        oifname @bridges drop\n"
+                    "    }\n";
+
+static bool has_six(const struct rules *r)
+{
+    bool six = false;
+
+    for (size_t i = 0; i < r->n_networks; i++)
+        six |= r->networks[i].gateway6 != NULL;
+    return six;
+}
+
 static char *make_text(const struct rules *r)
 {
     _cleanup_buffer_ struct buffer b = {0};
 
     append_emptied(&b, "ip", r->engine);
+    append_emptied(&b, "ip6", r->engine);
     append_emptied(&b, "bridge", r->engine);
     if (!r->n_networks && !r->n_guests && !r->n_ports)
         return cunik_buffer_take(&b);
@@ -314,6 +401,11 @@ static char *make_text(const struct rules *r)
     append_ports(&b, r);
     cunik_buffer_text_append(&b, chains);
     append_way_out(&b, r);
+    if (has_six(r)) {
+        cunik_buffer_printf(&b, "}\ntable ip6 cunik_%s {\n", r->engine);
+        append_bridges(&b, r);
+        cunik_buffer_text_append(&b, chains6);
+    }
     cunik_buffer_printf(&b, "}\ntable bridge cunik_%s {\n", r->engine);
     cunik_rules_append_frames(&b, r);
     cunik_buffer_text_append(&b, "}\n");
@@ -340,6 +432,10 @@ int cunik_rules_make(struct rules *r, char **ret_text, struct strv *ret_chains, 
 
 void cunik_rules_done(struct rules *r)
 {
+    for (size_t i = 0; i < r->n_networks; i++) {
+        free((void *)r->networks[i].more);
+        free((void *)r->networks[i].gateway6);
+    }
     free(r->networks);
     free(r->guests);
     free(r->ports);

@@ -1,10 +1,10 @@
 /* The engine's rule set: published ports, the guests' way out, isolation between networks, and what
  * a guest may say of itself.
  *
- * Two tables, `ip cunik_ENGINE` and `bridge cunik_ENGINE`, replaced whole and at once: whoever
- * looks finds the old rules or the new ones. cunik_rules_make() is pure and canonical: the same
- * networks, guests and ports in any order give the same text. Each network, each guest and each
- * guest behind a port has a chain whose name says all there is to say
+ * Tables of one name, cunik_ENGINE, for IPv4, frames on bridges and (where it is used) IPv6,
+ * replaced whole and at once: whoever looks finds the old rules or the new ones. cunik_rules_make()
+ * is pure and canonical: the same networks, guests and ports in any order give the same text. Each
+ * network, each guest and each guest behind a port has a chain whose name says all there is to say
  * ("tcp_8080_to_172.30.1.2_80"), so that the names of the chains tell which are in force.
  *
  * What the rules of packets say:
@@ -13,12 +13,12 @@
  *   output        behind one port share its connections at random
  *   guard         a guest cannot reach the host's 127.0.0.0/8, although its bridge may carry such
  *                 addresses (link.h)
- *   input         of the host, a guest reaches names, addresses (DHCP) and echoes at the gateway of
- *                 its own network; nobody outside reaches the gateways
- *   forward       guests reach guests of their network, and others through published ports alone;
- *                 so does the world outside; internal networks have no way out
- *   postrouting   guests' connections to the outside, a host's own over 127.0.0.1, and a guest's to
- *                 a port published by its own network take the host's address
+ *   input         of the host, a guest reaches names, addresses (DHCP) and echoes at the gateways
+ * of its own network, and all the host serves there when it is trusted; nobody outside reaches the
+ * gateways forward       guests reach guests of their network, and others through published ports
+ * alone; so does the world outside; internal networks have no way out postrouting   guests'
+ * connections to the outside, a host's own over 127.0.0.1, and a guest's to a port published by its
+ * own network take the host's address
  *
  * Names are served at the gateways: port 53 there is never published.
  *
@@ -41,6 +41,7 @@
 #include "base/error.h"
 #include "base/strv.h"
 #include "network/address.h"
+#include "network/address6.h"
 
 /* A bit that neither Docker, Kubernetes nor the usual overlays use. */
 #define RULES_MARK 0x1000
@@ -50,14 +51,21 @@ struct rules_network {
     struct cidr subnet;
     uint32_t gateway; /* the bridge's own address */
     bool internal;
+    /* More of the bridge's own: gateways of further subnets, with their lengths, and as /32 those
+     * of name servers. */
+    const struct cidr *more;
+    size_t n_more;
+    const struct in6_addr *gateway6; /* NULL = no IPv6 */
 };
 
 /* A guest's attachment to a network. */
 struct rules_guest {
-    const char *link;   /* its tap */
-    const char *bridge; /* ours or not */
-    const char *mac;    /* "52:…" */
-    uint32_t address;   /* 0: not known, then any is let through */
+    const char *link;         /* its tap */
+    const char *bridge;       /* ours or not */
+    const char *mac;          /* "52:…" */
+    uint32_t address;         /* 0: not known, then any is let through */
+    struct in6_addr address6; /* all 0: none */
+    bool trusted;             /* may use what the host serves at its gateways */
 };
 
 /* Several with the same host side (address, port, protocol) share it. */
@@ -82,7 +90,7 @@ struct rules {
     struct strv ways;
 };
 
-/* Frees the arrays, not what they borrow. */
+/* Frees the arrays, with `more` and `gateway6` of the networks; texts are borrowed. */
 void cunik_rules_done(struct rules *r);
 
 /* *ret_text is for cunik_rules_replace(); the caller frees it. ret_chains gets the names of the

@@ -67,7 +67,8 @@ static int on_chain(struct nl_msg *m, void *arg)
     struct nlattr *parts[NFTA_CHAIN_MAX + 1];
     const struct nfgenmsg *header = nlmsg_data(nlmsg_hdr(m));
 
-    if ((header->nfgen_family == AF_INET || header->nfgen_family == AF_BRIDGE) &&
+    if ((header->nfgen_family == AF_INET || header->nfgen_family == AF_INET6 ||
+         header->nfgen_family == AF_BRIDGE) &&
         nlmsg_parse(nlmsg_hdr(m), sizeof(struct nfgenmsg), parts, NFTA_CHAIN_MAX, NULL) == 0 &&
         parts[NFTA_CHAIN_TABLE] && parts[NFTA_CHAIN_NAME] &&
         strcmp(nla_get_string(parts[NFTA_CHAIN_TABLE]), f->table) == 0)

@@ -22,6 +22,21 @@ int cunik_rules_check_guest(const struct rules_guest *g, struct error **err)
     return 0;
 }
 
+static bool has_six(const struct rules_guest *g)
+{
+    return !IN6_IS_ADDR_UNSPECIFIED(&g->address6);
+}
+
+/* As a number, which is how the language takes the parts of a packet that it has no name for. */
+static char *hex_of(const struct in6_addr *address)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+
+    for (size_t i = 0; i < sizeof(address->s6_addr); i++)
+        cunik_buffer_printf(&b, "%02x", address->s6_addr[i]);
+    return cunik_buffer_take(&b);
+}
+
 char *cunik_rules_guest_name(const struct rules_guest *g)
 {
     _cleanup_buffer_ struct buffer b = {0};
@@ -34,6 +49,12 @@ char *cunik_rules_guest_name(const struct rules_guest *g)
         cunik_buffer_char(&b, '_');
         cunik_rules_append_address(&b, g->address);
     }
+    if (has_six(g)) {
+        _cleanup_free_ char *hex = hex_of(&g->address6);
+        cunik_buffer_printf(&b, "_%s", hex);
+    }
+    if (g->trusted)
+        cunik_buffer_text_append(&b, "_trusted");
     return cunik_buffer_take(&b);
 }
 
@@ -45,16 +66,27 @@ static bool is_inside(const struct rules *r, const struct rules_guest *g)
            bsearch(&key, r->networks, r->n_networks, sizeof(key), cunik_rules_by_bridge);
 }
 
+static void append_six(struct buffer *b, const struct in6_addr *address)
+{
+    _cleanup_free_ char *text = cunik_address6_text(address);
+
+    cunik_buffer_text_append(b, text);
+}
+
 /* What is held on networks of ours; on others its owner says what is whose. */
 static void append_sets(struct buffer *b, const struct rules *r)
 {
-    struct rules_elements inside = {0}, macs = {0}, addresses = {0};
+    struct rules_elements inside = {0}, macs = {0}, addresses = {0}, six = {0};
 
     for (size_t i = 0; i < r->n_networks; i++) {
         const struct rules_network *n = &r->networks[i];
         _cleanup_free_ char *mac = cunik_network_mac("", "bridge", 0, n->bridge);
         cunik_buffer_text_append(cunik_rules_element(&macs), mac);
         cunik_rules_append_address(cunik_rules_element(&addresses), n->gateway);
+        for (size_t k = 0; k < n->n_more; k++)
+            cunik_rules_append_address(cunik_rules_element(&addresses), n->more[k].address);
+        if (n->gateway6)
+            append_six(cunik_rules_element(&six), n->gateway6);
     }
     for (size_t i = 0; i < r->n_guests; i++) {
         const struct rules_guest *g = &r->guests[i];
@@ -64,10 +96,26 @@ static void append_sets(struct buffer *b, const struct rules *r)
         cunik_buffer_text_append(cunik_rules_element(&macs), g->mac);
         if (g->address)
             cunik_rules_append_address(cunik_rules_element(&addresses), g->address);
+        if (has_six(g))
+            append_six(cunik_rules_element(&six), &g->address6);
     }
     cunik_rules_append_set(b, "set", "inside", "ifname", &inside);
     cunik_rules_append_set(b, "set", "macs", "ether_addr", &macs);
     cunik_rules_append_set(b, "set", "addresses", "ipv4_addr", &addresses);
+    cunik_rules_append_set(b, "set", "addresses6", "ipv6_addr", &six);
+}
+
+/* What it says of neighbours (RFC 4861, 4.4) is of itself: its address, or one of its link's own.
+ */
+static void append_guest6(struct buffer *b, const struct rules_guest *g)
+{
+    _cleanup_free_ char *text = cunik_address6_text(&g->address6), *hex = hex_of(&g->address6);
+
+    cunik_buffer_printf(b,
+                        "        ip6 saddr != :: ip6 saddr != fe80::/10 ip6 saddr != %s drop\n"
+                        "        icmpv6 type nd-neighbor-advert @th,64,10 != 0x3fa "
+                        "@th,64,128 != 0x%s drop\n",
+                        text, hex);
 }
 
 /* Before it has an address, a guest asks for one, by DHCP (RFC 2131) or whether it is free
@@ -79,9 +127,9 @@ static void append_guest(struct buffer *b, const struct rules_guest *g, const ch
     cunik_buffer_printf(b,
                         "    chain %s {\n"
                         "        ether saddr != %s drop\n"
-                        "        ether type != ip ether type != arp drop\n"
+                        "        ether type != ip ether type != arp%s drop\n"
                         "        arp saddr ether != %s drop\n",
-                        name, g->mac, g->mac);
+                        name, g->mac, has_six(g) ? " ether type != ip6" : "", g->mac);
     if (g->address)
         cunik_buffer_printf(b,
                             "        arp saddr ip != 0.0.0.0 arp saddr ip != %s drop\n"
@@ -91,6 +139,8 @@ static void append_guest(struct buffer *b, const struct rules_guest *g, const ch
     else
         cunik_buffer_text_append(b, "        arp saddr ip @addresses drop\n"
                                     "        ip saddr @addresses drop\n");
+    if (has_six(g))
+        append_guest6(b, g);
     cunik_buffer_text_append(b, "        jump answers\n"
                                 "        accept\n"
                                 "    }\n");
@@ -110,6 +160,7 @@ static const char chains[] = "    chain prerouting {\n"
                              "        ether saddr @macs drop\n"
                              "        arp saddr ip @addresses drop\n"
                              "        ip saddr @addresses drop\n"
+                             "        ip6 saddr @addresses6 drop\n"
                              "    }\n"
                              "    chain forward {\n"
                              "        type filter hook forward priority -350; policy accept;\n"

@@ -99,13 +99,32 @@ static void put_arp(struct frame *f, const char *from_mac, uint32_t from_address
     put32(f, number);
 }
 
-static void put_icmpv6(struct frame *f, unsigned type, uint32_t number)
-{
-    static const unsigned char addresses[32] = {0xfe, 0x80, [15] = 1, [16] = 0xff, 2, [31] = 1};
+enum { SIX_LINK = 0xfe80, SIX_A = 0x0a, SIX_B = 0x0b };
 
-    put32(f, 0x60000000), put16(f, 8), put16(f, 0x3aff);
-    put(f, addresses, sizeof(addresses));
-    put16(f, type << 8), put16(f, 0);
+/* fd00::a and the like; SIX_LINK is fe80::1. */
+static const struct in6_addr *six(unsigned which)
+{
+    static struct in6_addr address;
+
+    inet_pton(AF_INET6,
+              which == SIX_LINK ? "fe80::1"
+              : which == SIX_A  ? "fd00::a"
+                                : "fd00::b",
+              &address);
+    return &address;
+}
+
+/* A message that speaks of an address, as a neighbour's advertisement does. */
+static void put_icmpv6(struct frame *f, unsigned type, unsigned from, unsigned about,
+                       uint32_t number)
+{
+    static const unsigned char all_nodes[16] = {0xff, 2, [15] = 1};
+
+    put32(f, 0x60000000), put16(f, 8 + 16 + 4), put16(f, 0x3aff);
+    put(f, six(from), 16);
+    put(f, all_nodes, sizeof(all_nodes));
+    put16(f, type << 8), put16(f, 0), put32(f, 0);
+    put(f, six(about), 16);
     put32(f, number);
 }
 
@@ -160,7 +179,7 @@ static bool arrives(enum port from, enum port at, const struct frame *f, uint32_
     return here;
 }
 
-enum kind { UDP, DHCP_ASK, DHCP_ANSWER, ARP, ADVERT, DHCP6_ANSWER, TAGGED };
+enum kind { UDP, DHCP_ASK, DHCP_ANSWER, ARP, ADVERT, DHCP6_ANSWER, TAGGED, ECHO6, NEIGHBOUR };
 
 static const struct saying {
     const char *what;
@@ -189,6 +208,14 @@ static const struct saying {
     {"a route", A, B, ADVERT, MAC_A, NULL, 0, false},
     {"DHCPv6: an answer", A, B, DHCP6_ANSWER, MAC_A, NULL, ADDRESS_A, false},
     {"a frame with a VLAN tag", A, B, TAGGED, MAC_A, NULL, ADDRESS_B, false},
+    {"IPv6: its own address", A, B, ECHO6, MAC_A, NULL, SIX_A, true},
+    {"IPv6: one of its link's own", A, B, ECHO6, MAC_A, NULL, SIX_LINK, true},
+    {"IPv6: its neighbour's address", A, HOST, ECHO6, MAC_A, NULL, SIX_B, false},
+    {"IPv6: being itself", A, B, NEIGHBOUR, MAC_A, NULL, SIX_A, true},
+    {"IPv6: being one of its link's", A, B, NEIGHBOUR, MAC_A, NULL, SIX_LINK, true},
+    {"IPv6: being its neighbour", A, HOST, NEIGHBOUR, MAC_A, NULL, SIX_B, false},
+    {"IPv6 where there is none", B, A, ECHO6, MAC_B, NULL, SIX_LINK, false},
+    {"a stranger with a guest's IPv6 address", FOREIGN, B, ECHO6, MAC_F, NULL, SIX_A, false},
     {"the host's own DHCP", HOST, A, DHCP_ANSWER, mac_host, NULL, GATEWAY, true},
     {"a stranger's own addresses", FOREIGN, B, UDP, MAC_F, NULL, ADDRESS_F, true},
     {"a stranger with a guest's MAC address", FOREIGN, B, UDP, MAC_A, NULL, ADDRESS_F, false},
@@ -226,7 +253,15 @@ static void say(const struct saying *s, struct frame *f, uint32_t number)
         return;
     case ADVERT:
         put_ether(f, ALL, s->mac, ETH_P_IPV6);
-        put_icmpv6(f, 134, number);
+        put_icmpv6(f, 134, SIX_LINK, SIX_A, number);
+        return;
+    case ECHO6:
+        put_ether(f, ALL, s->mac, ETH_P_IPV6);
+        put_icmpv6(f, 128, s->address, SIX_A, number);
+        return;
+    case NEIGHBOUR:
+        put_ether(f, ALL, s->mac, ETH_P_IPV6);
+        put_icmpv6(f, 136, SIX_LINK, s->address, number);
         return;
     case TAGGED:
         put_ether(f, ALL, s->mac, ETH_P_8021Q);
@@ -247,10 +282,16 @@ static bool is_heard(const struct saying *s)
 
 static void put_rules(bool guests)
 {
-    struct rules_network network = {"ckb1", {0xac1e0100, 24}, GATEWAY, false};
-    struct rules_guest all[] = {{"va", "ckb1", "52:00:00:00:00:0A", ADDRESS_A},
-                                {"vb", "ckb1", "52:00:00:00:00:0b", ADDRESS_B},
-                                {"vo", "home", "52:00:00:00:00:0c", 0}};
+    struct rules_network network = {
+        .bridge = "ckb1", .subnet = {0xac1e0100, 24}, .gateway = GATEWAY};
+    struct rules_guest all[] = {
+        {.link = "va",
+         .bridge = "ckb1",
+         .mac = "52:00:00:00:00:0A",
+         .address = ADDRESS_A,
+         .address6 = *six(SIX_A)},
+        {.link = "vb", .bridge = "ckb1", .mac = "52:00:00:00:00:0b", .address = ADDRESS_B},
+        {.link = "vo", .bridge = "home", .mac = "52:00:00:00:00:0c"}};
     struct rules r = {.engine = "e0"};
     _cleanup_free_ char *text = NULL;
     _cleanup_error_ struct error *err = NULL;

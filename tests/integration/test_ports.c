@@ -191,9 +191,9 @@ static bool echoes(int from, const char *address)
 #define assert_silence(from, address, port) assert_answer(from, address, port, "")
 
 static struct rules_network networks[] = {
-    {"ckb1", {0xac1e0100, 24}, 0xac1e0101, false},
-    {"ckb2", {0xac1e0200, 24}, 0xac1e0201, false},
-    {"ckb3", {0xac1e0300, 24}, 0xac1e0301, true},
+    {.bridge = "ckb1", .subnet = {0xac1e0100, 24}, .gateway = 0xac1e0101, .internal = false},
+    {.bridge = "ckb2", .subnet = {0xac1e0200, 24}, .gateway = 0xac1e0201, .internal = false},
+    {.bridge = "ckb3", .subnet = {0xac1e0300, 24}, .gateway = 0xac1e0301, .internal = true},
 };
 
 static void publish(struct rules_port *ports, size_t n)
@@ -449,7 +449,7 @@ static void test_golden_rules(_unused_ void **state)
             cunik_strv_add(&chains, "another");
             test_ok(cunik_rules_present(r.engine, &chains, &present, &err), err);
             assert_false(present);
-            must("nft add table ip cunik_0123abcd && nft delete table ip cunik_0123abcd");
+            must("nft flush ruleset");
         }
         cunik_rules_done(&r);
     }

@@ -22,6 +22,18 @@ static inline uint16_t port_member(const json_t *o, const char *key)
     return (uint16_t)json_integer_value(json_object_get(o, key));
 }
 
+static inline void read_more(const json_t *list, struct rules_network *n)
+{
+    struct cidr *more = NULL;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach (list, i, item)
+        test_ok(cunik_cidr_parse(json_string_value(item), ARRAY_APPEND(more, n->n_more), NULL),
+                NULL);
+    n->more = more;
+}
+
 /* Reads RULES_FOLDER/CASE/input.json; the strings of *ret borrow from the value returned. */
 static inline json_t *read_rules(const char *name, struct rules *ret)
 {
@@ -38,6 +50,12 @@ static inline json_t *read_rules(const char *name, struct rules *ret)
         n->internal = json_is_true(json_object_get(item, "internal"));
         test_ok(cunik_cidr_parse_subnet(text_member(item, "subnet"), &n->subnet, NULL), NULL);
         test_ok(cunik_address_parse(text_member(item, "gateway"), &n->gateway, NULL), NULL);
+        read_more(json_object_get(item, "more"), n);
+        if (*text_member(item, "gateway6")) {
+            struct in6_addr *six = cunik_calloc(1, sizeof(*six));
+            test_ok(cunik_address6_parse(text_member(item, "gateway6"), six, NULL), NULL);
+            n->gateway6 = six;
+        }
     }
     json_array_foreach (json_object_get(root, "guests"), i, item) {
         struct rules_guest *g = ARRAY_APPEND(ret->guests, ret->n_guests);
@@ -45,8 +63,12 @@ static inline json_t *read_rules(const char *name, struct rules *ret)
         g->link = text_member(item, "link");
         g->bridge = text_member(item, "bridge");
         g->mac = text_member(item, "mac");
+        const char *address6 = text_member(item, "address6");
+        g->trusted = json_is_true(json_object_get(item, "trusted"));
         if (*address)
             test_ok(cunik_address_parse(address, &g->address, NULL), NULL);
+        if (*address6)
+            test_ok(cunik_address6_parse(address6, &g->address6, NULL), NULL);
     }
     json_array_foreach (json_object_get(root, "ways"), i, item)
         cunik_strv_add(&ret->ways, json_string_value(item));
