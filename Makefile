@@ -33,7 +33,7 @@ CC := clang
 endif
 
 PACKAGES := libvirt libvirt-qemu yaml-0.1 libnl-3.0 libnl-route-3.0 jansson libnftables libmicrohttpd \
-	libcurl libcrypto
+	libcurl libcrypto libarchive
 
 # Asked once and kept, so that a make with nothing to do stays quick. Empty before `make deps`.
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
@@ -46,7 +46,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DCUNIK_VERSION='"$(VERSION)"' -Isrc -I. $
 ALL_LDFLAGS = -Wl,--gc-sections -Wl,--as-needed -pthread $(LDFLAGS) $(VARIANT_CFLAGS_$(VARIANT))
 ALL_LIBS = $(PKG_LIBS) -lm
 
-ROOMS := base network backends engine compose
+ROOMS := base network backends images engine compose
 PROGRAMS := cunik-compose cunik cunikd
 
 include $(foreach room,$(ROOMS),src/$(room)/sources.mk)

@@ -4,10 +4,10 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libvirt-dev libyaml-dev libnl-3-dev libnl-route-3-dev
-    libjansson-dev libnftables-dev libmicrohttpd-dev libcurl4-openssl-dev libssl-dev
+    libjansson-dev libnftables-dev libmicrohttpd-dev libcurl4-openssl-dev libssl-dev libarchive-dev
     scdoc cpio xz-utils zstd lz4'
 run='libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iproute2 nftables
-    curl e2fsprogs'
+    curl e2fsprogs skopeo'
 test='libcmocka-dev clang clang-format libclang-rt-14-dev jq procps util-linux python3
     libxml2-utils'
 

@@ -26,13 +26,14 @@ may_include() {
     base) echo 'base' ;;
     network) echo 'base network' ;;
     backends) echo 'base backends' ;;
-    engine) echo 'base network backends engine' ;;
-    compose) echo 'base network backends engine compose' ;;
+    images) echo 'base images' ;;
+    engine) echo 'base network backends images engine' ;;
+    compose) echo 'base network backends images engine compose' ;;
     esac
 }
 
 complaints=
-for room in base network backends engine compose; do
+for room in base network backends images engine compose; do
     allowed=" $(may_include $room) "
     while IFS=: read -r file line text; do
         target=${text#*\"}

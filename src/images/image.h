@@ -1,0 +1,143 @@
+/* Images: what a guest boots and how, packed and named, in a store that any OCI tool can read.
+ *
+ *     ROOT/store/oci-layout, index.json, blobs/sha256/HEX      an OCI image layout
+ *     ROOT/store/.lock          flock: exclusive for changes of the index, shared for reading
+ *     ROOT/store/.tmp/…         what is being made; each folder is locked by its maker, and one
+ *                               whose maker is gone is removed by the next change
+ *     ROOT/unpacked/HEX/…       the files of an image, by its manifest's digest; read-only
+ *
+ * An image has one layer or several, and in them
+ *
+ *     cunik/kernel, cunik/initrd, cunik/disks/N.raw|qcow2      ours
+ *     unikraft/bin/kernel, unikraft/bin/initrd                 of Unikraft's tools
+ *
+ * Its configuration is an OCI image configuration: Env, Cmd, ExposedPorts, Volumes and Labels mean
+ * what they always do; what only we have stands in labels (IMAGE_LABEL_*).
+ *
+ * Nothing is trusted that comes from a registry or a file: a blob is used only when its size and
+ * digest are those it was announced with, layers are unpacked without following links or leaving
+ * their folder, sizes and counts are bounded. A blob, an index or an unpacked image has its name
+ * only when it is whole and on the disk.
+ *
+ * Names are as in `docker`: "redis", "redis:7", "registry:5000/team/redis:7",
+ * "redis@sha256:…"; without tag and digest ":latest" is meant.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strv.h"
+
+#define IMAGE_LABEL_BACKEND "io.cunik.backend"
+#define IMAGE_LABEL_CMDLINE "io.cunik.cmdline"
+#define IMAGE_LABEL_MEMORY "io.cunik.memory"      /* bytes */
+#define IMAGE_LABEL_HEALTH "io.cunik.healthcheck" /* its test, a JSON array */
+
+enum {
+    IMAGE_DIGITS = 64, /* of a SHA-256 */
+    IMAGE_LAYERS_MAX = 128,
+    IMAGE_JSON_MAX = 4 << 20, /* an index, manifest or configuration */
+};
+#define IMAGE_UNPACKED_MAX (INT64_C(64) << 30) /* bytes of all layers unpacked */
+
+/* How a guest of the image is booted when nobody says otherwise. */
+struct image_config {
+    char *backend; /* "" = by probing the kernel */
+    char *cmdline;
+    struct strv command;
+    struct strv environment; /* "KEY=VALUE", sorted */
+    int64_t memory;          /* bytes; 0 = the backend's least */
+    struct strv ports;       /* "6379/tcp", sorted */
+    struct strv volumes;     /* absolute paths, sorted */
+    struct strv health;      /* as world_health.test */
+    struct strv labels;      /* "KEY=VALUE", those of others, sorted */
+};
+
+/* One image of the store. */
+struct image {
+    char *digest; /* "sha256:HEX" of its manifest */
+    struct strv names;
+    char *created; /* RFC 3339; "" = not said */
+    int64_t size;  /* of its blobs */
+    struct image_config config;
+};
+
+void cunik_image_config_done(struct image_config *c);
+void cunik_image_done(struct image *i);
+#define _cleanup_image_ _cleanup_(cunik_image_done)
+#define _cleanup_image_config_ _cleanup_(cunik_image_config_done)
+
+/* image_name.c. The name with its tag; ERROR_INVALID for what is none. The caller frees it. */
+int cunik_image_name(const char *text, char **ret, struct error **err);
+/* "sha256:HEX" of a name that ends in "@sha256:HEX", or is that; NULL otherwise. */
+const char *cunik_image_name_digest(const char *name);
+
+/* image_config.c. Both ways; reading is for what others wrote. `created`: RFC 3339. diff_ids are
+ * the digests of the layers' content. */
+json_t *cunik_image_config_to_json(const struct image_config *c, const char *created,
+                                   const struct strv *diff_ids);
+int cunik_image_config_from_json(const json_t *json, struct image_config *ret, char **ret_created,
+                                 struct error **err);
+
+/* store.c. All open the store by themselves. */
+
+/* All images, by digest; images without a name are those whose name went to another. */
+int cunik_image_list(const char *root, struct image **ret, size_t *ret_n, struct error **err);
+/* By name, digest or the beginning of one (12 digits at least): ERROR_NOT_FOUND. */
+int cunik_image_find(const char *root, const char *name, struct image *ret, struct error **err);
+/* Gives an image another name; one that had it loses it. */
+int cunik_image_tag(const char *root, const char *from, const char *to, struct error **err);
+/* Takes a name away, and the image with its last one. `name` a digest: all its names. */
+int cunik_image_remove(const char *root, const char *name, struct error **err);
+/* Removes images without a name (all: and those whose digest is not in `keep`), then blobs and
+ * unpacked files that belong to no image, but for digests in `keep`. */
+int cunik_image_prune(const char *root, bool all, const struct strv *keep, struct strv *ret_removed,
+                      int64_t *ret_freed, struct error **err);
+
+/* unpack.c. */
+
+/* Where an image's files are; "" = it has no such file. */
+struct image_files {
+    char *kernel, *initrd;
+    struct strv disks;
+};
+void cunik_image_files_done(struct image_files *f);
+#define _cleanup_image_files_ _cleanup_(cunik_image_files_done)
+/* Unpacks an image unless that is done. */
+int cunik_image_unpack(const char *root, const char *digest, struct image_files *ret,
+                       struct error **err);
+
+/* build.c */
+struct image_entry {
+    char *name;   /* in the layer, "cunik/kernel" */
+    char *source; /* file of the host */
+};
+struct image_build {
+    struct image_config config;
+    struct image_entry *entries;
+    size_t n_entries;
+};
+void cunik_image_build_done(struct image_build *b);
+void cunik_image_build_add(struct image_build *b, const char *name, const char *source);
+/* Packs it and gives it a name. The same content gives the same digest, which is the caller's. */
+int cunik_image_build(const char *root, const struct image_build *b, const char *name,
+                      char **ret_digest, struct error **err);
+/* A folder of the first Cunik, with metadata.json. */
+int cunik_image_import(const char *root, const char *folder, const char *name, char **ret_digest,
+                       struct error **err);
+
+/* transfer.c: through skopeo, with its configuration of registries, mirrors and logins. */
+struct image_transfer {
+    bool insecure; /* a registry without TLS, or with a certificate that cannot be checked */
+};
+int cunik_image_pull(const char *root, const char *name, const struct image_transfer *t,
+                     char **ret_digest, struct error **err);
+int cunik_image_push(const char *root, const char *name, const struct image_transfer *t,
+                     struct error **err);
+/* An OCI archive (a tar file). */
+int cunik_image_save(const char *root, const char *name, const char *file, struct error **err);
+int cunik_image_load(const char *root, const char *file, const char *name, char **ret_digest,
+                     struct error **err);

@@ -1,0 +1,13 @@
+images_SOURCES = \
+	src/images/blob.c \
+	src/images/build.c \
+	src/images/image_config.c \
+	src/images/image_name.c \
+	src/images/layer.c \
+	src/images/manifest.c \
+	src/images/store.c \
+	src/images/transfer.c \
+	src/images/unpack.c
+
+images_TESTS = \
+	tests/unit/test_images.c

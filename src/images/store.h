@@ -1,0 +1,79 @@
+/* The inside of the store, for the files of this room. */
+#pragma once
+
+#include "images/image.h"
+
+struct image_store {
+    char *folder; /* ROOT/store */
+    int lock;
+    json_t *index; /* of index.json */
+};
+
+/* Opens it, making it when it is not there; `change`: nobody else has it meanwhile. */
+int cunik_image_store_open(const char *root, bool change, struct image_store *ret,
+                           struct error **err);
+void cunik_image_store_close(struct image_store *s);
+#define _cleanup_image_store_ _cleanup_(cunik_image_store_close)
+/* Writes index.json. */
+int cunik_image_store_write(struct image_store *s, struct error **err);
+
+/* A folder to make something in; removed, with what is in it, by cunik_image_work_done(). */
+struct image_work {
+    char *folder;
+    int lock;
+};
+int cunik_image_work_begin(const char *root, struct image_work *ret, struct error **err);
+void cunik_image_work_done(struct image_work *w);
+#define _cleanup_image_work_ _cleanup_(cunik_image_work_done)
+
+/* blob.c */
+struct image_descriptor {
+    char *media_type;
+    char digest[7 + IMAGE_DIGITS + 1]; /* "sha256:HEX" */
+    int64_t size;
+};
+void cunik_image_descriptor_done(struct image_descriptor *d);
+/* Reads one of a manifest or index; `what` is for errors. */
+int cunik_image_descriptor_read(const json_t *json, const char *what, struct image_descriptor *ret,
+                                struct error **err);
+json_t *cunik_image_descriptor_json(const struct image_descriptor *d);
+bool cunik_image_is_digest(const char *text);
+/* The path of a blob under a layout's folder; the caller frees it. */
+char *cunik_image_blob_path(const char *folder, const char *digest);
+/* Opens a blob that is what it was announced as, whole: its digest has been computed. */
+int cunik_image_blob_open(const char *folder, const struct image_descriptor *d, int *ret_fd,
+                          struct error **err);
+int cunik_image_blob_json(const char *folder, const struct image_descriptor *d, json_t **ret,
+                          struct error **err);
+/* Digest and size of a file from its beginning. */
+int cunik_image_digest_fd(int fd, const char *name, struct image_descriptor *ret,
+                          struct error **err);
+/* Puts data, or a file that is moved there, into a layout's blobs, durably. */
+int cunik_image_blob_put(const char *folder, const void *data, size_t size,
+                         struct image_descriptor *ret, struct error **err);
+int cunik_image_blob_move(const char *folder, const char *file, struct image_descriptor *ret,
+                          struct error **err);
+
+/* manifest.c */
+struct image_manifest {
+    struct image_descriptor config;
+    struct image_descriptor *layers;
+    size_t n_layers;
+};
+void cunik_image_manifest_done(struct image_manifest *m);
+#define _cleanup_image_manifest_ _cleanup_(cunik_image_manifest_done)
+int cunik_image_manifest_read(const char *folder, const struct image_descriptor *d,
+                              struct image_manifest *ret, struct error **err);
+/* Takes the one image of another layout over under a name: all its blobs are checked first. */
+int cunik_image_adopt(const char *root, const char *layout, const char *name, char **ret_digest,
+                      struct error **err);
+/* With the store open for a change: gives the name to the manifest. */
+int cunik_image_name_set(struct image_store *s, const struct image_descriptor *d, const char *name,
+                         struct error **err);
+
+/* layer.c */
+/* Writes a gzipped tar of entries, in their order; ret_diff_id is the digest of what is within. */
+int cunik_image_layer_write(const char *file, const struct image_entry *entries, size_t n,
+                            char **ret_diff_id, struct error **err);
+/* Unpacks a layer into a folder; *left is how many bytes may still be unpacked. */
+int cunik_image_layer_unpack(int fd, const char *folder, int64_t *left, struct error **err);

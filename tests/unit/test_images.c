@@ -1,0 +1,399 @@
+/* The store of images: what is built is found again, what is hostile is refused and leaves the
+ * store as it was. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "images/store.h"
+#include "tests/support/test.h"
+
+static int setup(void **state)
+{
+    char root[] = "/tmp/ciXXXXXX";
+
+    assert_non_null(mkdtemp(root));
+    *state = cunik_strdup(root);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    cunik_file_remove_tree(*state, NULL);
+    free(*state);
+    return 0;
+}
+
+static void put(const char *root, const char *name, const char *text)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/%s", root, name);
+    _cleanup_free_ char *folder = cunik_path_folder(path);
+
+    test_ok(cunik_file_make_folders(folder, 0755, NULL), NULL);
+    test_ok(cunik_file_write(path, text, strlen(text), 0644, false, NULL), NULL);
+}
+
+static char *get(const char *path)
+{
+    char *text = NULL;
+    size_t size;
+
+    test_ok(cunik_file_read(path, 1 << 20, &text, &size, NULL), NULL);
+    return text;
+}
+
+static char *build(const char *root, const char *name, const char *kernel)
+{
+    _cleanup_free_ char *source = cunik_asprintf("%s/src/kernel", root);
+    struct image_build b = {.config = {.backend = cunik_strdup("linux"), .memory = 64 << 20}};
+    struct error *err = NULL;
+    char *digest = NULL;
+
+    put(root, "src/kernel", kernel);
+    cunik_image_build_add(&b, "cunik/kernel", source);
+    cunik_strv_add(&b.config.command, "run");
+    cunik_strv_add(&b.config.environment, "A=b");
+    cunik_strv_add(&b.config.ports, "80/tcp");
+    cunik_strv_add(&b.config.volumes, "/data");
+    cunik_strv_add(&b.config.health, "TCP");
+    cunik_strv_add(&b.config.health, "80");
+    cunik_strv_add(&b.config.labels, "x=y");
+    test_ok(cunik_image_build(root, &b, name, &digest, &err), err);
+    cunik_image_build_done(&b);
+    return digest;
+}
+
+static void test_names(void **state _unused_)
+{
+    static const char hex[] = "@sha256:"
+                              "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const struct {
+        const char *text, *full;
+    } cases[] = {
+        {"redis", "redis:latest"},
+        {"redis:7", "redis:7"},
+        {"localhost:5000/a/b", "localhost:5000/a/b:latest"},
+        {"Registry.example:5000/a/b:v1.2_x-y", "Registry.example:5000/a/b:v1.2_x-y"},
+        {"", NULL},
+        {"Redis", NULL},
+        {"a//b", NULL},
+        {"/a", NULL},
+        {"a/", NULL},
+        {"a:", NULL},
+        {"a:b/c:d:e", NULL},
+        {"../x", NULL},
+        {"a b", NULL},
+        {"a@sha256:12", NULL},
+        {"-a", NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *full = NULL;
+        int r = cunik_image_name(cases[i].text, &full, NULL);
+        if (!cases[i].full != (r < 0) || (full && strcmp(full, cases[i].full) != 0))
+            fail_msg("'%s' is '%s'", cases[i].text, full ? full : "refused");
+    }
+    _cleanup_free_ char *text = cunik_asprintf("a/b%s", hex), *full = NULL;
+    test_ok(cunik_image_name(text, &full, NULL), NULL);
+    assert_string_equal(full, text);
+    assert_string_equal(cunik_image_name_digest(full), hex + 1);
+    assert_null(cunik_image_name_digest("a:latest"));
+}
+
+static void test_build(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *digest = build(root, "web", "a kernel");
+    _cleanup_free_ char *again = build(root, "other:1", "a kernel");
+    _cleanup_free_ char *changed = build(root, "web", "another");
+    _cleanup_image_ struct image image = {0};
+    _cleanup_image_files_ struct image_files files = {0};
+    struct image *list = NULL;
+    struct error *err = NULL;
+    struct stat st;
+    size_t n = 0;
+
+    assert_string_equal(digest, again);
+    assert_string_not_equal(digest, changed);
+    test_ok(cunik_image_find(root, "other:1", &image, &err), err);
+    assert_string_equal(image.digest, digest);
+    assert_string_equal(image.config.backend, "linux");
+    assert_int_equal(image.config.memory, 64 << 20);
+    assert_string_equal(image.config.command.items[0], "run");
+    assert_string_equal(image.config.environment.items[0], "A=b");
+    assert_string_equal(image.config.ports.items[0], "80/tcp");
+    assert_string_equal(image.config.volumes.items[0], "/data");
+    assert_string_equal(image.config.health.items[1], "80");
+    assert_string_equal(image.config.labels.items[0], "x=y");
+    test_ok(cunik_image_unpack(root, changed, &files, &err), err);
+    _cleanup_free_ char *kernel = get(files.kernel);
+    assert_string_equal(kernel, "another");
+    assert_string_equal(files.initrd, "");
+    assert_int_equal(stat(files.kernel, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0444);
+    test_ok(cunik_image_list(root, &list, &n, &err), err);
+    assert_int_equal(n, 2);
+    for (size_t i = 0; i < n; i++)
+        cunik_image_done(&list[i]);
+    free(list);
+}
+
+static bool has(const char *root, const char *name)
+{
+    struct image image = {0};
+    bool found = cunik_image_find(root, name, &image, NULL) == 0;
+
+    cunik_image_done(&image);
+    return found;
+}
+
+static void test_remove(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *a = build(root, "a", "one"), *b = build(root, "b", "two");
+    _cleanup_free_ char *part = cunik_strndup(b + 7, 12);
+    _cleanup_strv_ struct strv none = {0}, removed = {0}, keep = {0};
+    struct image_files files = {0};
+    struct error *err = NULL;
+    int64_t freed = 0;
+
+    test_ok(cunik_image_tag(root, part, "c:1", &err), err);
+    test_ok(cunik_image_remove(root, "b", &err), err);
+    assert_false(has(root, "b"));
+    assert_true(has(root, "c:1"));
+    assert_true(has(root, b));
+    test_ok(cunik_image_remove(root, b, &err), err);
+    assert_false(has(root, "c:1"));
+    assert_int_equal(cunik_image_remove(root, "b", NULL), -EIO);
+    test_ok(cunik_image_unpack(root, a, &files, &err), err);
+    cunik_image_files_done(&files);
+    test_ok(cunik_image_prune(root, false, &none, &removed, &freed, &err), err);
+    assert_true(freed > 0);
+    assert_true(has(root, "a"));
+    /* What is kept is still there after all names have gone. */
+    cunik_strv_add(&keep, a);
+    test_ok(cunik_image_remove(root, "a", &err), err);
+    test_ok(cunik_image_prune(root, true, &keep, &removed, &freed, &err), err);
+    test_ok(cunik_image_unpack(root, a, &files, &err), err);
+    cunik_image_files_done(&files);
+    test_ok(cunik_image_prune(root, true, &none, &removed, &freed, &err), err);
+    assert_true(cunik_image_unpack(root, a, &files, NULL) < 0);
+}
+
+static void test_import(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *folder = cunik_asprintf("%s/old", root), *digest = NULL;
+    _cleanup_image_ struct image image = {0};
+    _cleanup_image_files_ struct image_files files = {0};
+    struct error *err = NULL;
+
+    put(root, "old/metadata.json",
+        "{\"name\":\"nginx\",\"unikernel\":{\"name\":\"rumprun\"},\"default_cmdline\":\"{x}\"}");
+    put(root, "old/kernel.bin", "k");
+    put(root, "old/data.iso", "d");
+    test_ok(cunik_image_import(root, folder, "nginx", &digest, &err), err);
+    test_ok(cunik_image_find(root, "nginx", &image, &err), err);
+    assert_string_equal(image.config.backend, "rumprun");
+    assert_string_equal(image.config.cmdline, "{x}");
+    test_ok(cunik_image_unpack(root, digest, &files, &err), err);
+    assert_int_equal(files.disks.n, 1);
+    assert_true(cunik_text_ends(files.disks.items[0], "0.raw"));
+}
+
+/* Hostile ones */
+
+static char *blob_of(const char *root, const char *digest)
+{
+    return cunik_asprintf("%s/store/blobs/sha256/%s", root, digest + 7);
+}
+
+static char *layer_of(const char *root, const char *digest)
+{
+    _cleanup_free_ char *blob = blob_of(root, digest), *text = get(blob);
+    _cleanup_json_ json_t *json = json_loads(text, 0, NULL);
+    const json_t *layer = json_array_get(json_object_get(json, "layers"), 0);
+
+    return blob_of(root, json_string_value(json_object_get(layer, "digest")));
+}
+
+static void expect_unpack_fails(const char *root, const char *digest, const char *words)
+{
+    _cleanup_free_ char *folder = cunik_asprintf("%s/unpacked/%s", root, digest + 7);
+    struct image_files files = {0};
+    struct error *err = NULL;
+
+    assert_true(cunik_image_unpack(root, digest, &files, &err) < 0);
+    if (!strstr(err->message, words))
+        fail_msg("'%s' does not say '%s'", err->message, words);
+    cunik_error_destroy(err);
+    assert_false(cunik_file_exists(folder));
+}
+
+static void test_corrupt(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *a = build(root, "a", "one"), *b = build(root, "b", "two");
+    _cleanup_free_ char *good = build(root, "good", "three");
+    _cleanup_free_ char *corrupt = layer_of(root, a), *truncated = layer_of(root, b);
+    _cleanup_image_files_ struct image_files files = {0};
+    int fd = open(corrupt, O_WRONLY | O_CLOEXEC);
+
+    assert_int_equal(pwrite(fd, "!", 1, 20), 1);
+    close(fd);
+    assert_int_equal(truncate(truncated, 30), 0);
+    expect_unpack_fails(root, a, "is corrupt: its digest is sha256:");
+    expect_unpack_fails(root, b, "has 30 bytes and not");
+    test_ok(cunik_image_unpack(root, good, &files, NULL), NULL);
+    /* A corrupt manifest is not taken for another image. */
+    _cleanup_free_ char *manifest = blob_of(root, good);
+    put(root, "x", "");
+    fd = open(manifest, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "[", 1, 0), 1);
+    close(fd);
+    assert_false(has(root, "good"));
+}
+
+struct hostile {
+    const char *path, *symlink, *hardlink;
+    mode_t type;
+    const char *words;
+};
+
+/* A layer of one ordinary file and a hostile one, which a second one may go through. */
+static char *hostile_layer(const char *root, const struct hostile *h)
+{
+    char *file = cunik_asprintf("%s/hostile.tar", root);
+    struct archive *a = archive_write_new();
+
+    archive_write_set_format_pax_restricted(a);
+    assert_int_equal(archive_write_open_filename(a, file), ARCHIVE_OK);
+    for (int i = 0; i < 2; i++) {
+        struct archive_entry *e = archive_entry_new();
+        archive_entry_set_pathname(e, i ? h->path : "cunik/kernel");
+        archive_entry_set_filetype(e, i && h->type ? h->type : AE_IFREG);
+        archive_entry_set_perm(e, 04777);
+        archive_entry_set_size(e, i && (h->type || h->hardlink) ? 0 : 4);
+        if (i && h->symlink)
+            archive_entry_set_symlink(e, h->symlink);
+        if (i && h->hardlink)
+            archive_entry_set_hardlink(e, h->hardlink);
+        assert_int_equal(archive_write_header(a, e), ARCHIVE_OK);
+        if (archive_entry_size(e))
+            archive_write_data(a, "evil", 4);
+        archive_entry_free(e);
+    }
+    archive_write_close(a);
+    archive_write_free(a);
+    return file;
+}
+
+static void test_hostile_layers(void **state)
+{
+    static const struct hostile cases[] = {
+        {"../../evil", NULL, NULL, 0, "which leaves its folder"},
+        {"cunik/../../../evil", NULL, NULL, 0, "which leaves its folder"},
+        {"/tmp/cunik-evil", NULL, NULL, 0, "which leaves its folder"},
+        {"..", NULL, NULL, AE_IFDIR, "which leaves its folder"},
+        {"cunik/disks", "/etc", NULL, AE_IFLNK, "has the link 'cunik/disks'"},
+        {"shadow", NULL, "/etc/shadow", 0, "has the link 'shadow'"},
+        {"null", NULL, NULL, AE_IFCHR, "neither file nor folder"},
+        {"pipe", NULL, NULL, AE_IFIFO, "neither file nor folder"},
+    };
+    const char *root = *state;
+    _cleanup_free_ char *target = cunik_asprintf("%s/target", root);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *file = hostile_layer(root, &cases[i]);
+        _cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
+        int64_t left = 1 << 20;
+        struct error *err = NULL;
+        test_ok(cunik_file_make_folders(target, 0755, NULL), NULL);
+        assert_true(cunik_image_layer_unpack(fd, target, &left, &err) < 0);
+        if (!strstr(err->message, cases[i].words))
+            fail_msg("'%s' does not say '%s'", err->message, cases[i].words);
+        cunik_error_destroy(err);
+        test_ok(cunik_file_remove_tree(target, NULL), NULL);
+    }
+    assert_false(cunik_file_exists("/tmp/cunik-evil"));
+}
+
+static void test_large_layer(void **state)
+{
+    const char *root = *state;
+    const struct hostile plain = {.path = "cunik/initrd"};
+    _cleanup_free_ char *file = hostile_layer(root, &plain);
+    _cleanup_free_ char *target = cunik_asprintf("%s/target", root);
+    _cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
+    struct error *err = NULL;
+    int64_t left = 7;
+    struct stat st;
+
+    test_ok(cunik_file_make_folders(target, 0755, NULL), NULL);
+    assert_true(cunik_image_layer_unpack(fd, target, &left, &err) < 0);
+    assert_string_equal(err->message, "the image is too large when unpacked");
+    cunik_error_destroy(TAKE_PTR(err));
+    left = 8;
+    test_ok(cunik_image_layer_unpack(fd, target, &left, &err), err);
+    _cleanup_free_ char *kernel = cunik_asprintf("%s/cunik/kernel", target);
+    assert_int_equal(stat(kernel, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0444); /* no set-user-ID bit either */
+}
+
+/* What its maker left behind goes; what is being made stays. */
+static void test_work(void **state)
+{
+    const char *root = *state;
+    _cleanup_image_work_ struct image_work w = {.lock = -1};
+    _cleanup_image_store_ struct image_store s = {.lock = -1};
+    _cleanup_free_ char *abandoned = cunik_asprintf("%s/store/.tmp/abandoned", root);
+
+    test_ok(cunik_image_work_begin(root, &w, NULL), NULL);
+    put(root, "store/.tmp/abandoned/blob", "half");
+    test_ok(cunik_image_store_open(root, true, &s, NULL), NULL);
+    assert_false(cunik_file_exists(abandoned));
+    assert_true(cunik_file_exists(w.folder));
+}
+
+static void bad_config(const char *text, const char *words)
+{
+    _cleanup_json_ json_t *json = json_loads(text, JSON_DECODE_ANY, NULL);
+    struct image_config c = {0};
+    struct error *err = NULL;
+    char *created = NULL;
+
+    assert_true(cunik_image_config_from_json(json, &c, &created, &err) < 0);
+    if (!strstr(err->message, words))
+        fail_msg("'%s' does not say '%s'", err->message, words);
+    cunik_error_destroy(err);
+}
+
+static void test_config(void **state _unused_)
+{
+    bad_config("[]", "is no object");
+    bad_config("{\"config\":7}", "is no object");
+    bad_config("{\"config\":{\"Cmd\":\"x\"}}", "Cmd");
+    bad_config("{\"config\":{\"Labels\":[]}}", "Labels is no object");
+    bad_config("{\"config\":{\"Labels\":{\"io.cunik.memory\":\"x\"}}}", "'x' is no size");
+    bad_config("{\"config\":{\"Labels\":{\"io.cunik.healthcheck\":\"{\"}}}",
+               "io.cunik.healthcheck");
+    bad_config("{\"config\":{\"ExposedPorts\":[]}}", "ExposedPorts is no object");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_names),       TEST(test_build),   TEST(test_remove),
+        TEST(test_import),      TEST(test_corrupt), TEST(test_hostile_layers),
+        TEST(test_large_layer), TEST(test_work),    TEST(test_config),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
