@@ -217,6 +217,11 @@ static bool is_group(const struct program *p, const char *name)
     return false;
 }
 
+static bool passes_on(const struct verb_row *verb)
+{
+    return verb && verb->synopsis && cunik_text_ends(verb->synopsis, "[ARG...]");
+}
+
 static int take_positional(struct arguments *a, const char *text, struct error **err)
 {
     if (a->verb || !a->program->n_verbs) {
@@ -293,7 +298,7 @@ static char *make_help(const struct program *program, const struct verb_row *ver
         for (size_t i = 0; i < program->n_verbs; i++) {
             if (group && !is_of_group(&program->verbs[i], group))
                 continue;
-            cunik_buffer_printf(&b, "%s  %-10s %s\n", title, program->verbs[i].name,
+            cunik_buffer_printf(&b, "%s  %-16s %s\n", title, program->verbs[i].name,
                                 program->verbs[i].help);
             title = "";
         }
@@ -322,6 +327,7 @@ int cunik_verbs_parse(const struct program *program, int argc, char **argv, stru
         else
             r = parse_short(a, text + 1, next, &used, err);
         i += used;
+        only_positional = only_positional || (a->positional.n && passes_on(a->verb));
     }
     if (r < 0)
         return r;

@@ -7,6 +7,10 @@
  * "--name value" and "--name=value" and must be written whole; short ones "-f value", "-fvalue" and
  * "-qd" for flags. A flag also takes "--name=true|false". A mistake is ERROR_INVALID and names the
  * nearest known option or verb.
+ *
+ * A verb's name may be two words, "network ls": verbs of one group. The group's name alone gives
+ * its help. A synopsis that ends in "[ARG...]" says that options end at the first argument: what
+ * follows is not the program's own.
  */
 #pragma once
 

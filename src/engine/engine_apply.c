@@ -309,7 +309,7 @@ static int run_prepared(struct engine *e, struct slot *s, const struct request *
     /* A stack that goes may have left what no look shows, such as a lone tap. */
     if (p->plan.n || p->whole)
         e_ = cunik_engine_run_plan(e, p, r, sink, cancel, deadline_ns, err);
-    if (e_ == 0 && r->action == ACTION_DOWN && !r->services.n)
+    if (e_ == 0 && r->action == ACTION_DOWN && !r->services.n && !r->cuniks.n)
         e_ = forget(e, s, err);
     if (e_ == 0 && r->wait) {
         _cleanup_free_ bool *in = awaited(p, r);
@@ -378,7 +378,8 @@ static int kill_at_once(struct engine *e, const struct request *r, struct error 
     for (size_t i = 0; e_ == 0 && i < w.n_cuniks; i++) {
         const struct world_cunik *c = &w.cuniks[i];
         if (strcmp(c->stack, r->stack) == 0 && c->status.state == CUNIK_RUNNING &&
-            (!r->services.n || cunik_strv_has(&r->services, c->service)))
+            (!r->services.n || cunik_strv_has(&r->services, c->service)) &&
+            (!r->cuniks.n || cunik_strv_has(&r->cuniks, c->name)))
             *ARRAY_APPEND(k.cuniks, k.n) = c;
     }
     cunik_parallel(k.n, KILLS_AT_ONCE, kill_one, &k);

@@ -20,6 +20,12 @@ static bool named(const struct request *r, const char *service)
     return !r->services.n || cunik_strv_has(&r->services, service);
 }
 
+/* This very copy of it. */
+static bool named_copy(const struct request *r, const struct world_cunik *c)
+{
+    return named(r, c->service) && (!r->cuniks.n || cunik_strv_has(&r->cuniks, c->name));
+}
+
 static void add_cunik(struct world *w, const struct world_cunik *c, enum cunik_state state)
 {
     struct world_cunik *copy = ARRAY_APPEND(w->cuniks, w->n_cuniks);
@@ -219,12 +225,12 @@ static void prepare_existing(struct engine *e, struct slot *s, const struct requ
         if (!of(c->stack, s))
             continue;
         add_cunik(&p->desired, c,
-                  named(r, c->service) ? wanted
-                  : active(c)          ? CUNIK_RUNNING
-                                       : CUNIK_EXITED);
+                  named_copy(r, c) ? wanted
+                  : active(c)      ? CUNIK_RUNNING
+                                   : CUNIK_EXITED);
     }
     for (size_t i = 0; i < p->stored.n_cuniks; i++)
-        if (named(r, p->stored.cuniks[i].service))
+        if (named_copy(r, &p->stored.cuniks[i]))
             p->stored.cuniks[i].status.state = wanted;
     p->options.existing = true;
     p->options.start = r->action == ACTION_START;
@@ -236,7 +242,7 @@ static void prepare_down(struct engine *e, struct slot *s, const struct request 
                          struct prepared *p)
 {
     p->options.down = true;
-    if (!r->services.n)
+    if (!r->services.n && !r->cuniks.n)
         return;
     _cleanup_world_ struct world last = {0};
     pthread_mutex_lock(&e->worlds);
@@ -245,7 +251,7 @@ static void prepare_down(struct engine *e, struct slot *s, const struct request 
     for (size_t i = 0; i < last.n_networks; i++)
         add_network(&p->stored, &last.networks[i]);
     for (size_t i = 0; i < last.n_cuniks; i++)
-        if (!named(r, last.cuniks[i].service))
+        if (!named_copy(r, &last.cuniks[i]))
             add_cunik(&p->stored, &last.cuniks[i], last.cuniks[i].status.state);
 }
 
@@ -276,14 +282,15 @@ static void find_others(const struct slot *s, struct prepared *p)
 /* Whether nothing of the stack stays. */
 static bool takes_all(const struct request *r, const struct prepared *p)
 {
-    return r->action == ACTION_DOWN && !r->services.n && !p->others.n_networks &&
+    return r->action == ACTION_DOWN && !r->services.n && !r->cuniks.n && !p->others.n_networks &&
            !p->others.n_cuniks;
 }
 
 int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request *r, bool reserve,
                          struct prepared *ret, struct error **err)
 {
-    struct prepared p = {.options = {.stack = s->stack, .services = r->services}};
+    struct prepared p = {
+        .options = {.stack = s->stack, .services = r->services, .cuniks = r->cuniks}};
     int e_ = cunik_request_check(r, err);
 
     if (e_ == 0)

@@ -69,6 +69,11 @@ static void init_cuniks(struct planner *p)
     }
 }
 
+static bool named_copy(const struct planner *p, size_t wish)
+{
+    return !p->o->cuniks.n || cunik_strv_has(&p->o->cuniks, p->wishes[wish].c->name);
+}
+
 /* Which services are meant. */
 static int init_scope(struct planner *p, struct error **err)
 {
@@ -87,12 +92,14 @@ static int init_scope(struct planner *p, struct error **err)
     }
     for (size_t i = 0; i < p->wanted.n; i++)
         for (size_t k = p->wanted.member_first[i]; k < p->wanted.member_first[i + 1]; k++)
-            p->wishes[p->wanted.members[k]].named = p->service_scope[i];
+            p->wishes[p->wanted.members[k]].named =
+                p->service_scope[i] && named_copy(p, p->wanted.members[k]);
     if (!p->o->no_dependencies && !p->o->existing)
         cunik_plan_graph_close(&p->wanted, p->service_scope);
     for (size_t i = 0; i < p->wanted.n; i++)
         for (size_t k = p->wanted.member_first[i]; k < p->wanted.member_first[i + 1]; k++)
-            p->wishes[p->wanted.members[k]].in_scope = p->service_scope[i];
+            p->wishes[p->wanted.members[k]].in_scope =
+                p->service_scope[i] && named_copy(p, p->wanted.members[k]);
     return 0;
 }
 

@@ -67,6 +67,7 @@ struct plan_options {
     bool remove_orphans;  /* cuniks of the stack that the desired world does not know */
     struct strv services; /* only these services (and, with_dependencies, what they depend on);
                              empty = all */
+    struct strv cuniks;   /* of these services only these; empty = all; not for what is to be up */
     bool no_dependencies;
     bool down;    /* remove everything of the stack, or the cuniks of `services` */
     bool start;   /* start also what has ended by itself with 0 */

@@ -371,7 +371,8 @@ static void decide_unwanted(struct planner *p, struct plan_going *g)
     size_t wanted = wanted_of(p, g->c->service);
 
     if (p->o->down) {
-        if (!named_service(p, g->c->service))
+        if (!named_service(p, g->c->service) ||
+            (p->o->cuniks.n && !cunik_strv_has(&p->o->cuniks, g->c->name)))
             return;
         go(g, PLAN_REMOVE);
         cunik_strv_add(&g->reasons, "it is taken down");

@@ -20,6 +20,7 @@ RECORD_FIELDS(
     ROW("stack", STRING, struct request, stack, NONE, .text = TEXT_STACK, .flags = FIELD_REQUIRED),
     ROW("desired", RECORD, struct request, desired, NONE, .of = &cunik_world_record),
     ROW("services", STRV, struct request, services, NONE, .text = TEXT_SERVICE, .most = 65536),
+    ROW("cuniks", STRV, struct request, cuniks, NONE, .text = TEXT_NAME, .most = 65536),
     ROW("recreate", ENUM, struct request, recreate, NONE, .enumeration = &recreates),
     ROW("remove_orphans", BOOL, struct request, remove_orphans, NONE),
     ROW("no_dependencies", BOOL, struct request, no_dependencies, NONE),
@@ -65,6 +66,9 @@ int cunik_request_check(const struct request *r, struct error **err)
                                    "network '%s' is of the stack '%s', not of '%s'", n->name,
                                    n->stack, r->stack);
     }
+    if (r->cuniks.n && (!r->services.n || r->action == ACTION_UP))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "'cuniks' are copies of 'services', of what is there");
     return cunik_world_check(&r->desired, err);
 }
 

@@ -20,6 +20,8 @@ struct request {
     char *stack;
     struct world desired; /* for ACTION_UP; others work on what is there */
     struct strv services; /* empty = all */
+    struct strv cuniks;   /* of these services only the copies of these names; empty = all. For
+                             all but ACTION_UP */
     enum plan_recreate recreate;
     bool remove_orphans;
     bool no_dependencies;

@@ -15,6 +15,7 @@ engine_SOURCES = \
 	src/engine/console.c \
 	src/engine/console_trim.c \
 	src/engine/domain_diff.c \
+	src/engine/cunik_filter.c \
 	src/engine/doctor.c \
 	src/engine/doctor_facts.c \
 	src/engine/domain_xml.c \
@@ -75,6 +76,7 @@ engine_SOURCES = \
 	src/engine/record_text.c \
 	src/engine/registry.c \
 	src/engine/request.c \
+	src/engine/run_options.c \
 	src/engine/server.c \
 	src/engine/server_apply.c \
 	src/engine/server_events.c \
@@ -84,12 +86,19 @@ engine_SOURCES = \
 	src/engine/supervise.c \
 	src/engine/supervise_repair.c \
 	src/engine/verb.c \
+	src/engine/verb_change.c \
 	src/engine/verb_doctor.c \
 	src/engine/verb_events.c \
 	src/engine/verb_inspect.c \
 	src/engine/verb_list.c \
 	src/engine/verb_logs.c \
+	src/engine/verb_network.c \
+	src/engine/verb_port.c \
 	src/engine/verb_program.c \
+	src/engine/verb_run.c \
+	src/engine/verb_system.c \
+	src/engine/verb_update.c \
+	src/engine/verb_wait.c \
 	src/engine/verb_volume.c \
 	src/engine/verb_volume_copy.c \
 	src/engine/volume.c \
@@ -116,6 +125,7 @@ engine_TESTS = \
 	tests/unit/test_plan_laws.c \
 	tests/unit/test_reaper.c \
 	tests/unit/test_request.c \
+	tests/unit/test_run.c \
 	tests/unit/test_supervise.c \
 	tests/unit/test_torture.c \
 	tests/unit/test_volumes.c \

@@ -19,15 +19,22 @@ static const char *first_set(const char *a, const char *b)
     return cunik_text_blank(b) ? "" : b;
 }
 
-int cunik_verb_reach(const struct arguments *a, struct client **ret, struct error **err)
+int cunik_verb_reach_with(const struct arguments *a, int cancel_fd, struct client **ret,
+                          struct error **err)
 {
     const struct client_settings settings = {
         .connect = first_set(cunik_arguments_value(a, "connect"), getenv("CUNIK_CONNECT")),
         .accel = first_set(getenv("CUNIK_ACCEL"), NULL),
-        .cancel_fd = -1, /* an interrupt ends the process, which is all there is to cancel */
+        .cancel_fd = cancel_fd,
     };
 
     return cunik_client_create(&settings, ret, err);
+}
+
+/* An interrupt ends the process, which is all there is to cancel. */
+int cunik_verb_reach(const struct arguments *a, struct client **ret, struct error **err)
+{
+    return cunik_verb_reach_with(a, -1, ret, err);
 }
 
 int cunik_verb_world(const struct arguments *a, struct client **ret_client, struct world *ret,
@@ -77,6 +84,40 @@ int cunik_verb_find(const struct world *w, const char *name, struct world_cunik 
                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+static void print_warning(void *ctx _unused_, const struct event *e)
+{
+    if (e->type == EVENT_WARNING && e->message)
+        fprintf(stderr, "warning: %s\n", e->message);
+}
+
+int cunik_verb_apply(struct client *client, const struct request *r, struct error **err)
+{
+    return cunik_client_apply(client, r, &(struct event_sink){print_warning, NULL}, err);
+}
+
+int cunik_verb_grace(const struct arguments *a, int64_t *ret_ns, struct error **err)
+{
+    const char *text = cunik_arguments_value(a, "time");
+    uint64_t seconds;
+
+    if (!text)
+        return 0;
+    if (cunik_text_to_uint(text, 0, 1000000, &seconds) < 0)
+        return cunik_error_set(err, ERROR_INVALID, "option '--time' takes seconds, not '%s'", text);
+    *ret_ns = (int64_t)seconds * 1000000000;
+    return 0;
+}
+
+bool cunik_verb_agrees(const struct arguments *a, const char *question)
+{
+    char answer[16];
+
+    if (cunik_arguments_flag(a, "force"))
+        return true;
+    fprintf(stderr, "%s [y/N] ", question);
+    return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
+}
+
 bool cunik_verb_wants_json(const struct arguments *a)
 {
     return cunik_text_equal(cunik_arguments_value(a, "format"), "json");
@@ -99,6 +140,13 @@ int cunik_verb_time(const struct arguments *a, const char *option, int64_t *ret,
                                "1970, or how long ago: 10m), not '%s'",
                                option, text);
     return 0;
+}
+
+void cunik_verb_print_text(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        putchar(((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f ? '?' : *p);
+    putchar('\n');
 }
 
 /* Local time with milliseconds. */

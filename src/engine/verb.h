@@ -17,14 +17,21 @@ extern const struct program cunik_program;
 typedef int cunik_verb(void *context, const struct arguments *a, int *ret_status,
                        struct error **err);
 
-cunik_verb cunik_verb_doctor, cunik_verb_events, cunik_verb_info, cunik_verb_inspect,
-    cunik_verb_list, cunik_verb_logs, cunik_verb_version;
+cunik_verb cunik_verb_create, cunik_verb_doctor, cunik_verb_events, cunik_verb_info,
+    cunik_verb_inspect, cunik_verb_kill, cunik_verb_list, cunik_verb_logs,
+    cunik_verb_network_inspect, cunik_verb_network_ls, cunik_verb_network_prune,
+    cunik_verb_network_rm, cunik_verb_port, cunik_verb_prune, cunik_verb_remove, cunik_verb_restart,
+    cunik_verb_run, cunik_verb_start, cunik_verb_stop, cunik_verb_system_df, cunik_verb_update,
+    cunik_verb_version, cunik_verb_wait;
 /* verb_volume.c, verb_volume_copy.c */
 cunik_verb cunik_verb_volume_create, cunik_verb_volume_export, cunik_verb_volume_import,
     cunik_verb_volume_inspect, cunik_verb_volume_ls, cunik_verb_volume_prune, cunik_verb_volume_rm;
 
 /* Reaches the engine as --connect and the environment say, starting it when needed. */
 int cunik_verb_reach(const struct arguments *a, struct client **ret, struct error **err);
+/* The same, with a descriptor that ends calls when it becomes readable; see client.h. */
+int cunik_verb_reach_with(const struct arguments *a, int cancel_fd, struct client **ret,
+                          struct error **err);
 /* What there is of all stacks; ret_client may be NULL. */
 int cunik_verb_world(const struct arguments *a, struct client **ret_client, struct world *ret,
                      struct error **err);
@@ -32,11 +39,26 @@ int cunik_verb_world(const struct arguments *a, struct client **ret_client, stru
 int cunik_verb_find(const struct world *w, const char *name, struct world_cunik **ret,
                     struct error **err);
 
+/* Carries a request out; its warnings go to standard error. */
+int cunik_verb_apply(struct client *client, const struct request *r, struct error **err);
+/* --time of a command in nanoseconds; *ret stays as it is when it was not given. */
+int cunik_verb_grace(const struct arguments *a, int64_t *ret_ns, struct error **err);
+/* Whether a person agrees, asked at the terminal; --force is a yes. */
+bool cunik_verb_agrees(const struct arguments *a, const char *question);
+
+/* Until a cunik has ended, and what with. cancel_fd: an eventfd, the client's. */
+int cunik_verb_await(struct client *client, int cancel_fd, const char *name, int64_t *ret_code,
+                     struct error **err);
+/* Removes networks that no cunik is on, and prints them; names NULL: all. */
+int cunik_verb_remove_networks(struct client *client, const struct strv *names, struct error **err);
+
 /* --format json. */
 bool cunik_verb_wants_json(const struct arguments *a);
 void cunik_verb_print_json(const json_t *value, size_t flags);
 /* --since and --until; *ret stays as it is when the option was not given. */
 int cunik_verb_time(const struct arguments *a, const char *option, int64_t *ret,
                     struct error **err);
+/* A line that a guest wrote: it is not to move the cursor or change the terminal. */
+void cunik_verb_print_text(const char *text);
 /* A point in time as docker prints it in times of logs and events; nothing when it is 0. */
 void cunik_verb_print_time(int64_t ms);

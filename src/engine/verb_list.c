@@ -7,6 +7,7 @@
 #include "base/output.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "engine/cunik_filter.h"
 #include "engine/verb.h"
 
 static char *addresses(const struct world_cunik *c)
@@ -41,26 +42,40 @@ static char *state_text(const struct world_cunik *c)
     return cunik_asprintf("%s (%s)", cunik_state_name(s->state), cunik_health_name(s->health));
 }
 
-int cunik_verb_list(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
-                    struct error **err)
+/* Which are to be shown: those that are up, unless --all or a filter by their state says else. */
+static int choose(const struct arguments *a, struct world *w, struct error **err)
+{
+    _cleanup_cunik_filter_ struct cunik_filter f = {0};
+    const struct strv *filters = cunik_arguments_values(a, "filter");
+    bool all = cunik_arguments_flag(a, "all");
+    size_t n = 0;
+
+    for (size_t i = 0; i < filters->n; i++) {
+        int r = cunik_filter_add(&f, filters->items[i], err);
+        if (r < 0)
+            return r;
+        all = all || cunik_text_starts(filters->items[i], "status=") ||
+              cunik_text_starts(filters->items[i], "exited=");
+    }
+    for (size_t i = 0; i < w->n_cuniks; i++) {
+        struct world_cunik *c = &w->cuniks[i];
+        if ((all || cunik_state_is_active(c->status.state)) && cunik_filter_matches(&f, c))
+            w->cuniks[n++] = *c;
+        else
+            cunik_world_cunik_done(c);
+    }
+    w->n_cuniks = n;
+    return 0;
+}
+
+static void print_rows(const struct world *w)
 {
     static const char *const headings[] = {"NAME", "STACK", "SERVICE", "STATE", "ADDRESS", "PORTS"};
-    _cleanup_world_ struct world w = {0};
-    int r = cunik_verb_world(a, NULL, &w, err);
-
-    if (r < 0)
-        return r;
-    if (cunik_verb_wants_json(a)) {
-        for (size_t i = 0; i < w.n_cuniks; i++) {
-            _cleanup_json_ json_t *one = cunik_world_cunik_to_json(&w.cuniks[i]);
-            cunik_verb_print_json(one, JSON_COMPACT);
-        }
-        return 0;
-    }
     _cleanup_table_ struct table t = {0};
+
     cunik_table_init(&t, headings, ARRAY_SIZE(headings));
-    for (size_t i = 0; i < w.n_cuniks; i++) {
-        const struct world_cunik *c = &w.cuniks[i];
+    for (size_t i = 0; i < w->n_cuniks; i++) {
+        const struct world_cunik *c = &w->cuniks[i];
         _cleanup_free_ char *state = state_text(c), *where = addresses(c), *published = ports(c);
         cunik_table_cell(&t, c->name);
         cunik_table_cell(&t, c->stack);
@@ -71,5 +86,29 @@ int cunik_verb_list(void *context _unused_, const struct arguments *a, int *ret_
     }
     _cleanup_free_ char *text = cunik_table_text(&t);
     fputs(text, stdout);
+}
+
+int cunik_verb_list(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+                    struct error **err)
+{
+    _cleanup_world_ struct world w = {0};
+    int r = cunik_verb_world(a, NULL, &w, err);
+
+    if (r == 0)
+        r = choose(a, &w, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < w.n_cuniks && cunik_arguments_flag(a, "quiet"); i++)
+        puts(w.cuniks[i].name);
+    if (cunik_arguments_flag(a, "quiet"))
+        return 0;
+    if (!cunik_verb_wants_json(a)) {
+        print_rows(&w);
+        return 0;
+    }
+    for (size_t i = 0; i < w.n_cuniks; i++) {
+        _cleanup_json_ json_t *one = cunik_world_cunik_to_json(&w.cuniks[i]);
+        cunik_verb_print_json(one, JSON_COMPACT);
+    }
     return 0;
 }

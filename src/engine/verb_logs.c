@@ -9,16 +9,13 @@
 #include "base/text.h"
 #include "engine/verb.h"
 
-/* What a guest writes is not to move the cursor or change the terminal. */
 static void print_line(void *ctx, const struct log_line *line)
 {
     const bool *with_times = ctx;
 
     if (*with_times)
         cunik_verb_print_time(line->time_ms);
-    for (const char *p = line->text; *p; p++)
-        putchar(((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f ? '?' : *p);
-    putchar('\n');
+    cunik_verb_print_text(line->text);
     cunik_output_flush();
 }
 

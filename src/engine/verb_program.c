@@ -12,7 +12,73 @@ static const struct option_row global_options[] = {
         "format", 0, "FORMAT", help, choices, false                                                \
     }
 
-static const struct option_row list_options[] = {FORMAT("table|json", "How to print")};
+#define QUIET                                                                                      \
+    {                                                                                              \
+        "quiet", 'q', NULL, "Only names", NULL, false                                              \
+    }
+#define FORCE                                                                                      \
+    {                                                                                              \
+        "force", 'f', NULL, "Do not ask", NULL, false                                              \
+    }
+
+static const struct option_row list_options[] = {
+    {"all", 'a', NULL, "Also what does not run", NULL, false},
+    {"filter", 'f', "KEY=VALUE",
+     "Only such: name, id, stack, service, status, health, exited, label, network, publish", NULL,
+     true},
+    QUIET,
+    FORMAT("table|json", "How to print"),
+};
+static const struct option_row network_options[] = {
+    {"filter", 'f', "KEY=VALUE", "Only such: name, stack", NULL, true},
+    QUIET,
+    FORMAT("table|json", "How to print"),
+};
+static const struct option_row prune_options[] = {FORCE};
+static const struct option_row table_options[] = {FORMAT("table|json", "How to print")};
+static const struct option_row stop_options[] = {
+    {"time", 't', "SECONDS", "Grace period before a guest is destroyed", NULL, false},
+};
+static const struct option_row remove_options[] = {
+    {"force", 'f', NULL, "Also what runs, which is destroyed", NULL, false},
+};
+static const struct option_row update_options[] = {
+    {"memory", 'm', "SIZE", "Memory, such as 64m", NULL, false},
+    {"cpus", 0, "NUMBER", "Processors", NULL, false},
+    {"restart", 0, "POLICY", "no, always, unless-stopped or on-failure[:N]", NULL, false},
+};
+
+#define MAKE_OPTIONS                                                                               \
+    {"name", 0, "NAME", "Its name, and that of its stack", NULL, false},                           \
+        {"kernel", 0, "FILE", "Kernel to boot, in place of an image", NULL, false},                \
+        {"initrd", 0, "FILE", "Initial RAM disk", NULL, false},                                    \
+        {"backend", 0,    "NAME", "Kind of unikernel; otherwise found by looking at the kernel",   \
+         NULL,      false},                                                                        \
+        {"cmdline", 0, "TEXT", "Raw command line for the kernel", NULL, false},                    \
+        {"param", 0, "KEY=VALUE", "Setting of the backend", NULL, true},                           \
+        {"disk", 0, "PATH[:MOUNT][:ro]", "Disk image", NULL, true},                                \
+        {"env", 'e', "KEY[=VALUE]", "Environment variable; without value that of this command",    \
+         NULL,  true},                                                                             \
+        {"publish", 'p', "[[IP:]HOST:]PORT[/udp]", "Publish a port of the guest", NULL, true},     \
+        {"memory", 'm', "SIZE", "Memory, such as 64m", NULL, false},                               \
+        {"cpus", 0, "NUMBER", "Processors", NULL, false},                                          \
+        {"hostname", 'h', "NAME", "Host name of the guest", NULL, false},                          \
+        {"label", 'l', "KEY[=VALUE]", "Label", NULL, true},                                        \
+        {"network", 0,    "NAME", "Network of another stack, or none; otherwise one of its own",   \
+         NULL,      false},                                                                        \
+        {"restart", 0, "POLICY", "no, always, unless-stopped or on-failure[:N]", NULL, false},     \
+        {"stop-timeout", 0, "SECONDS", "Grace period when it is stopped", NULL, false},            \
+    {                                                                                              \
+        "health-cmd", 0, "COMMAND", "Command of this host that tells whether it is healthy", NULL, \
+            false                                                                                  \
+    }
+
+static const struct option_row create_options[] = {MAKE_OPTIONS};
+static const struct option_row run_options[] = {
+    {"detach", 'd', NULL, "Return when it runs, and print its name", NULL, false},
+    {"rm", 0, NULL, "Remove it when it has ended", NULL, false},
+    MAKE_OPTIONS,
+};
 static const struct option_row text_options[] = {FORMAT("text|json", "How to print")};
 static const struct option_row logs_options[] = {
     {"follow", 'f', NULL, "Go on until it has ended", NULL, false},
@@ -48,20 +114,42 @@ static const struct option_row volume_rm_options[] = {
     {"force", 'f', NULL, "One that is not there is no error", NULL, false},
 };
 
+#define OPTIONS(rows) rows, ARRAY_SIZE(rows)
+
 static const struct verb_row verbs[] = {
-    {"list", NULL, "List the cuniks of all stacks", list_options, ARRAY_SIZE(list_options), 0, 0,
-     cunik_verb_list},
-    {"ps", NULL, "The same as list", list_options, ARRAY_SIZE(list_options), 0, 0, cunik_verb_list},
+    {"run", "KERNEL [ARG...]", "Make a cunik and start it", OPTIONS(run_options), 0, SIZE_MAX,
+     cunik_verb_run},
+    {"create", "KERNEL [ARG...]", "Make a cunik", OPTIONS(create_options), 0, SIZE_MAX,
+     cunik_verb_create},
+    {"start", "NAME...", "Start cuniks", NULL, 0, 1, SIZE_MAX, cunik_verb_start},
+    {"stop", "NAME...", "Stop cuniks", OPTIONS(stop_options), 1, SIZE_MAX, cunik_verb_stop},
+    {"restart", "NAME...", "Stop cuniks and start them again", OPTIONS(stop_options), 1, SIZE_MAX,
+     cunik_verb_restart},
+    {"kill", "NAME...", "Destroy guests at once", NULL, 0, 1, SIZE_MAX, cunik_verb_kill},
+    {"remove", "NAME...", "Remove cuniks", OPTIONS(remove_options), 1, SIZE_MAX, cunik_verb_remove},
+    {"rm", "NAME...", "The same as remove", OPTIONS(remove_options), 1, SIZE_MAX,
+     cunik_verb_remove},
+    {"update", "NAME...", "Change memory, processors or restart policy", OPTIONS(update_options), 1,
+     SIZE_MAX, cunik_verb_update},
+    {"wait", "NAME...", "Wait until cuniks have ended, and print what with", NULL, 0, 1, SIZE_MAX,
+     cunik_verb_wait},
+    {"list", NULL, "List the cuniks of all stacks", OPTIONS(list_options), 0, 0, cunik_verb_list},
+    {"ps", NULL, "The same as list", OPTIONS(list_options), 0, 0, cunik_verb_list},
     {"inspect", "NAME...", "Show all that is known of cuniks, as JSON", NULL, 0, 1, SIZE_MAX,
      cunik_verb_inspect},
-    {"logs", "NAME", "Show what a cunik wrote to its console", logs_options,
-     ARRAY_SIZE(logs_options), 1, 1, cunik_verb_logs},
-    {"doctor", NULL, "Check whether this host can run guests, and say what to do", text_options,
-     ARRAY_SIZE(text_options), 0, 0, cunik_verb_doctor},
-    {"events", NULL, "Show what happens, and what happened", events_options,
-     ARRAY_SIZE(events_options), 0, 0, cunik_verb_events},
-    {"info", NULL, "Show what the engine is and has", text_options, ARRAY_SIZE(text_options), 0, 0,
-     cunik_verb_info},
+    {"logs", "NAME", "Show what a cunik wrote to its console", OPTIONS(logs_options), 1, 1,
+     cunik_verb_logs},
+    {"port", "NAME [PORT[/PROTOCOL]]", "Show where ports are published", NULL, 0, 1, 2,
+     cunik_verb_port},
+    {"events", NULL, "Show what happens, and what happened", OPTIONS(events_options), 0, 0,
+     cunik_verb_events},
+    {"network ls", NULL, "List networks", OPTIONS(network_options), 0, 0, cunik_verb_network_ls},
+    {"network inspect", "NAME...", "Show all that is known of networks, as JSON", NULL, 0, 1,
+     SIZE_MAX, cunik_verb_network_inspect},
+    {"network rm", "NAME...", "Remove networks that a stack has left behind", NULL, 0, 1, SIZE_MAX,
+     cunik_verb_network_rm},
+    {"network prune", NULL, "Remove all networks that no cunik is on", OPTIONS(prune_options), 0, 0,
+     cunik_verb_network_prune},
     {"volume create", "[NAME]", "Make a volume", volume_create_options,
      ARRAY_SIZE(volume_create_options), 0, 1, cunik_verb_volume_create},
     {"volume export", "NAME [FILE]",
@@ -77,13 +165,21 @@ static const struct verb_row verbs[] = {
      ARRAY_SIZE(volume_prune_options), 0, 0, cunik_verb_volume_prune},
     {"volume rm", "NAME...", "Remove volumes", volume_rm_options, ARRAY_SIZE(volume_rm_options), 1,
      SIZE_MAX, cunik_verb_volume_rm},
-    {"version", NULL, "Show the version of this program", text_options, ARRAY_SIZE(text_options), 0,
-     0, cunik_verb_version},
+    {"system df", NULL, "Show what the engine's folder takes", OPTIONS(table_options), 0, 0,
+     cunik_verb_system_df},
+    {"system info", NULL, "The same as info", OPTIONS(text_options), 0, 0, cunik_verb_info},
+    {"system prune", NULL, "Remove cuniks that do not run, and networks without cuniks",
+     OPTIONS(prune_options), 0, 0, cunik_verb_prune},
+    {"doctor", NULL, "Check whether this host can run guests, and say what to do",
+     OPTIONS(text_options), 0, 0, cunik_verb_doctor},
+    {"info", NULL, "Show what the engine is and has", OPTIONS(text_options), 0, 0, cunik_verb_info},
+    {"version", NULL, "Show the version of this program", OPTIONS(text_options), 0, 0,
+     cunik_verb_version},
 };
 
 const struct program cunik_program = {
     .name = "cunik",
-    .help = "Looks at unikernels across stacks",
+    .help = "Runs unikernels, and looks at them across stacks",
     .options = global_options,
     .n_options = ARRAY_SIZE(global_options),
     .verbs = verbs,

@@ -26,6 +26,10 @@ static const struct option_row log_options[] = {
 static const struct verb_row verbs[] = {
     {"logs", "[SERVICE...]", "Show output", log_options, ARRAY_SIZE(log_options), 0, 9, nothing},
     {"port", "SERVICE PORT", "Show a port", NULL, 0, 2, 2, nothing},
+    {"network ls", NULL, "List networks", log_options, ARRAY_SIZE(log_options), 0, 0, nothing},
+    {"network rm", "NAME", "Remove a network", NULL, 0, 1, 1, nothing},
+    {"run", "IMAGE [ARG...]", "Run an image", log_options, ARRAY_SIZE(log_options), 1, SIZE_MAX,
+     nothing},
 };
 
 static const struct program program = {"prog", "Test program",   globals, ARRAY_SIZE(globals),
@@ -93,13 +97,55 @@ static void help(void **state _unused_)
         _cleanup_(cunik_arguments_destroyp) struct arguments *a = NULL;
         _cleanup_free_ char *text = NULL;
         test_ok(parse(lines[i], &a, &text, &err), err);
-        assert_non_null(strstr(text, "logs       Show output"));
+        assert_non_null(strstr(text, "logs             Show output"));
     }
     _cleanup_error_ struct error *err = NULL;
     _cleanup_(cunik_arguments_destroyp) struct arguments *a = NULL;
     _cleanup_free_ char *text = NULL;
     test_ok(parse("prog port --help", &a, &text, &err), err);
     assert_non_null(strstr(text, "Usage: prog [OPTIONS] port [OPTIONS] SERVICE PORT"));
+}
+
+static const char *verb_of(const char *line, struct arguments **ret)
+{
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    test_ok(parse(line, ret, &text, &err), err);
+    assert_null(text);
+    return cunik_arguments_verb(*ret)->name;
+}
+
+static void groups(void **state _unused_)
+{
+    _cleanup_(cunik_arguments_destroyp) struct arguments *a = NULL, *b = NULL, *c = NULL, *d = NULL;
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *text = NULL, *none = NULL;
+
+    assert_string_equal(verb_of("prog network rm -- shop", &a), "network rm");
+    assert_string_equal(cunik_arguments_positional(a)->items[0], "shop");
+    assert_string_equal(verb_of("prog network ls -q", &b), "network ls");
+    assert_true(cunik_arguments_flag(b, "quiet"));
+    test_ok(parse("prog network", &c, &text, &err), err);
+    assert_non_null(strstr(text, "Usage: prog [OPTIONS] network COMMAND"));
+    assert_non_null(strstr(text, "network ls       List networks"));
+    assert_null(strstr(text, "Show output"));
+    assert_true(parse("prog network lss", &d, &none, &err) < 0);
+    assert_string_equal(err->message, "unknown command 'network lss'; did you mean 'network ls'?");
+}
+
+/* What stands behind the first argument is the guest's. */
+static void passed_on(void **state _unused_)
+{
+    _cleanup_(cunik_arguments_destroyp) struct arguments *a = NULL;
+
+    assert_string_equal(verb_of("prog run -q ./web.elf -q --port 80 -- x", &a), "run");
+    const struct strv *v = cunik_arguments_positional(a);
+    assert_true(cunik_arguments_flag(a, "quiet"));
+    assert_int_equal(v->n, 6);
+    assert_string_equal(v->items[1], "-q");
+    assert_string_equal(v->items[2], "--port");
+    assert_string_equal(v->items[4], "--");
 }
 
 static void manual(void **state _unused_)
@@ -116,6 +162,8 @@ int main(void)
         cmocka_unit_test(one_letter_two_meanings),
         cmocka_unit_test(mistakes),
         cmocka_unit_test(help),
+        cmocka_unit_test(groups),
+        cmocka_unit_test(passed_on),
         cmocka_unit_test(manual),
     };
 

@@ -1,0 +1,31 @@
+/* One cunik from the words of a command line: what `run` and `create` make, as a stack of one with
+ * a network of its own. Pure, but for the environment that is handed in. */
+#pragma once
+
+#include "engine/world.h"
+
+struct run_options {
+    const char *name;    /* of the cunik, its service and its stack */
+    const char *kernel;  /* absolute */
+    const char *initrd;  /* absolute, or NULL */
+    const char *backend; /* NULL = by looking at the kernel */
+    const char *cmdline, *hostname, *memory, *cpus, *restart, *network, *stop_timeout,
+        *health_cmd;                /* as given, or NULL */
+    const struct strv *environment; /* "KEY=VALUE", or "KEY" of `environ` */
+    const struct strv *labels;      /* "KEY=VALUE" or "KEY" */
+    const struct strv *ports;       /* "[[IP:]HOST:]PORT[/udp]"; HOST may be empty: any */
+    const struct strv *disks;       /* "PATH[:MOUNT][:ro]", absolute */
+    const struct strv *params;      /* "KEY=VALUE" of the backend */
+    const struct strv *command;
+    char *const *environ;
+};
+
+/* A desired world. ERROR_INVALID names the option. */
+int cunik_run_world(const struct run_options *o, struct world *ret, struct error **err);
+
+/* Parts that `update` needs too. */
+int cunik_run_memory(const char *text, int64_t *ret, struct error **err);
+int cunik_run_cpus(const char *text, double *ret, struct error **err);
+/* "no", "always", "unless-stopped", "on-failure[:N]". */
+int cunik_run_restart(const char *text, enum restart_policy *ret, int64_t *ret_max,
+                      struct error **err);

@@ -1,0 +1,256 @@
+/* run and create: one cunik without a stack file. It is a stack of its own name. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/output.h"
+#include "base/text.h"
+#include "engine/run_options.h"
+#include "engine/verb.h"
+
+static int interrupts = -1;
+
+static void on_signal(int number _unused_)
+{
+    const uint64_t one = 1;
+    int saved = errno;
+
+    (void)!write(interrupts, &one, sizeof(one));
+    errno = saved;
+}
+
+static int take_interrupts(struct error **err)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    interrupts = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (interrupts < 0)
+        return cunik_error_errno(err, errno, "taking interrupts");
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return 0;
+}
+
+/* "cunik-3f9a2c". */
+static char *any_name(void)
+{
+    uint32_t number = 0;
+
+    (void)!getrandom(&number, sizeof(number), 0);
+    return cunik_asprintf("cunik-%06x", number & 0xffffff);
+}
+
+static char *absolute(const char *folder, const char *path)
+{
+    return path ? cunik_path_join(folder, path) : NULL;
+}
+
+/* Paths of disks are made absolute as well: "PATH[:…]". */
+static void absolute_disks(const char *folder, const struct strv *disks, struct strv *ret)
+{
+    for (size_t i = 0; i < disks->n; i++) {
+        size_t size = strcspn(disks->items[i], ":");
+        _cleanup_free_ char *path = cunik_strndup(disks->items[i], size);
+        _cleanup_free_ char *whole = cunik_path_join(folder, path);
+        cunik_strv_addf(ret, "%s%s", whole, disks->items[i] + size);
+    }
+}
+
+/* The kernel: a file that --kernel or the first argument names. What the argument is otherwise is
+ * the name of an image. */
+static int find_kernel(const struct arguments *a, const char **ret_kernel, size_t *ret_skip,
+                       struct error **err)
+{
+    const struct strv *words = cunik_arguments_positional(a);
+
+    *ret_kernel = cunik_arguments_value(a, "kernel");
+    *ret_skip = 0;
+    if (*ret_kernel)
+        return 0;
+    if (!words->n)
+        return cunik_error_set(err, ERROR_INVALID, "a kernel is needed: ./FILE or --kernel FILE");
+    if (!strchr(words->items[0], '/'))
+        return cunik_error_set(err, ERROR_NOT_FOUND,
+                               "there is no image '%s'; a kernel is named by its path (./%s)",
+                               words->items[0], words->items[0]);
+    *ret_kernel = words->items[0];
+    *ret_skip = 1;
+    return 0;
+}
+
+static int describe(const struct arguments *a, const char *name, struct world *ret,
+                    struct error **err)
+{
+    const struct strv *words = cunik_arguments_positional(a);
+    _cleanup_free_ char *folder = get_current_dir_name();
+    _cleanup_strv_ struct strv disks = {0}, command = {0};
+    const char *kernel;
+    size_t skip;
+
+    if (!folder)
+        return cunik_error_errno(err, errno, "finding the working directory");
+    int r = find_kernel(a, &kernel, &skip, err);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *kernel_path = absolute(folder, kernel);
+    _cleanup_free_ char *initrd_path = absolute(folder, cunik_arguments_value(a, "initrd"));
+    absolute_disks(folder, cunik_arguments_values(a, "disk"), &disks);
+    for (size_t i = skip; i < words->n; i++)
+        cunik_strv_add(&command, words->items[i]);
+    const struct run_options o = {
+        .name = name,
+        .kernel = kernel_path,
+        .initrd = initrd_path,
+        .backend = cunik_arguments_value(a, "backend"),
+        .cmdline = cunik_arguments_value(a, "cmdline"),
+        .hostname = cunik_arguments_value(a, "hostname"),
+        .memory = cunik_arguments_value(a, "memory"),
+        .cpus = cunik_arguments_value(a, "cpus"),
+        .restart = cunik_arguments_value(a, "restart"),
+        .network = cunik_arguments_value(a, "network"),
+        .stop_timeout = cunik_arguments_value(a, "stop-timeout"),
+        .health_cmd = cunik_arguments_value(a, "health-cmd"),
+        .environment = cunik_arguments_values(a, "env"),
+        .labels = cunik_arguments_values(a, "label"),
+        .ports = cunik_arguments_values(a, "publish"),
+        .disks = &disks,
+        .params = cunik_arguments_values(a, "param"),
+        .command = &command,
+        .environ = environ,
+    };
+    return cunik_run_world(&o, ret, err);
+}
+
+static int check_free(struct client *client, const char *name, struct error **err)
+{
+    _cleanup_world_ struct world w = {0};
+    int r = cunik_client_world(client, "", &w, err);
+
+    for (size_t i = 0; i < w.n_cuniks && r == 0; i++)
+        if (strcmp(w.cuniks[i].name, name) == 0 || strcmp(w.cuniks[i].stack, name) == 0)
+            r = cunik_error_set(err, ERROR_CONFLICT, "the name '%s' is taken by %s '%s'", name,
+                                strcmp(w.cuniks[i].name, name) == 0 ? "cunik" : "a cunik of stack",
+                                name);
+    return r;
+}
+
+static int make(const struct arguments *a, struct client *client, const char *name, bool start,
+                struct error **err)
+{
+    _cleanup_request_ struct request r;
+
+    cunik_request_init(&r);
+    cunik_replace(&r.stack, name);
+    r.action = ACTION_UP;
+    r.no_start = !start;
+    int e = describe(a, name, &r.desired, err);
+    if (e == 0)
+        e = check_free(client, name, err);
+    return e < 0 ? e : cunik_verb_apply(client, &r, err);
+}
+
+static int change(struct client *client, const char *name, enum request_action action,
+                  struct error **err)
+{
+    _cleanup_request_ struct request r;
+
+    cunik_request_init(&r);
+    cunik_replace(&r.stack, name);
+    r.action = action;
+    return cunik_verb_apply(client, &r, err);
+}
+
+static void print_line(void *ctx _unused_, const struct log_line *line)
+{
+    cunik_verb_print_text(line->text);
+    cunik_output_flush();
+}
+
+/* Shows what it writes until it has ended; an interrupt stops it, a second one kills it. */
+static int follow(struct client *client, const char *name, struct error **err)
+{
+    static const enum request_action harder[] = {ACTION_STOP, ACTION_KILL};
+    _cleanup_strv_ struct strv names = {0};
+    uint64_t count;
+    int r;
+
+    cunik_strv_add(&names, name);
+    const struct log_query q = {.stack = name, .services = names, .follow = true, .tail = -1};
+    r = cunik_client_logs(client, &q, print_line, NULL, err);
+    for (size_t i = 0; i < ARRAY_SIZE(harder) && r < 0 && (*err)->code == ERROR_CANCELLED; i++) {
+        cunik_error_destroy(TAKE_PTR(*err));
+        (void)!read(interrupts, &count, sizeof(count));
+        r = change(client, name, harder[i], err);
+    }
+    return r;
+}
+
+static int attached(const struct arguments *a, struct client *client, const char *name,
+                    int *ret_status, struct error **err)
+{
+    _cleanup_world_ struct world w = {0};
+    struct world_cunik *c;
+    int r = follow(client, name, err);
+
+    if (r == 0)
+        r = cunik_client_world(client, name, &w, err);
+    if (r == 0)
+        r = cunik_verb_find(&w, name, &c, err);
+    if (r == 0)
+        *ret_status = (int)c->status.exit_code;
+    if (cunik_arguments_flag(a, "rm")) {
+        struct error *why = NULL;
+        int gone = change(client, name, ACTION_DOWN, &why);
+        if (r == 0 && gone < 0) {
+            r = gone;
+            *err = TAKE_PTR(why);
+        }
+        cunik_error_destroy(why);
+    }
+    return r;
+}
+
+int cunik_verb_run(void *context _unused_, const struct arguments *a, int *ret_status,
+                   struct error **err)
+{
+    const char *given = cunik_arguments_value(a, "name");
+    _cleanup_free_ char *name = given ? cunik_strdup(given) : any_name();
+    bool detach = cunik_arguments_flag(a, "detach");
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+
+    if (detach && cunik_arguments_flag(a, "rm"))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "options '--detach' and '--rm' exclude each other");
+    int r = detach ? 0 : take_interrupts(err);
+    if (r == 0)
+        r = cunik_verb_reach_with(a, interrupts, &client, err);
+    if (r == 0)
+        r = make(a, client, name, true, err);
+    if (r < 0)
+        return r;
+    if (!detach)
+        return attached(a, client, name, ret_status, err);
+    puts(name);
+    return 0;
+}
+
+int cunik_verb_create(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+                      struct error **err)
+{
+    const char *given = cunik_arguments_value(a, "name");
+    _cleanup_free_ char *name = given ? cunik_strdup(given) : any_name();
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    int r = cunik_verb_reach(a, &client, err);
+
+    if (r == 0)
+        r = make(a, client, name, false, err);
+    if (r == 0)
+        puts(name);
+    return r;
+}

@@ -1,0 +1,88 @@
+#!/bin/bash
+# cunik: the engine without a stack file.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+cd "$WORK" || exit 1
+cp "$PROBE" probe.elf
+
+state() { cunik inspect "$1" | jq -r '.[0].status.state'; }
+is() { [ "$(state "$1")" = "$2" ]; }
+
+check 'run' expect 0 cunik run -d --name one -m 16m -p 127.0.0.1::80 -e GREETING=hello -l tier=front --backend unikraft ./probe.elf
+check '… prints the name' out_is one
+check '… and the guest runs' is one running
+check '… with its environment' test "$(cunik inspect one | jq -r '.[0].environment.GREETING')" = hello
+check 'its port is told' expect 0 cunik port one 80
+address=$(cat "$OUT")
+check '… and answers' wait_until 20 fetch "http://$address/"
+check 'a port that is not published is none' expect 1 cunik port one 81
+check 'a name that is taken is refused' expect 1 cunik run -d --name one --backend unikraft ./probe.elf
+check '… by name' err_has "the name 'one' is taken"
+check 'what is no path is no kernel' expect 1 cunik run -d nginx
+check '… and says so' err_has "there is no image 'nginx'"
+
+check 'create does not start' expect 0 cunik create --name two -m 16m --network none --backend unikraft ./probe.elf exit=0 say=bye
+check '… it' is two created
+check 'list shows what runs' expect 0 cunik list -q
+check '… alone' out_is one
+check 'list -a shows all' expect 0 cunik list -a -q
+check '… of it' out_is "$(printf 'one\ntwo')"
+check 'a filter chooses' expect 0 cunik ps -q --filter label=tier --filter status=running
+check '… by all of its keys' out_is one
+
+timeout 60 cunik wait two >waited 2>&1 &
+waiting=$!
+check 'start' expect 0 cunik start two
+wait $waiting
+check 'wait prints what it ended with' test "$(cat waited)" = 0
+
+check 'stop' expect 0 cunik stop -t 0 one
+check '… stops' is one exited
+check 'restart' expect 0 cunik restart one
+check '… starts' is one running
+check 'update changes what is asked for' expect 0 cunik update --restart always one
+check '… in place' test "$(cunik inspect one | jq -r '.[0].restart')" = always
+check 'what runs is not removed' expect 1 cunik rm one
+check '… and says how' err_has "'one' is running: stop it first, or use --force"
+check 'kill' expect 0 cunik kill one
+check '… ends it' is one exited
+check 'events know of it' expect 0 cunik events --since 10m --until 0s --filter cunik=one --filter event=exited
+check '… by name' out_has 'cunik one exited'
+
+check 'networks are listed' expect 0 cunik network ls -q
+check '… all' out_is one_default
+check 'a network in use is kept' expect 1 cunik network rm one_default
+check '… by those who are on it' err_has "network 'one_default' has 1 cunik on it"
+check 'inspect tells who is on a network' test "$(cunik network inspect one_default | jq -r '.[0].cuniks | keys[0]')" = one
+check 'df' expect 0 cunik system df --format json
+check '… tells of images' test "$(jq -r '.[0].files > 0' "$OUT")" = true
+
+# One copy of a service
+cat >stack.yaml <<END
+name: many
+services:
+  web:
+    scale: 2
+    mem_limit: 16m
+    unikernel: {backend: unikraft, kernel: $PROBE}
+END
+check 'a stack' expect 0 cunik-compose -f stack.yaml up -d
+check 'one copy stops' expect 0 cunik stop -t 0 many-web-2
+check '… alone' is many-web-1 running
+check '… and stays stopped' is many-web-2 exited
+check 'one copy is removed' expect 0 cunik rm many-web-2
+check '… alone' test "$(cunik list -a -q --filter stack=many)" = many-web-1
+check 'up brings it back' expect 0 cunik-compose -f stack.yaml up -d
+check '… as it was' is many-web-2 running
+
+run timeout 60 cunik run --rm --name three -m 16m --network none --backend unikraft ./probe.elf exit=0 say=bye
+check 'run follows what the guest writes' out_has bye
+check '… and removes it when asked' test -z "$(cunik list -a -q --filter name=three)"
+
+check 'remove by force' expect 0 cunik remove --force one two
+check 'prune takes what does not run' expect 0 cunik kill many-web-1
+check '… alone' expect 0 cunik system prune --force
+check '… by name' out_is many-web-1
+check 'down' expect 0 cunik-compose -f stack.yaml down
+check 'nothing is left' nothing_left
+plan_tests_done
