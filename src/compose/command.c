@@ -137,7 +137,8 @@ int cunik_command_load_all(struct command *c, struct loaded *ret_loaded, struct 
     struct load_options o;
     int r;
 
-    r = load_options(c, cunik_arguments_positional(a), &o, &folder, err);
+    r = load_options(c, c->load.no_services ? NULL : cunik_arguments_positional(a), &o, &folder,
+                     err);
     if (r < 0)
         return r;
     r = cunik_load_stack(&o, ret_loaded, ret, &d, err);

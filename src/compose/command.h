@@ -19,6 +19,7 @@
 struct command_load {
     bool only_services, no_interpolate, no_normalise, no_paths, no_consistency;
     bool no_warnings; /* they are what is printed */
+    bool no_services; /* the arguments are not all names of services */
 };
 
 struct command {
@@ -76,6 +77,8 @@ void cunik_interrupt_clear(void);
 
 int cunik_command_up(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_events(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_graph(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_port(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_down(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_ps(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_logs(void *context, const struct arguments *a, int *status, struct error **err);

@@ -47,6 +47,17 @@ static const struct option_row events_options[] = {
     {"json", 0, NULL, "The same as --format json", NULL, false},
 };
 
+static const struct option_row graph_options[] = {
+    {"format", 0, "FORMAT", "Form of the output; svg is drawn by Graphviz", "dot|mermaid|svg",
+     false},
+    {"output", 'o', "FILE", "Write to a file", NULL, false},
+};
+
+static const struct option_row port_options[] = {
+    {"protocol", 0, "PROTOCOL", "Of the port", "tcp|udp", false},
+    {"index", 0, "N", "Which copy of the service, from 1 on", NULL, false},
+};
+
 static const struct option_row ps_options[] = {
     {"all", 'a', NULL, "Also what does not run", NULL, false},
     {"quiet", 'q', NULL, "Only IDs", NULL, false},
@@ -117,12 +128,16 @@ static const struct verb_row verbs[] = {
      cunik_command_down},
     {"events", "[SERVICE...]", "Show what happens, and what happened", OPTIONS(events_options), 0,
      SIZE_MAX, cunik_command_events},
+    {"graph", "[SERVICE...]", "Draw the stack: services, dependencies, networks and ports",
+     OPTIONS(graph_options), 0, SIZE_MAX, cunik_command_graph},
     {"kill", "[SERVICE...]", "Destroy guests at once", NULL, 0, 0, SIZE_MAX, cunik_command_kill},
     {"logs", "[SERVICE...]", "Print what guests wrote to their consoles", OPTIONS(logs_options), 0,
      SIZE_MAX, cunik_command_logs},
     {"ls", NULL, "List stacks", OPTIONS(ls_options), 0, 0, cunik_command_ls},
     {"plan", "[SERVICE...]", "Show what `up` would do, and why", OPTIONS(plan_options), 0, SIZE_MAX,
      cunik_command_plan},
+    {"port", "SERVICE PORT", "Show where a port is published", OPTIONS(port_options), 2, 2,
+     cunik_command_port},
     {"ps", "[SERVICE...]", "List the stack's cuniks", OPTIONS(ps_options), 0, SIZE_MAX,
      cunik_command_ps},
     {"restart", "[SERVICE...]", "Stop and start again", OPTIONS(restart_options), 0, SIZE_MAX,

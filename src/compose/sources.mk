@@ -6,10 +6,12 @@ compose_SOURCES = \
 	src/compose/command_config.c \
 	src/compose/command_down.c \
 	src/compose/command_events.c \
+	src/compose/command_graph.c \
 	src/compose/command_lifecycle.c \
 	src/compose/command_logs.c \
 	src/compose/command_ls.c \
 	src/compose/command_plan.c \
+	src/compose/command_port.c \
 	src/compose/command_ps.c \
 	src/compose/command_up.c \
 	src/compose/command_version.c \
@@ -47,6 +49,7 @@ compose_SOURCES = \
 	src/compose/lower_network.c \
 	src/compose/merge.c \
 	src/compose/normalise.c \
+	src/compose/picture.c \
 	src/compose/program.c \
 	src/compose/progress.c \
 	src/compose/progress_display.c \
@@ -88,6 +91,7 @@ compose_TESTS = \
 	tests/unit/test_lower.c \
 	tests/unit/test_merge.c \
 	tests/unit/test_normalise.c \
+	tests/unit/test_picture.c \
 	tests/unit/test_progress.c \
 	tests/unit/test_schema.c \
 	tests/unit/test_stack.c \

@@ -18,9 +18,12 @@
 enum {
     BODY_MAX = 64 << 20,
     BODIES_MAX = 256 << 20, /* of all requests that are being received */
-    CONNECTIONS_MAX = 128,
+    CONNECTIONS_MAX = 512,
+    CONNECTIONS_MANY = 128, /* from then on whoever says nothing is soon let go */
+    STREAMS_MAX = 128,      /* of events and logs: the rest is for requests that end */
     BACKLOG = 128,
     IDLE_SECONDS = 60, /* for a client to say something */
+    CROWDED_SECONDS = 1,
     CONNECTION_MEMORY = 64 << 10,
 };
 
@@ -284,7 +287,14 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     return route(s, connection, path, method, &e->body);
 }
 
-static void completed(void *ctx, struct MHD_Connection *connection _unused_, void **exchange,
+static void set_patience(struct MHD_Connection *connection, bool crowded)
+{
+    unsigned seconds = crowded ? CROWDED_SECONDS : IDLE_SECONDS;
+
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+}
+
+static void completed(void *ctx, struct MHD_Connection *connection, void **exchange,
                       enum MHD_RequestTerminationCode why _unused_)
 {
     struct server *s = ctx;
@@ -292,21 +302,57 @@ static void completed(void *ctx, struct MHD_Connection *connection _unused_, voi
 
     if (!e)
         return;
+    pthread_mutex_lock(&s->lock);
+    bool crowded = s->connections > CONNECTIONS_MANY;
+    pthread_mutex_unlock(&s->lock);
+    /* Also after a stream, which had all the time it liked. */
+    set_patience(connection, crowded);
     atomic_fetch_sub(&s->body_bytes, e->counted);
     cunik_buffer_done(&e->body);
     free(e);
     *exchange = NULL;
 }
 
-static void connected(void *ctx, struct MHD_Connection *connection _unused_,
-                      void **socket_context _unused_, enum MHD_ConnectionNotificationCode what)
+static void connected(void *ctx, struct MHD_Connection *connection, void **socket_context _unused_,
+                      enum MHD_ConnectionNotificationCode what)
 {
     struct server *s = ctx;
 
     pthread_mutex_lock(&s->lock);
     s->connections += what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : (size_t)-1;
     s->since = cunik_clock_real.now(NULL);
+    bool crowded = s->connections > CONNECTIONS_MANY;
     pthread_mutex_unlock(&s->lock);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED && crowded)
+        set_patience(connection, true);
+}
+
+int cunik_server_enter_stream(struct server *s, struct error **err)
+{
+    pthread_mutex_lock(&s->lock);
+    bool room = s->n_streams < STREAMS_MAX;
+    s->n_streams += room;
+    pthread_mutex_unlock(&s->lock);
+    return room ? 0
+                : cunik_error_set(err, ERROR_UNAVAILABLE,
+                                  "too many follow events and logs already: %d at most",
+                                  STREAMS_MAX);
+}
+
+void cunik_server_leave_stream(struct server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->n_streams--;
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool cunik_server_route(size_t i, const char **ret_method, const char **ret_path)
+{
+    if (i >= ARRAY_SIZE(routes))
+        return false;
+    *ret_method = routes[i].method;
+    *ret_path = routes[i].path;
+    return true;
 }
 
 _printf_(2, 0) static void log_words(void *ctx _unused_, const char *format, va_list args)

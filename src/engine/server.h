@@ -23,8 +23,12 @@
  * for is a level to be reached, and the engine goes on. With cancel=1 closing means stop: steps
  * under way are finished and no others begin.
  *
- * A thread for each connection (CONNECTIONS_MAX at most) and one that accepts; nothing is polled,
- * so that an idle server uses no CPU.
+ * docs/openapi.json is the same in full, held against this server by a test.
+ *
+ * A thread for each connection (512 at most) and one that accepts; nothing is polled, so that an
+ * idle server uses no CPU. Who says nothing for a minute is let go, and after a second while there
+ * are more than 128 connections; events and logs are followed by 128 at most. So there is always
+ * room for a request.
  */
 #pragma once
 
@@ -50,6 +54,8 @@ int cunik_server_listen(const char *path, int *ret_fd, struct error **err);
 
 int cunik_server_create(const struct server_settings *settings, struct server **ret,
                         struct error **err);
+/* The i-th route, false behind the last: for tests of the document. */
+bool cunik_server_route(size_t i, const char **ret_method, const char **ret_path);
 /* Closes all connections, cancels what is being applied and waits for it. */
 void cunik_server_destroy(struct server *s);
 DEFINE_CLEANUP(struct server *, cunik_server_destroy)

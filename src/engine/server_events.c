@@ -18,7 +18,7 @@ struct listener {
     int64_t since_ms;        /* -1 = from now on */
     int64_t until_ms;        /* -1 = until the client goes */
     size_t id;
-    bool subscribed;
+    bool subscribed, entered;
 
     pthread_mutex_t lock; /* of all below */
     bool replaying;       /* what comes waits behind what was */
@@ -94,6 +94,8 @@ static void close_listener(struct stream *s, void *ctx)
 
     if (l->subscribed)
         cunik_engine_unsubscribe(l->server->engine, l->id);
+    if (l->entered)
+        cunik_server_leave_stream(l->server);
     cunik_closep(&s->also);
     cunik_stream_done(s);
     cunik_event_filter_done(&l->filter);
@@ -193,7 +195,10 @@ enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *con
     l->late = json_array();
     l->replaying = true;
     pthread_mutex_init(&l->lock, NULL);
-    r = read_query(l, connection, &err);
+    r = cunik_server_enter_stream(s, &err);
+    l->entered = r == 0;
+    if (r == 0)
+        r = read_query(l, connection, &err);
     if (r == 0)
         r = begin(l, &err);
     if (r < 0) {

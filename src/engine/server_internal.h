@@ -19,7 +19,7 @@ struct server {
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t fewer; /* when one of the applies or their streams ends */
-    size_t connections;
+    size_t connections, n_streams;
     int64_t since; /* see cunik_server_busy() */
     bool stopping;
     struct apply **applies; /* under way, whether or not somebody listens */
@@ -72,6 +72,11 @@ size_t cunik_stream_pending(struct stream *s);
 bool cunik_stream_wait(struct stream *s);
 /* Answers with it. On failure close has been called as well. */
 enum MHD_Result cunik_stream_answer(struct stream *s, struct MHD_Connection *connection);
+
+/* A place for a stream that may last for ever: of these there are fewer than connections, so that
+ * other requests have room. */
+int cunik_server_enter_stream(struct server *s, struct error **err);
+void cunik_server_leave_stream(struct server *s);
 
 /* The routes that take more than a few lines. */
 enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *connection,

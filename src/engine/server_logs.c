@@ -24,7 +24,7 @@ struct logs {
     struct stream stream;
     char *stack;          /* "" = all */
     struct strv services; /* or names of cuniks; empty = all */
-    bool follow;
+    bool follow, entered;
     int64_t tail;         /* -1 = all */
     size_t id;            /* of the subscription, when following */
     _Atomic bool changed; /* cuniks came or went */
@@ -178,6 +178,8 @@ static void close_logs(struct stream *s, void *ctx)
         free(l->items[i].service);
     }
     free(l->items);
+    if (l->entered)
+        cunik_server_leave_stream(l->server);
     free(l->stack);
     cunik_strv_done(&l->services);
     cunik_stream_done(s);
@@ -241,6 +243,9 @@ enum MHD_Result cunik_server_logs(struct server *s, struct MHD_Connection *conne
     l->stream.close = close_logs;
     l->stream.ctx = l;
     r = read_query(l, connection, &err);
+    if (r == 0)
+        r = cunik_server_enter_stream(s, &err);
+    l->entered = r == 0;
     if (r == 0 && !s->consoles)
         r = cunik_error_set(&err, ERROR_UNAVAILABLE, "this engine keeps no consoles");
     if (r < 0)

@@ -64,6 +64,24 @@ kill -9 "$engine"
 check 'what was outlives the engine' expect 0 cunik events --since "$before" --until 0s --filter event=create --filter phase=done
 check '… wholly' out_has 'step ob cunik ob-web-1 create running done'
 
+# The stack as a picture, and its ports
+
+check 'graph draws the stack' expect 0 compose graph
+check '… for Graphviz' out_has 'digraph "ob" {'
+check '… or as Mermaid' expect 0 compose graph --format mermaid -o graph.mmd
+check '… into a file' grep -q '"healthy"' graph.mmd
+check 'SVG comes from Graphviz' expect 0 compose graph --format svg -o graph.svg
+check '… with all in it' test "$(xmllint --xpath 'count(//*[local-name()="g"][@class="node"])' graph.svg)" = 5
+without_dot() { PATH=$BIN "$BIN/cunik-compose" -f stack.yaml graph --format svg; }
+check 'without it that is told' expect 1 without_dot
+check '… with the package' err_has 'package graphviz'
+check 'a port is told' expect 0 compose port web 80
+check '… as it is published' answers "http://$(cat "$OUT")/" "$(fetch "http://$(compose port web 80)/")"
+check 'one of UDP too' expect 0 compose port --protocol udp web 81
+check 'one that is not published is none' expect 1 compose port web 82
+check '… by name' err_has "'ob-web-1' publishes no port 82/tcp"
+check 'one of no copy either' expect 1 compose port --index 2 web 80
+
 # The host
 
 expect 0 cunik doctor --format json

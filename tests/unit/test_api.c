@@ -1039,6 +1039,45 @@ static void test_events_until(void **state)
     WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 0);
 }
 
+/* Many that say nothing: a request is heard all the same, and most of them are let go long before
+ * their minute is over. */
+static void test_silent_connections(void **state)
+{
+    struct fixture *f = *state;
+    int fds[300];
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        fds[i] = raw_connect(f);
+    expect_raw(f, "GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 200", NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        close(fds[i]);
+}
+
+/* Who follows for ever leaves room for others. */
+static void test_many_streams(void **state)
+{
+    enum { STREAMS = 128 };
+    static const char events[] = "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct fixture *f = *state;
+    int fds[STREAMS];
+
+    for (size_t i = 0; i < STREAMS; i++) {
+        fds[i] = raw_connect(f);
+        assert_int_equal(send(fds[i], events, strlen(events), MSG_NOSIGNAL), strlen(events));
+    }
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == STREAMS);
+    expect_raw(f, "GET /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 503",
+               "too many follow events and logs already: 128 at most");
+    expect_raw(f, "GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 200", NULL);
+    for (size_t i = 0; i < STREAMS; i++)
+        close(fds[i]);
+    WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 0);
+    expect_raw(f, "GET /v1/events?until=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 200", NULL);
+}
+
 static void *ask_often(void *arg)
 {
     struct fixture *f = arg;
@@ -1065,18 +1104,19 @@ static void test_parallel(void **state)
     }
 }
 
-/* More connections than are served at once: those that say nothing do not keep others out for
- * ever, and what is more than the bound waits its turn. */
+/* More connections than are served at once: those that say nothing do not keep others out, and what
+ * is more than the bound waits its turn. */
 static void test_many_connections(void **state)
 {
+    static const char text[] = "GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     struct fixture *f = *state;
-    int fds[140];
+    int fds[300];
 
-    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-        fds[i] = raw_connect(f);
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-        const char text[] = "GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        (void)send(fds[i], text, strlen(text), MSG_NOSIGNAL);
+        fds[i] = raw_connect(f);
+        assert_int_equal(send(fds[i], text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         _cleanup_free_ char *answer = raw_read(fds[i]);
         assert_true(cunik_text_starts(answer, "HTTP/1.1 200"));
         close(fds[i]);
@@ -1326,6 +1366,8 @@ int main(void)
         TEST(test_events_past),
         TEST(test_events_without_gap),
         TEST(test_events_until),
+        TEST(test_silent_connections),
+        TEST(test_many_streams),
         TEST(test_parallel),
         TEST(test_many_connections),
         TEST(test_idle),

@@ -1,0 +1,74 @@
+/* port: where a port of a service is published. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "compose/command.h"
+
+static const struct world_cunik *find(const struct world *w, const char *service, int64_t index)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        if (strcmp(w->cuniks[i].service, service) == 0 && w->cuniks[i].index == index)
+            return &w->cuniks[i];
+    return NULL;
+}
+
+static const struct world_port *published(const struct world_cunik *c, uint64_t port,
+                                          const char *protocol)
+{
+    for (size_t i = 0; i < c->n_ports; i++)
+        if (c->ports[i].port == port && strcmp(c->ports[i].protocol, protocol) == 0)
+            return &c->ports[i];
+    return NULL;
+}
+
+static int read_words(const struct arguments *a, uint64_t *ret_port, uint64_t *ret_index,
+                      struct error **err)
+{
+    const char *port = cunik_arguments_positional(a)->items[1];
+    const char *index = cunik_arguments_value(a, "index");
+
+    if (cunik_text_to_uint(port, 1, UINT16_MAX, ret_port) < 0)
+        return cunik_error_set(err, ERROR_INVALID, "a port is a number up to 65535, not '%s'",
+                               port);
+    if (index && cunik_text_to_uint(index, 1, INT32_MAX, ret_index) < 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "option '--index' takes a number from 1 on, not '%s'", index);
+    return 0;
+}
+
+int cunik_command_port(void *context, const struct arguments *a, int *status _unused_,
+                       struct error **err)
+{
+    const char *service = cunik_arguments_positional(a)->items[0];
+    const char *protocol = cunik_arguments_value(a, "protocol");
+    _cleanup_world_ struct world w = {0};
+    _cleanup_free_ char *stack = NULL;
+    struct client *client;
+    uint64_t port, index = 1;
+
+    ((struct command *)context)->load.no_services = true;
+    int r = read_words(a, &port, &index, err);
+
+    if (!protocol)
+        protocol = "tcp";
+    if (r == 0)
+        r = cunik_command_stack_name(context, &stack, err);
+    if (r == 0)
+        r = cunik_command_client(context, &client, err);
+    if (r == 0)
+        r = cunik_client_world(client, stack, &w, err);
+    if (r < 0)
+        return r;
+    const struct world_cunik *c = find(&w, service, (int64_t)index);
+    if (!c)
+        return cunik_error_set(err, ERROR_NOT_FOUND, "service '%s' has no copy %llu that is there",
+                               service, (unsigned long long)index);
+    const struct world_port *p = published(c, port, protocol);
+    if (!p)
+        return cunik_error_set(err, ERROR_NOT_FOUND, "'%s' publishes no port %llu/%s", c->name,
+                               (unsigned long long)port, protocol);
+    printf("%s:%u\n", *p->host_ip ? p->host_ip : "0.0.0.0", p->host_port);
+    return 0;
+}
