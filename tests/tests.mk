@@ -24,7 +24,8 @@ $(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/
 -include $(B)/tests/faulty/faulty_host.d
 
 # Tests of the whole, each a script that makes its own network namespace.
-E2E_TESTS := \ bad_input commands cunik death dialects engine examples faults follow observe readme system torture up_down volumes
+E2E_TESTS := bad_input commands cunik death dialects engine examples faults follow observe readme system torture \
+	up_down volumes
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \
