@@ -69,7 +69,7 @@ static int replay(struct listener *l, struct error **err)
         r = cunik_event_log_read(l->server->log, l->since_ms, put_past, l, err);
     pthread_mutex_lock(&l->lock);
     json_array_foreach (l->late, i, one)
-        if (json_integer_value(json_object_get(one, "id")) > l->newest)
+        if (l->since_ms < 0 || json_integer_value(json_object_get(one, "id")) > l->newest)
             cunik_stream_put_json(&l->stream, json_incref(one));
     json_array_clear(l->late);
     l->replaying = false;

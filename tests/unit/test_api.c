@@ -22,6 +22,7 @@
 #include "engine/engine_lock.h"
 #include "engine/paths.h"
 #include "engine/server.h"
+#include "tests/support/json_schema.h"
 #include "tests/support/test.h"
 
 enum { DEADLINE_MS = 20000, FLOOD = 5000 };
@@ -1078,6 +1079,158 @@ static void test_many_streams(void **state)
                "HTTP/1.1 200", NULL);
 }
 
+/* docs/openapi.json against this server: the same routes; and answers, good and bad, are as it
+ * says.
+ */
+
+static json_t *read_document(void)
+{
+    _cleanup_free_ char *text = test_read("docs/openapi.json");
+    _cleanup_error_ struct error *err = NULL;
+    json_t *document = NULL;
+
+    test_ok(cunik_json_parse(text, strlen(text), "the document", &document, &err), err);
+    return document;
+}
+
+static const json_t *operation(const json_t *document, const char *method, const char *path)
+{
+    _cleanup_free_ char *lower = cunik_strdup(method);
+
+    for (char *p = lower; *p; p++)
+        *p |= 0x20;
+    return json_object_get(json_object_get(json_object_get(document, "paths"), path), lower);
+}
+
+static void test_document_routes(void **state _unused_)
+{
+    _cleanup_json_ json_t *document = read_document();
+    const char *method, *path, *key;
+    size_t served = 0, documented = 0;
+    json_t *one;
+
+    for (; cunik_server_route(served, &method, &path); served++)
+        if (!operation(document, method, path))
+            fail_msg("%s %s is not documented", method, path);
+    json_object_foreach (json_object_get(document, "paths"), key, one)
+        documented += json_object_size(one);
+    assert_int_equal(documented, served);
+}
+
+static void check_body(const json_t *document, const json_t *content, const char *what, char *body)
+{
+    const json_t *one = json_object_get(content, "application/json");
+    const json_t *lines = json_object_get(content, "application/x-ndjson");
+    const json_t *schema = json_object_get(one ? one : lines, "schema");
+
+    assert_non_null(schema);
+    for (char *line, *rest = body; (line = strsep(&rest, one ? "" : "\n"));) {
+        _cleanup_json_ json_t *value = NULL;
+        if (!*line)
+            continue;
+        test_ok(cunik_json_parse(line, strlen(line), what, &value, NULL), NULL);
+        _cleanup_free_ char *mismatch = test_schema_mismatch(document, schema, value);
+        if (mismatch)
+            fail_msg("%s: '%.200s': %s", what, line, mismatch);
+    }
+}
+
+/* Chunks put together again; a body of one piece as it is. */
+static char *body_of(char *answer)
+{
+    char *at = strstr(answer, "\r\n\r\n");
+    struct buffer b = {0};
+    unsigned long size;
+
+    assert_non_null(at);
+    *at = '\0';
+    at += 4;
+    if (!strstr(answer, "chunked"))
+        return cunik_strdup(at);
+    while ((size = strtoul(at, &at, 16)) > 0) {
+        cunik_buffer_append(&b, at + 2, size);
+        at += 2 + size + 2;
+    }
+    return b.data ? cunik_buffer_take(&b) : cunik_strdup("");
+}
+
+static void check_answer(const struct fixture *f, const json_t *document, const char *method,
+                         const char *path, const char *query, const char *body, unsigned status)
+{
+    _cleanup_free_ char *request = cunik_asprintf(
+        "%s %s%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", method,
+        path, query, strlen(body), body);
+    _cleanup_free_ char *answer = raw(f, request), *code = cunik_asprintf("%u", status);
+    _cleanup_free_ char *first = cunik_asprintf("HTTP/1.1 %u", status);
+    const json_t *responses = json_object_get(operation(document, method, path), "responses");
+    const json_t *response = json_object_get(responses, code);
+
+    if (!cunik_text_starts(answer, first))
+        fail_msg("%s %s%s is answered with '%.40s', not %u", method, path, query, answer, status);
+    response = response ? response : json_object_get(responses, "default");
+    _cleanup_free_ char *text = body_of(answer);
+    check_body(document, json_object_get(response, "content"), path, text);
+}
+
+static void test_document_answers(void **state)
+{
+    static const struct {
+        const char *method, *path, *query, *body;
+        unsigned status;
+    } cases[] = {
+        {"GET", "/v1/version", "", "", 200},
+        {"GET", "/v1/world", "", "", 200},
+        {"GET", "/v1/world", "?stack=demo", "", 200},
+        {"GET", "/v1/world", "?stack=broken", "", 503},
+        {"POST", "/v1/plan", "", "{\"action\":\"down\",\"stack\":\"demo\"}", 200},
+        {"POST", "/v1/plan", "", "{\"action\":\"down\",\"stack\":\"cyclic\"}", 400},
+        {"POST", "/v1/plan", "", "{}", 400},
+        {"POST", "/v1/apply", "", "{\"action\":\"down\",\"stack\":\"demo\"}", 200},
+        {"POST", "/v1/apply", "", "{\"action\":\"down\",\"stack\":\"fails-late\"}", 200},
+        {"POST", "/v1/apply", "", "{\"action\":\"down\",\"stack\":\"fails-early\"}", 409},
+        {"POST", "/v1/apply", "", "{\"action\":\"fly\",\"stack\":\"demo\"}", 400},
+        {"GET", "/v1/logs", "?stack=demo", "", 200},
+        {"GET", "/v1/logs", "?tail=many", "", 400},
+        {"GET", "/v1/events", "?since=0&until=1000000", "", 200},
+        {"GET", "/v1/events", "?filter=x", "", 400},
+        {"GET", "/v1/volumes", "", "", 200},
+        {"POST", "/v1/volumes", "", "{", 400},
+        {"DELETE", "/v1/volumes", "?name=odd%20%26%20name", "", 200},
+        {"DELETE", "/v1/volumes", "?name=data", "", 409},
+        {"POST", "/v1/files", "", "some text", 400},
+    };
+    struct fixture *f = *state;
+    _cleanup_json_ json_t *document = read_document();
+    _cleanup_free_ char *console = cunik_console_path(f->consoles, "demo-web-1");
+
+    test_ok(cunik_file_write(console, "one\ntwo\n", 8, 0600, false, NULL), NULL);
+    happen(f, "demo-web-1", 5);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        check_answer(f, document, cases[i].method, cases[i].path, cases[i].query, cases[i].body,
+                     cases[i].status);
+}
+
+/* What the client sends is what the document says a request is. */
+static void test_document_request(void **state _unused_)
+{
+    _cleanup_json_ json_t *document = read_document();
+    const json_t *schema = json_object_get(
+        json_object_get(json_object_get(document, "components"), "schemas"), "Request");
+    _cleanup_request_ struct request r;
+
+    cunik_request_init(&r);
+    r.action = ACTION_STOP;
+    cunik_replace(&r.stack, "demo");
+    cunik_strv_add(&r.services, "web");
+    cunik_strv_add(&r.cuniks, "demo-web-1");
+    _cleanup_json_ json_t *json = cunik_request_to_json(&r);
+    _cleanup_free_ char *mismatch = test_schema_mismatch(document, schema, json);
+    assert_null(mismatch);
+    json_object_set_new(json, "action", json_string("fly"));
+    _cleanup_free_ char *wrong = test_schema_mismatch(document, schema, json);
+    assert_string_equal(wrong, "action: it is none of the documented values");
+}
+
 static void *ask_often(void *arg)
 {
     struct fixture *f = arg;
@@ -1366,6 +1519,9 @@ int main(void)
         TEST(test_events_past),
         TEST(test_events_without_gap),
         TEST(test_events_until),
+        TEST(test_document_routes),
+        TEST(test_document_answers),
+        TEST(test_document_request),
         TEST(test_silent_connections),
         TEST(test_many_streams),
         TEST(test_parallel),
