@@ -68,7 +68,9 @@ ARCHIVE := $(B)/libcunik.a
 .SUFFIXES:
 .PHONY: all check check-built check-programs check-units demo demo-built demo-down deps install clean lint format bench help fuzz
 
-all: $(PROGRAMS:%=$(BIN)/%) $(BIN)/cunik-stack.schema.json build/guests/probe.elf
+COMPLETIONS := $(foreach shell,bash zsh fish,$(foreach program,cunik cunik-compose,$(BIN)/completions/$(program).$(shell)))
+
+all: $(PROGRAMS:%=$(BIN)/%) $(BIN)/cunik-stack.schema.json $(COMPLETIONS) build/guests/probe.elf
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -96,7 +98,7 @@ $(TEST_PROGRAMS) $(INTEGRATION_PROGRAMS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(A
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 
 -include $(OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(INTEGRATION_PROGRAMS:=.d) $(FUZZ_PROGRAMS:=.d) $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.d) \
-	$(foreach p,src/compose/main src/engine/cunik src/engine/cunikd tools/manual tools/schema bench/measure,$(B)/$(p).d)
+	$(foreach p,src/compose/main src/engine/cunik src/engine/cunikd tools/completion tools/manual tools/schema bench/measure,$(B)/$(p).d)
 
 $(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(ARCHIVE)
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(ALL_LIBS)
@@ -138,9 +140,17 @@ bench: all build/release/bench/measure
 fuzz: $(FUZZ_PROGRAMS)
 
 # Manual pages: the options and keys in them come from the tables.
-MANUALS := cunik-compose.1 cunik-events.5 cunik-stack.5
+MANUALS := cunik.1 cunik-compose.1 cunik-events.5 cunik-stack.5
 $(B)/tools/manual: $(B)/tools/manual.o $(ARCHIVE)
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+# Completion for shells, from the tables of commands.
+$(B)/tools/completion: $(B)/tools/completion.o $(ARCHIVE)
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(COMPLETIONS): $(B)/tools/completion
+	@mkdir -p $(@D)
+	$< $(patsubst .%,%,$(suffix $@)) $(basename $(@F)) >$@
 
 # What editors use: its keys come from the table of fields.
 $(B)/tools/schema: $(B)/tools/schema.o $(ARCHIVE)
@@ -156,8 +166,13 @@ $(B)/docs/%: docs/%.scd $(B)/tools/manual
 install: all $(MANUALS:%=$(B)/docs/%)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(B)/docs/cunik-compose.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(B)/docs/cunik.1 $(B)/docs/cunik-compose.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(B)/docs/cunik-events.5 $(B)/docs/cunik-stack.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	for p in cunik cunik-compose; do \
+	install -D -m 644 $(BIN)/completions/$$p.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p && \
+	install -D -m 644 $(BIN)/completions/$$p.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$p && \
+	install -D -m 644 $(BIN)/completions/$$p.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$p.fish || exit 1; \
+	done
 	install -D -m 644 $(BIN)/cunik-stack.schema.json $(DESTDIR)$(PREFIX)/share/cunik/cunik-stack.schema.json
 
 clean:

@@ -1,5 +1,5 @@
 /* Fills a manual page's source with what comes from tables: a line "@options@" becomes the options
- * and commands of cunik-compose, "@keys@" the keys of the stack language.
+ * and commands of cunik-compose, "@verbs@" those of cunik, "@keys@" the keys of the stack language.
  *
  *     manual PAGE.scd > filled.scd
  */
@@ -11,6 +11,7 @@
 #include "base/strv.h"
 #include "compose/fields.h"
 #include "compose/program.h"
+#include "engine/verb.h"
 
 enum { PAGE_LIMIT = 1 << 20 };
 
@@ -34,6 +35,8 @@ int main(int argc, char **argv)
         _cleanup_free_ char *made = NULL;
         if (strcmp(line, "@options@") == 0)
             made = cunik_verbs_manual(&cunik_compose_program);
+        else if (strcmp(line, "@verbs@") == 0)
+            made = cunik_verbs_manual(&cunik_program);
         else if (strcmp(line, "@keys@") == 0)
             made = cunik_fields_manual();
         fputs(made ? made : line, stdout);

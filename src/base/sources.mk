@@ -1,5 +1,6 @@
 base_SOURCES = \
 	src/base/buffer.c \
+	src/base/completion.c \
 	src/base/digest.c \
 	src/base/error.c \
 	src/base/file.c \
@@ -17,5 +18,6 @@ base_SOURCES = \
 
 base_TESTS = \
 	tests/unit/test_base.c \
+	tests/unit/test_completion.c \
 	tests/unit/test_text.c \
 	tests/unit/test_verbs.c
