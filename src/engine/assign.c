@@ -256,6 +256,7 @@ int cunik_assign(struct world *desired, const struct world *actual, const struct
     cunik_assign_addresses(&a);
     cunik_assign_addresses6(&a);
     cunik_assign_ports(&a);
+    cunik_assign_bridges(&a);
     if (a.more)
         cunik_strv_addf(&a.mistakes, "and %zu more", a.more);
     if (a.mistakes.n) {

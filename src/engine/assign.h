@@ -18,6 +18,7 @@ struct host_facts {
     struct strv pools;   /* subnets to choose from: "172.30.0.0/16", of which networks get a /24, or
                             with their length, "10.8.0.0/16:26" */
     struct strv bridges; /* that others have made: "br0 10.0.0.1/24", or "br0" without address */
+    struct strv addresses;          /* "192.0.2.1": the host's, all links'; empty = not known */
     uint16_t first_port, last_port; /* for ports published without a number */
 };
 
@@ -30,6 +31,7 @@ bool cunik_assign_parse_pool(const char *text, struct cidr *ret, unsigned *ret_p
  *
  * Mistakes (ERROR_INVALID or ERROR_CONFLICT, all of them in one message, a line each): two cuniks
  * on one address, an address outside its subnet or equal to its gateway, a subnet that overlaps a
- * route of the host or another network, a full network, a published port that is taken. */
+ * route of the host or another network, a full network or bridge, a published port that is taken or
+ * at an address that the host does not have. */
 int cunik_assign(struct world *desired, const struct world *actual, const struct host_facts *facts,
                  struct error **err);

@@ -45,6 +45,7 @@ void cunik_assign_addresses(struct assignment *a);
 /* After the IPv4 addresses, which the automatic ones are made of. */
 void cunik_assign_addresses6(struct assignment *a);
 void cunik_assign_ports(struct assignment *a);
+void cunik_assign_bridges(struct assignment *a);
 
 /* Notes a mistake of the file, or a conflict with what is there already. */
 void cunik_assign_invalid(struct assignment *a, const char *format, ...) _printf_(2, 3);

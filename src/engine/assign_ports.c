@@ -78,6 +78,26 @@ static void hold_others(struct ports *s)
     }
 }
 
+/* An address at which nobody could ask: a slip, or that of another machine. All of 127.0.0.0/8 is
+ * the host's. */
+static bool is_reachable(const struct ports *s, const char *ip)
+{
+    const struct strv *addresses = &s->a->facts->addresses;
+
+    return any(ip) || !addresses->n || cunik_text_starts(ip, "127.") ||
+           cunik_strv_has(addresses, ip);
+}
+
+static void check_address(const struct ports *s, const struct world_cunik *c,
+                          const struct world_port *p)
+{
+    if (!is_reachable(s, p->host_ip))
+        cunik_assign_conflict(s->a,
+                              "'%s': port %u/%s is to be published at %s, which is no address "
+                              "of this host",
+                              c->name, p->port, p->protocol, p->host_ip);
+}
+
 static void take_given(struct ports *s, const struct world_cunik *c, const struct world_port *p)
 {
     const struct holder *h = holder_of(s, p->protocol, p->host_port, p->host_ip);
@@ -153,6 +173,8 @@ static void run_pass(struct ports *s, enum pass pass)
     for (size_t i = 0; i < s->a->desired->n_cuniks; i++) {
         struct world_cunik *c = &s->a->desired->cuniks[s->a->order[i]];
         for (size_t k = 0; k < c->n_ports; k++) {
+            if (pass == PASS_GIVEN)
+                check_address(s, c, &c->ports[k]);
             if (pass == PASS_GIVEN && c->ports[k].host_port)
                 take_given(s, c, &c->ports[k]);
             else if (pass == PASS_OLD && !c->ports[k].host_port)

@@ -28,6 +28,7 @@
 #include "engine/paths.h"
 #include "engine/server.h"
 #include "network/address.h"
+#include "network/watch.h"
 
 enum {
     IDLE_SECONDS = 60,
@@ -76,6 +77,7 @@ struct daemon {
     struct hypervisor *hypervisor;
     struct consoles *consoles;
     struct host_real *host;
+    struct watch *watch;
     pthread_mutex_t told; /* of `engine`, which the hypervisor's threads wake */
     struct engine *engine;
     struct event_log *log;
@@ -210,6 +212,11 @@ static void domain_changed(void *ctx, const char *name)
     pthread_mutex_unlock(&d->told);
 }
 
+static void host_changed(void *ctx)
+{
+    domain_changed(ctx, NULL);
+}
+
 static void console_grew(void *ctx, const char *name, uint64_t size)
 {
     struct daemon *d = ctx;
@@ -280,12 +287,17 @@ static int open_host(struct daemon *d, struct error **err)
         r = bound_consoles(d, err);
     if (r < 0)
         return r;
+    _cleanup_error_ struct error *why = NULL;
+    if (cunik_watch_create(host_changed, d, &d->watch, &why) < 0)
+        cunik_log(LOG_LEVEL_WARNING, "what others change is seen late: %s",
+                  why ? why->message : "failed");
     const struct host_real_settings host = {
         .root = d->root,
         .run = d->run,
         .hypervisor = d->hypervisor,
         .consoles = d->consoles,
         .pools = d->pools,
+        .watch = d->watch,
     };
     return cunik_host_real_create(&host, &d->host, err);
 }
@@ -397,6 +409,7 @@ static void stop(struct daemon *d)
     cunik_engine_destroy(set_engine(d, NULL));
     cunik_event_log_destroy(d->log);
     cunik_host_real_destroy(d->host);
+    cunik_watch_destroy(d->watch);
     cunik_consoles_destroy(d->consoles);
     cunik_hypervisor_close(d->hypervisor);
     if (d->lock.engine >= 0)

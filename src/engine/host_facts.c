@@ -30,6 +30,13 @@ static void add_addresses(const struct host_real *h, const struct links *links, 
             add(ret, &links->items[i].addresses[k]);
 }
 
+static void add_own_addresses(const struct links *links, struct strv *ret)
+{
+    for (size_t i = 0; i < links->n; i++)
+        for (size_t k = 0; k < links->items[i].n_addresses; k++)
+            cunik_strv_take(ret, cunik_address_text(links->items[i].addresses[k].address));
+}
+
 /* Bridges that are nobody's of ours: a stack may name them as external networks. */
 static void add_bridges(const struct links *links, struct strv *ret)
 {
@@ -81,6 +88,7 @@ static int collect(const struct host_real *h, struct host_facts *f, struct error
     add_addresses(h, &links, &f->routes);
     add_routes(h, &links, &routes, &f->routes);
     add_bridges(&links, &f->bridges);
+    add_own_addresses(&links, &f->addresses);
     for (size_t i = 0; i < sockets.n; i++)
         if (!is_own_socket(h, &links, sockets.items[i]))
             cunik_strv_add(&f->taken_ports, sockets.items[i]);
@@ -99,6 +107,7 @@ void cunik_host_facts_free(void *facts)
     cunik_strv_done(&f->taken_ports);
     cunik_strv_done(&f->pools);
     cunik_strv_done(&f->bridges);
+    cunik_strv_done(&f->addresses);
     free(f);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/world_network.h"
 #include "network/dnsmasq.h"
 #include "network/link.h"
+#include "network/watch.h"
 
 static char *resolver_folder(const char *folder, const char *service)
 {
@@ -99,14 +100,23 @@ static int stop_resolvers(const char *folder, const struct world_network *keep, 
     return r;
 }
 
+/* From here on its end is told. */
+static bool runs(const struct host_real *h, const char *folder)
+{
+    pid_t pid = cunik_dnsmasq_runs(folder);
+
+    cunik_watch_process(h->watch, pid);
+    return pid != 0;
+}
+
 bool cunik_host_names_served(const struct host_real *h, const struct world_network *n)
 {
     _cleanup_free_ char *folder = cunik_host_names_folder(h, n->name);
-    bool all = cunik_dnsmasq_runs(folder);
+    bool all = runs(h, folder);
 
     for (size_t i = 0; all && i < n->n_resolvers; i++) {
         _cleanup_free_ char *own = resolver_folder(folder, n->resolvers[i].service);
-        all = cunik_dnsmasq_runs(own);
+        all = runs(h, own);
     }
     return all;
 }

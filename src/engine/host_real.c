@@ -256,6 +256,7 @@ int cunik_host_real_create(const struct host_real_settings *settings, struct hos
     h->engine = cunik_digest_hex(h->root, strlen(h->root), ENGINE_DIGITS);
     h->hypervisor = settings->hypervisor;
     h->consoles = settings->consoles;
+    h->watch = settings->watch;
     cunik_strv_copy(&h->pools, &settings->pools);
     for (size_t i = 0; !settings->pools.n && i < ARRAY_SIZE(usual_pools); i++)
         cunik_strv_add(&h->pools, usual_pools[i]);

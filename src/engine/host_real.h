@@ -29,6 +29,8 @@ struct host_real_settings {
     struct hypervisor *hypervisor;
     struct consoles *consoles;
     struct strv pools; /* of subnets; empty = the usual ones */
+    struct watch
+        *watch; /* is given the name servers to watch; may be NULL. Must outlive the host */
 };
 
 /* Makes the folders. The hypervisor and the consoles must outlive it. */

@@ -15,6 +15,7 @@ struct host_real {
     char *root, *run, *engine;
     struct hypervisor *hypervisor;
     struct consoles *consoles;
+    struct watch *watch;
     struct strv pools;
     pthread_key_t facts; /* struct facts of each thread that asked */
 

@@ -5,6 +5,7 @@ engine_SOURCES = \
 	src/engine/assign.c \
 	src/engine/assign_addresses.c \
 	src/engine/assign_addresses6.c \
+	src/engine/assign_bridges.c \
 	src/engine/assign_ports.c \
 	src/engine/assign_subnets.c \
 	src/engine/client.c \

@@ -128,11 +128,11 @@ int cunik_dnsmasq_stop(const char *folder, struct error **err)
     return r;
 }
 
-bool cunik_dnsmasq_runs(const char *folder)
+pid_t cunik_dnsmasq_runs(const char *folder)
 {
     _cleanup_free_ char *pid_file = pid_file_of(folder), *pid_argument = pid_argument_of(folder);
 
-    return cunik_daemon_find(pid_file, pid_argument, NULL) != 0;
+    return cunik_daemon_find(pid_file, pid_argument, NULL);
 }
 
 /* Ends it, has `mac` forgotten unless that is NULL, and starts it with the arguments it had. */

@@ -29,6 +29,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include "base/error.h"
 #include "base/strv.h"
 #include "network/address.h"
@@ -70,7 +72,8 @@ int cunik_dnsmasq_restart(const char *folder, struct error **err);
 int cunik_dnsmasq_start(const struct dnsmasq_settings *s, struct error **err);
 /* Ends it, and removes the folder with all names. Not running is no error. */
 int cunik_dnsmasq_stop(const char *folder, struct error **err);
-bool cunik_dnsmasq_runs(const char *folder);
+/* Its process; 0 when it does not run. */
+pid_t cunik_dnsmasq_runs(const char *folder);
 
 /* What is told of one cunik. */
 struct dnsmasq_host {

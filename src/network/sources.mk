@@ -15,7 +15,8 @@ network_SOURCES = \
 	src/network/rules_frames.c \
 	src/network/sockets.c \
 	src/network/sysctl.c \
-	src/network/tap.c
+	src/network/tap.c \
+	src/network/watch.c
 
 network_TESTS = \
 	tests/unit/test_address.c \
@@ -25,4 +26,5 @@ network_TESTS = \
 	tests/integration/test_gates.c \
 	tests/integration/test_links.c \
 	tests/integration/test_ports.c \
-	tests/integration/test_sockets.c
+	tests/integration/test_sockets.c \
+	tests/integration/test_watch.c

@@ -25,6 +25,7 @@ static void facts_done(struct host_facts *f)
     cunik_strv_done(&f->routes);
     cunik_strv_done(&f->taken_ports);
     cunik_strv_done(&f->pools);
+    cunik_strv_done(&f->addresses);
 }
 #define _cleanup_facts_ _cleanup_(facts_done)
 
@@ -302,25 +303,84 @@ static void test_external(_unused_ void **state)
     assert_non_null(strstr(text, "172.30.40."));
 }
 
+/* Ports are published where somebody can ask for them. */
+static void test_host_addresses(_unused_ void **state)
+{
+    static const struct {
+        const char *ip;
+        uint16_t port;
+        bool good;
+    } cases[] = {
+        {"", 80, true},           {"0.0.0.0", 80, true},   {"127.0.0.1", 80, true},
+        {"127.1.2.3", 80, true},  {"192.0.2.1", 80, true}, {"192.0.2.1", 0, true},
+        {"192.0.2.2", 80, false}, {"192.0.2.2", 0, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_facts_ struct host_facts f = facts();
+        _cleanup_world_ struct world none = {0}, w = {0};
+        _cleanup_error_ struct error *err = NULL;
+        cunik_strv_add(&f.addresses, "127.0.0.1");
+        cunik_strv_add(&f.addresses, "192.0.2.1");
+        add_network(&w, "demo_default");
+        add_port(add_cunik(&w, "web", 1, "demo_default"), cases[i].port, 80, "tcp", cases[i].ip);
+        int r = cunik_assign(&w, &none, &f, &err);
+        assert_int_equal(r == 0, cases[i].good);
+        if (r == 0)
+            continue;
+        assert_int_equal(err->code, ERROR_CONFLICT);
+        assert_string_equal(err->message, "'demo-web-1': port 80/tcp is to be published at "
+                                          "192.0.2.2, which is no address of this host");
+    }
+}
+
+/* The kernel gives a bridge 1023 ports. */
+static void test_full_bridge(_unused_ void **state)
+{
+    _cleanup_facts_ struct host_facts f = facts();
+    _cleanup_world_ struct world others = {0}, w = {0};
+    _cleanup_error_ struct error *err = NULL;
+    struct world_network *n = add_network(&w, "demo_default");
+
+    cunik_replace(&n->subnet, "10.9.0.0/16");
+    for (int i = 1; i <= 1022; i++)
+        add_cunik(&w, "web", i, "demo_default");
+    struct world_cunik *c = add_cunik(&others, "other", 1, "demo_default");
+    cunik_replace(&c->stack, "other");
+    cunik_replace(&c->name, "other-other-1");
+    cunik_replace(&c->interfaces[0].address, "10.9.0.2");
+    test_ok(cunik_assign(&w, &others, &f, &err), err);
+    add_cunik(&w, "web", 1023, "demo_default");
+    assert_true(cunik_assign(&w, &others, &f, &err) < 0);
+    assert_int_equal(err->code, ERROR_INVALID);
+    assert_string_equal(err->message, "network 'demo_default': a bridge has room for 1023 guests, "
+                                      "not for 1024");
+}
+
 static void test_many(_unused_ void **state)
 {
     _cleanup_facts_ struct host_facts f = facts();
     _cleanup_world_ struct world none = {0}, w = {0};
     _cleanup_error_ struct error *err = NULL;
 
-    cunik_replace(&add_network(&w, "demo_big")->subnet, "192.168.0.0/16");
+    for (int i = 0; i < 16; i++) {
+        _cleanup_free_ char *name = cunik_asprintf("demo_n%d", i);
+        _cleanup_free_ char *subnet = cunik_asprintf("192.168.%d.0/20", i * 16);
+        cunik_replace(&add_network(&w, name)->subnet, subnet);
+    }
     for (int64_t i = 1; i <= 10000; i++)
-        add_cunik(&w, "web", i, "demo_big");
+        add_cunik(&w, "web", i, w.networks[i % 16].name);
     test_ok(cunik_assign(&w, &none, &f, &err), err);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filled),   cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_mistakes), cmocka_unit_test(test_small_networks),
-        cmocka_unit_test(test_external), cmocka_unit_test(test_pool_runs_out),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_filled),      cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_small_networks),
+        cmocka_unit_test(test_external),    cmocka_unit_test(test_pool_runs_out),
+        cmocka_unit_test(test_many),        cmocka_unit_test(test_host_addresses),
+        cmocka_unit_test(test_full_bridge),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
