@@ -134,7 +134,7 @@ demo-down:
 build/release/bench/measure: build/release/bench/measure.o build/release/libcunik.a
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
-bench: all build/release/bench/measure
+bench: all build/release/bench/measure build/release/tests/integration/test_links
 	bench/run
 
 fuzz: $(FUZZ_PROGRAMS)
