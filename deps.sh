@@ -11,6 +11,9 @@ run='libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-ba
 test='libcmocka-dev clang clang-format libclang-rt-14-dev jq procps util-linux python3
     libxml2-utils graphviz'
 
+# A daemon that changes the host's packet filters: only where nobody minds.
+[ "${CI:-}" != true ] || test="$test docker.io"
+
 missing=
 for package in $build $run $test; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=

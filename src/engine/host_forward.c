@@ -50,6 +50,25 @@ static bool is_way(const struct link *l)
     return l->up && l->n_addresses && !l->labelled && strcmp(l->name, "lo") != 0;
 }
 
+int cunik_host_forwards(const struct links *links, bool *ret, struct error **err)
+{
+    bool all = true;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && all && i < links->n; i++)
+        if (is_way(&links->items[i]))
+            r = cunik_link_forwards(links->items[i].name, &all, err);
+    if (r == -ENOENT) { /* it has gone */
+        if (err) {
+            cunik_error_destroy(*err);
+            *err = NULL;
+        }
+        r = 0;
+    }
+    *ret = all;
+    return r;
+}
+
 static int open_links(const struct host_real *h, const struct links *links, struct error **err)
 {
     _cleanup_strv_ struct strv record = {0}, shut = {0};

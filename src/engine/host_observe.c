@@ -302,7 +302,8 @@ static void see_files(const struct host_real *h, struct world_cunik *c)
         (*b->initrd && cunik_host_image_changed(h, c->name, "initrd", b->initrd));
 }
 
-static int observe_rules(const struct host_real *h, struct world *w, struct error **err)
+static int observe_rules(const struct host_real *h, const struct links *links, struct world *w,
+                         struct error **err)
 {
     _cleanup_strv_ struct strv chains = {0};
     struct rules rules = {0};
@@ -314,6 +315,8 @@ static int observe_rules(const struct host_real *h, struct world *w, struct erro
         r = cunik_rules_present(h->engine, &chains, &w->ports_published, err);
     if (r == 0 && chains.n && w->ports_published)
         r = cunik_host_gates_open(h, &w->ports_published, err);
+    if (r == 0 && rules.n_networks && w->ports_published)
+        r = cunik_host_forwards(links, &w->ports_published, err);
     cunik_rules_done(&rules);
     return r;
 }
@@ -345,7 +348,7 @@ int cunik_host_observe(void *ctx, struct world *ret, struct error **err)
         r = see_links(&links, &w, &w.cuniks[i], err);
     }
     if (r == 0)
-        r = observe_rules(h, &w, err);
+        r = observe_rules(h, &links, &w, err);
     if (r < 0) {
         cunik_world_done(&w);
         return r;

@@ -137,6 +137,9 @@ int cunik_host_rules(const struct host_real *h, const struct world *w, bool runn
 
 /* host_forward.c. Lets the host's links with addresses forward, or undoes what this engine did. */
 int cunik_host_forward(const struct host_real *h, bool open, struct error **err);
+/* Whether all of them do. */
+struct links;
+int cunik_host_forwards(const struct links *links, bool *ret, struct error **err);
 /* Others' packet filters: have them let guests' packets pass, or take that away (gates.h). */
 int cunik_host_gates(const struct host_real *h, bool open, struct error **err);
 /* Whether they do. */
