@@ -81,7 +81,8 @@ static int add_guests(const struct world_cunik *c, const struct map *networks, s
         const struct world_interface *in = &c->interfaces[i];
         const struct world_network *n = cunik_map_get(networks, in->network);
         struct rules_guest out = {.link = in->link, .mac = in->mac, .trusted = is_trusted(c)};
-        if (!n || !*n->link || !*in->link)
+        /* Of one whose label cannot be read not all is known. */
+        if (!n || !*n->link || !*in->link || !*in->mac)
             continue;
         out.bridge = n->link;
         if (*in->address)
