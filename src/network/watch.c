@@ -20,8 +20,8 @@
 #include "network/netlink.h"
 
 enum {
-    QUIET_MS = 50,   /* what one command does is one change */
-    REST_MS = 500,   /* from one call to the next */
+    QUIET_MS = 50,    /* what one command does is one change */
+    REST_MS = 500,    /* from one call to the next */
     BUFFER = 1 << 20, /* a rule set is told rule by rule */
 };
 

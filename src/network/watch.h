@@ -1,6 +1,6 @@
 /* Tells when somebody changes what the engine's networks are made of: links and addresses of the
- * host, packet filters, processes. A thread of its own waits for the kernel's word; nothing happens,
- * nothing runs. What has changed is not told: the listener looks.
+ * host, packet filters, processes. A thread of its own waits for the kernel's word; nothing
+ * happens, nothing runs. What has changed is not told: the listener looks.
  */
 #pragma once
 

@@ -1,4 +1,5 @@
-/* What somebody does to links, addresses, filters and processes is told; what nobody does is not. */
+/* What somebody does to links, addresses, filters and processes is told; what nobody does is not.
+ */
 #include "tests/support/test.h"
 
 #include "tests/integration/netns.h"
