@@ -26,7 +26,7 @@ $(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/
 
 # Tests of the whole, each a script that makes its own network namespace.
 E2E_TESTS := bad_input commands cunik death dialects engine examples faults follow observe readme system torture \
-	up_down volumes
+	traffic up_down volumes
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \
