@@ -86,6 +86,63 @@ static void check_source(struct diagnostics *d, const struct node *map,
         mistake(d, map, path, "file|environment|content attributes are mutually exclusive");
 }
 
+/* Numbers that the specification bounds. */
+static const struct {
+    const char *key;
+    int64_t min, max;
+} ranges[] = {
+    {"cpu_count", 0, INT64_MAX},
+    {"cpu_percent", 0, 100},
+    {"oom_score_adj", -1000, 1000},
+};
+
+static bool is_pull_policy(const char *text)
+{
+    static const char *const words[] = {"always",  "never", "build",  "if_not_present",
+                                        "missing", "daily", "weekly", "refresh"};
+    int64_t age;
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (strcmp(text, words[i]) == 0)
+            return true;
+    if (!cunik_text_starts(text, "every_") || !text[strlen("every_")])
+        return false;
+    /* Days and weeks are no units of durations. */
+    for (const char *s = text + strlen("every_"); *s;) {
+        size_t digits = strspn(s, "0123456789");
+        if (!digits || !s[digits] || !strchr("wdhms", s[digits]))
+            return cunik_text_to_duration(s, &age) == 0;
+        s += digits + 1;
+    }
+    return true;
+}
+
+static void check_service(struct diagnostics *d, const struct node *map,
+                          const struct field_path *path)
+{
+    const char *policy = text_of(d, map, "pull_policy");
+
+    for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+        const struct node *n = cunik_node_get(map, ranges[i].key);
+        struct field_path inner = {.parent = path, .key = ranges[i].key};
+        if (!n || (n->kind != NODE_INT && n->kind != NODE_FLOAT) ||
+            (n->number >= (double)ranges[i].min && n->number <= (double)ranges[i].max))
+            continue;
+        _cleanup_free_ char *message =
+            ranges[i].max == INT64_MAX
+                ? cunik_asprintf("must be at least %lld", (long long)ranges[i].min)
+                : cunik_asprintf("must be from %lld to %lld", (long long)ranges[i].min,
+                                 (long long)ranges[i].max);
+        mistake(d, n, &inner, message);
+    }
+    if (policy && !is_pull_policy(policy)) {
+        struct field_path inner = {.parent = path, .key = "pull_policy"};
+        _cleanup_free_ char *message = cunik_asprintf(
+            "'%s' is none of always, never, missing, build, daily, weekly, every_DURATION", policy);
+        mistake(d, cunik_node_get(map, "pull_policy"), &inner, message);
+    }
+}
+
 static void check_object(void *context, const struct fields *table, struct node *map,
                          const struct field_path *path)
 {
@@ -93,6 +150,8 @@ static void check_object(void *context, const struct fields *table, struct node 
 
     if (table == &cunik_fields_port)
         check_port(d, map, path);
+    else if (table == &cunik_fields_service)
+        check_service(d, map, path);
     else if (table == &cunik_fields_mount)
         check_mount(d, map, path);
     else if (table == &cunik_fields_device_request)

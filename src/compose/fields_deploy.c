@@ -39,7 +39,11 @@ static const struct field device_request_rows[] = {
 const struct fields cunik_fields_device_request = FIELDS(device_request_rows, true);
 
 static const struct field hook_rows[] = {
-    {.name = "command", .type = FIELD_COMMAND, .merge = MERGE_REPLACE, .help = "the command"},
+    {.name = "command",
+     .type = FIELD_COMMAND,
+     .merge = MERGE_REPLACE,
+     .required = true,
+     .help = "the command"},
     {.name = "environment", .type = FIELD_PAIRS, .merge = MERGE_PAIRS, .help = "its variables"},
     {.name = "privileged", .type = FIELD_BOOL, .help = "with all rights"},
     {.name = "user", .type = FIELD_STRING, .help = "as this user"},

@@ -251,11 +251,27 @@ static bool check_members(const struct validation *v, const struct field *field,
     return true;
 }
 
+/* "3.0" is a whole number, as JSON schemas have it. */
+static void make_whole(const struct validation *v, struct node *n)
+{
+    const double exact = 1LL << 53;
+
+    if (n->kind != NODE_FLOAT || !(n->number >= -exact && n->number <= exact) ||
+        (double)(int64_t)n->number != n->number)
+        return;
+    const struct node *whole = cunik_node_int(v->tree, &n->place, (int64_t)n->number);
+    n->kind = NODE_INT;
+    n->text = whole->text;
+    n->integer = whole->integer;
+}
+
 static bool check_value(const struct validation *v, const struct field *field, struct node *n,
                         const struct field_path *path)
 {
     const struct field_shape *shape = cunik_field_shape(field->type);
 
+    if (shape->value & SHAPE_INT && !(shape->value & SHAPE_FLOAT))
+        make_whole(v, n);
     if (n->tag == NODE_RESET || (field->nullable && n->kind == NODE_NULL))
         return true;
     if (!(shape->value & shape_of[n->kind]))

@@ -54,7 +54,6 @@ static int start_resolver(const struct host_real *h, const struct world_network 
     cunik_strv_add(&folders, folder);
     for (size_t i = 0; i < r->networks.n; i++) {
         char *other = cunik_host_names_folder(h, r->networks.items[i]);
-        _cleanup_free_ char *hosts = cunik_asprintf("%s/hosts", other);
         cunik_strv_take(&folders, other);
         /* dnsmasq wants it to be there; the network itself may only be about to come. */
         if ((e = cunik_dnsmasq_prepare(other, err)) < 0)

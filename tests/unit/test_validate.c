@@ -18,6 +18,8 @@ static const struct {
     {"x-own: [1, {a: b}]", NULL, "{x-own: [1, {a: b}]}"},
     {"scale: \"3\"", NULL, "{scale: 3}"},
     {"scale: 1.5", "services.web.scale: must be a whole number from 0, not a number\n", "{}"},
+    {"scale: 3.0", NULL, "{scale: 3}"},
+    {"scale: 1e300", "services.web.scale: must be a whole number from 0, not a number\n", "{}"},
     {"scale: -1", "services.web.scale: must be greater than or equal to 0", "{}"},
     {"scale: three", "services.web.scale: failed to cast to expected type: invalid integer: three",
      "{}"},
