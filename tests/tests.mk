@@ -34,6 +34,7 @@ CHECKS = \
 	$(foreach t,$(FUZZ_TARGETS),"fuzz/$(t)=$(B)/tests/fuzz/fuzz_$(t) tests/fuzz/corpus/$(t)") \
 	$(foreach t,$(INTEGRATION_PROGRAMS),"integration/$(notdir $(t))=unshare --net --mount $(t)") \
 	$(foreach t,$(E2E_TESTS),"e2e/$(t)=CUNIK_BIN=$$PWD/$(BIN) CUNIK_FAULTY=$$PWD/$(FAULTY_ENGINE) tests/e2e/$(t).sh") \
+	"unit/schema.py=tests/schema.py" \
 	$(GUEST_CHECKS) \
 	"guest/linux=guests/linux/selftest.sh"
 CHECK_PROGRAMS = $(FAULTY_ENGINE) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS)
