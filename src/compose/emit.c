@@ -1,8 +1,8 @@
-/* libyaml's writer puts the items of a list within a mapping at the mapping's own indentation, where
- * Docker Compose indents them, and no option of its interface (indent, width, canonical, styles of
- * events) changes that: the choice is made by fields that its header declares internal. A handler
- * that moved the lines afterwards would have to know the same structure again, so the block style
- * is written here. */
+/* libyaml's writer puts the items of a list within a mapping at the mapping's own indentation,
+ * where Docker Compose indents them, and no option of its interface (indent, width, canonical,
+ * styles of events) changes that: the choice is made by fields that its header declares internal. A
+ * handler that moved the lines afterwards would have to know the same structure again, so the block
+ * style is written here. */
 #include "compose/emit.h"
 
 #include <string.h>
