@@ -6,6 +6,9 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -300,6 +303,47 @@ static void test_isolation(_unused_ void **state)
     assert_silence(I1, "172.30.1.2", 80);
 }
 
+/* Whether a frame has such three bytes anywhere: the start of an address. */
+static bool names(const unsigned char *frame, ssize_t size, const char *prefix)
+{
+    for (ssize_t i = 0; i + 3 <= size; i++)
+        if (memcmp(frame + i, prefix, 3) == 0)
+            return true;
+    return false;
+}
+
+/* What is said on other networks, to this one and to all, is not to be heard on its bridge. */
+static void test_leaks(_unused_ void **state)
+{
+    struct sockaddr_ll at = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(ETH_P_ALL),
+                             .sll_ifindex = (int)if_nametoindex("ckb2")};
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+    unsigned char frame[2048];
+    bool own = false;
+
+    publish(NULL, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    for (int from = 0; from < N_GUESTS; from++) {
+        if (from == B1)
+            continue;
+        assert_silence(from, "172.30.2.2", 80);
+        _cleanup_free_ char *one = ask(from, SOCK_DGRAM, "172.30.2.2", 80);
+        _cleanup_free_ char *all = ask(from, SOCK_DGRAM, "172.30.2.255", 80);
+        assert_string_equal(one, "");
+        assert_string_equal(all, "");
+    }
+    assert_answer(HOST, "172.30.2.2", 80, "b1 from 172.30.2.1");
+    for (ssize_t n; (n = recv(fd, frame, sizeof(frame), MSG_DONTWAIT)) > 0;) {
+        assert_false(names(frame, n, "\xac\x1e\x01"));
+        assert_false(names(frame, n, "\xac\x1e\x03"));
+        assert_false(names(frame, n, "\xc0\x00\x02"));
+        own |= names(frame, n, "\xac\x1e\x02");
+    }
+    assert_true(own);
+    close(fd);
+}
+
 /* Answers for the host until it is killed. */
 static pid_t start_host(uint16_t port)
 {
@@ -520,9 +564,10 @@ int main(void)
         cmocka_unit_test(test_golden_rules), cmocka_unit_test(test_bad),
         cmocka_unit_test(test_published),    cmocka_unit_test(test_hairpin),
         cmocka_unit_test(test_shared),       cmocka_unit_test(test_udp),
-        cmocka_unit_test(test_isolation),    cmocka_unit_test(test_host),
-        cmocka_unit_test(test_gates),        cmocka_unit_test(test_ways),
-        cmocka_unit_test(test_guard),        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_isolation),    cmocka_unit_test(test_leaks),
+        cmocka_unit_test(test_host),         cmocka_unit_test(test_gates),
+        cmocka_unit_test(test_ways),         cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_time),
     };
     if (!own_namespace())
         return 0;
