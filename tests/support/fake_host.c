@@ -177,6 +177,9 @@ size_t fake_host_starts(struct fake_host *f, const char *name)
 void fake_host_vanish_domain(struct fake_host *f, const char *name)
 {
     pthread_mutex_lock(&f->lock);
+    struct domain *d = fake_find_domain(f, name);
+    if (d && d->c.status.state == CUNIK_RUNNING)
+        fake_ended(f, d, END_DESTROYED, 137);
     fake_drop_domain(f, name);
     pthread_mutex_unlock(&f->lock);
     fake_tell(f, name);

@@ -42,9 +42,8 @@ static void tell(struct chaos *c, const char *what, const char *of)
 
 static void failed(struct chaos *c, const char *law, const char *why)
 {
-    _cleanup_free_ char *story = cunik_strv_join(&c->story, "\n  ");
-
-    print_message("# what happened:\n  %s\n", story);
+    for (size_t i = 0; i < c->story.n; i++)
+        print_message("# %s\n", c->story.items[i]);
     fail_msg("%s: %s", law, why);
 }
 
