@@ -153,11 +153,14 @@ static void ended_reason(const struct world_cunik *c, struct strv *ret)
                         (long long)s->exit_code);
 }
 
-/* A one-shot that has done its work. What has a healthcheck is none: others may wait for it to be
- * healthy. */
+/* A one-shot, by the policy that it is to have, that has done its work. What has a healthcheck is
+ * none: others may wait for it to be healthy. */
 static bool is_done(const struct plan_wish *w)
 {
-    return cunik_plan_completed(w->actual) && !w->c->health.test.n;
+    const struct world_status *a = &w->actual->status;
+
+    return cunik_state_is_completed(a->state, a->end, a->exit_code, w->c->restart) &&
+           !w->c->health.test.n;
 }
 
 /* A cunik that is as it should be, but for its state. */
@@ -439,8 +442,8 @@ static void decide_leftovers(struct planner *p)
         return;
     for (size_t i = 0; i < p->actual->n_cuniks; i++) {
         const struct plan_going *g = &p->goings[i];
-        bool leaves =
-            (g->goes && !g->wish) || (g->wish && g->wish->main && g->wish->verb == PLAN_RECREATE);
+        bool leaves = !is_there(g->c) || (g->goes && !g->wish) ||
+                      (g->wish && g->wish->main && g->wish->verb == PLAN_RECREATE);
         for (size_t k = 0; !leaves && k < g->c->n_interfaces; k++)
             cunik_map_add(&used, g->c->interfaces[k].network, (void *)g->c->name);
     }

@@ -207,11 +207,233 @@ static void test_any_actual_world(_unused_ void **state)
     }
 }
 
+/* A model of what carrying a plan out does to a world: with it a plan can be followed by another
+ * one from any world, also one that no host could be in. */
+
+static struct world_cunik *there(struct world *w, const char *name)
+{
+    return cunik_world_cunik(w, name);
+}
+
+static void drop_cunik(struct world *w, const char *name)
+{
+    struct world_cunik *c = there(w, name);
+
+    if (!c)
+        fail_msg("'%s' is removed and is not there", name);
+    cunik_world_cunik_done(c);
+    memmove(c, c + 1, (size_t)(w->cuniks + w->n_cuniks - c - 1) * sizeof(*c));
+    w->n_cuniks--;
+}
+
+static void drop_network(struct world *w, const char *name)
+{
+    struct world_network *n = cunik_world_network(w, name);
+
+    if (!n)
+        fail_msg("network '%s' is removed and is not there", name);
+    cunik_world_network_done(n);
+    memmove(n, n + 1, (size_t)(w->networks + w->n_networks - n - 1) * sizeof(*n));
+    w->n_networks--;
+}
+
+static void play_network(struct world *w, const struct world *desired, const struct plan_step *s)
+{
+    if (s->verb != PLAN_CREATE)
+        drop_network(w, s->name);
+    else if (cunik_world_network(w, s->name))
+        fail_msg("network '%s' is created and is there", s->name);
+    if (s->verb == PLAN_REMOVE)
+        return;
+    struct world_network *n = ARRAY_APPEND(w->networks, w->n_networks);
+    cunik_world_network_copy(n, cunik_world_network(desired, s->name));
+    n->up = n->names_served = true;
+}
+
+static void runs_now(struct world_cunik *c)
+{
+    cunik_replace(&c->status.definition, "");
+    c->status.state = CUNIK_RUNNING;
+    c->status.health = c->health.test.n ? HEALTH_HEALTHY : HEALTH_NONE;
+    c->status.end = END_NONE;
+    c->status.links_lost = c->status.links_missing = false;
+}
+
+/* In place: it is as wanted, and goes on as it was. */
+static void update(struct world *w, const struct world *desired, const char *name)
+{
+    struct world_cunik *c = there(w, name), new = {0};
+    enum cunik_state state = c->status.state;
+    enum cunik_end end = c->status.end;
+    bool lost = c->status.links_lost;
+    int64_t code = c->status.exit_code;
+
+    cunik_world_cunik_copy(&new, cunik_world_cunik(desired, name));
+    cunik_world_cunik_done(c);
+    *c = new;
+    c->status.state = state;
+    c->status.end = end;
+    c->status.exit_code = code;
+    c->status.links_lost = lost;
+}
+
+static void play_cunik(struct world *w, const struct world *desired, const struct plan_step *s)
+{
+    switch (s->verb) {
+    case PLAN_RECREATE:
+        drop_cunik(w, s->name); /* fall through */
+    case PLAN_CREATE:
+        if (there(w, s->name) && there(w, s->name)->status.state != CUNIK_ABSENT)
+            fail_msg("'%s' is created and is there", s->name);
+        if (there(w, s->name))
+            drop_cunik(w, s->name);
+        cunik_world_cunik_copy(ARRAY_APPEND(w->cuniks, w->n_cuniks),
+                               cunik_world_cunik(desired, s->name));
+        runs_now(there(w, s->name));
+        return;
+    case PLAN_UPDATE:
+        update(w, desired, s->name);
+        return;
+    case PLAN_START:
+    case PLAN_RESTART:
+        runs_now(there(w, s->name));
+        return;
+    case PLAN_STOP:
+    case PLAN_KILL:
+        there(w, s->name)->status.state = CUNIK_EXITED;
+        there(w, s->name)->status.end = END_DESTROYED;
+        return;
+    case PLAN_REMOVE:
+        drop_cunik(w, s->name);
+        return;
+    case PLAN_VERB_MAX_:
+        break;
+    }
+    fail_msg("no such verb");
+}
+
+static void play(struct world *w, const struct world *desired, const struct plan *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->steps[i].kind == PLAN_NETWORK)
+            play_network(w, desired, &p->steps[i]);
+        else
+            play_cunik(w, desired, &p->steps[i]);
+    w->ports_published = true;
+}
+
+/* What no correct engine would have made. */
+static void pervert(uint64_t *seed, struct world *w)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++) {
+        struct world_cunik *c = &w->cuniks[i];
+        struct world_cunik *other = &w->cuniks[test_random_below(seed, w->n_cuniks)];
+        c->status.files_changed = test_random_below(seed, 8) == 0;
+        c->status.unreadable = test_random_below(seed, 8) == 0;
+        if (test_random_below(seed, 6) == 0)
+            cunik_replace(&c->status.definition, "<a/> → <b/>");
+        if (test_random_below(seed, 8) == 0) /* a name says nothing of the service */
+            cunik_replace(&c->service, other->service);
+        if (test_random_below(seed, 8) == 0)
+            c->index = other->index;
+        if (test_random_below(seed, 8) == 0)
+            cunik_replace(&c->uuid, other->uuid);
+        for (size_t k = 0; k < c->n_interfaces; k++) {
+            if (test_random_below(seed, 8) == 0) /* on what is not there */
+                cunik_replace(&c->interfaces[k].network, "demo_nowhere");
+            if (test_random_below(seed, 8) == 0 && other->n_interfaces) /* two of one address */
+                cunik_replace(&c->interfaces[k].address, other->interfaces[0].address);
+            if (test_random_below(seed, 8) == 0 && other->n_interfaces)
+                cunik_replace(&c->interfaces[k].link, other->interfaces[0].link);
+        }
+    }
+    for (size_t i = 0; i < w->n_networks; i++) {
+        struct world_network *other = &w->networks[test_random_below(seed, w->n_networks)];
+        if (test_random_below(seed, 6) == 0)
+            cunik_replace(&w->networks[i].subnet, other->subnet);
+        if (test_random_below(seed, 6) == 0)
+            cunik_replace(&w->networks[i].link, other->link);
+    }
+}
+
+/* Another stack's things, which no plan may touch. */
+static void add_strangers(struct world *w)
+{
+    struct world_network *n = cunik_world_add_network(w);
+    struct world_cunik *c = cunik_world_add_cunik(w);
+
+    cunik_replace(&n->name, "other_default");
+    cunik_replace(&n->stack, "other");
+    cunik_replace(&c->name, "other-web-1");
+    cunik_replace(&c->stack, "other");
+    cunik_replace(&c->service, "ant");
+    c->index = 1;
+    c->status.state = CUNIK_RUNNING;
+}
+
+static void assert_strangers(const struct world *w)
+{
+    assert_non_null(cunik_world_network(w, "other_default"));
+    const struct world_cunik *c = cunik_world_cunik(w, "other-web-1");
+    assert_true(c && c->status.state == CUNIK_RUNNING);
+}
+
+static void plan_and_play(struct world *actual, const struct world *desired,
+                          const struct plan_options *o, struct plan *p)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_plan_make(actual, desired, o, p, &err), err);
+    check_edges(p);
+    play(actual, desired, p);
+    assert_strangers(actual);
+}
+
+/* From any world one plan leads to what is wanted, and down to nothing. */
+static void test_from_impossible_worlds(_unused_ void **state)
+{
+    uint64_t seed = test_seed();
+
+    for (int i = 0; i < 600; i++) {
+        _cleanup_world_ struct world actual = {0}, desired = {0}, empty = {0};
+        _cleanup_plan_ struct plan p = {0}, again = {0}, down = {0}, repair = {0};
+        const struct plan_options up = {.stack = "demo", .remove_orphans = true};
+        const struct plan_options gone = {.stack = "demo", .down = true};
+        const struct plan_options fix = {.stack = "demo", .repair = true, .resume = true};
+
+        random_world(&seed, SERVICES, &actual);
+        random_world(&seed, SERVICES, &desired);
+        for (size_t k = 0; k < desired.n_cuniks; k++)
+            desired.cuniks[k].status.state = CUNIK_RUNNING;
+        disturb(&seed, &actual);
+        pervert(&seed, &actual);
+        add_strangers(&actual);
+        /* A repair may follow at any time, and does not keep up from getting there. */
+        if (i % 3 == 0)
+            plan_and_play(&actual, &desired, &fix, &repair);
+        plan_and_play(&actual, &desired, &up, &p);
+        test_ok(cunik_plan_make(&actual, &desired, &up, &again, NULL), NULL);
+        _cleanup_free_ char *text = cunik_plan_text(&again);
+        if (again.n)
+            fail_msg("after its plan the plan is\n%s", text);
+        assert_int_equal(actual.n_cuniks, desired.n_cuniks + 1);
+        if (i % 2 == 0) {
+            disturb(&seed, &actual);
+            pervert(&seed, &actual);
+            there(&actual, "other-web-1")->status.state = CUNIK_RUNNING;
+        }
+        plan_and_play(&actual, &empty, &gone, &down);
+        assert_int_equal(actual.n_cuniks, 1);
+        assert_int_equal(actual.n_networks, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),
         cmocka_unit_test(test_any_actual_world),
+        cmocka_unit_test(test_from_impossible_worlds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
