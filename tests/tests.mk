@@ -7,6 +7,7 @@
 TEST_SUPPORT_SOURCES = \
 	tests/support/fake_engine.c \
 	tests/support/fake_host.c \
+	tests/support/fake_host_kept.c \
 	tests/support/fake_host_ops.c \
 	tests/support/json_schema.c \
 	tests/support/random_world.c \

@@ -240,7 +240,12 @@ static void create(struct fake_engine *f)
 
 void fake_engine_init(struct fake_engine *f)
 {
-    *f = (struct fake_engine){.host = fake_host_create()};
+    fake_engine_init_on(f, fake_host_create());
+}
+
+void fake_engine_init_on(struct fake_engine *f, struct fake_host *host)
+{
+    *f = (struct fake_engine){.host = host};
     pthread_mutex_init(&f->clock_lock, NULL);
     pthread_cond_init(&f->unpinned, NULL);
     pthread_mutex_init(&f->health_lock, NULL);

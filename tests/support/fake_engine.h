@@ -32,6 +32,8 @@ struct fake_engine {
 
 /* A new host and an engine on it. */
 void fake_engine_init(struct fake_engine *f);
+/* An engine on this host, which becomes its own. */
+void fake_engine_init_on(struct fake_engine *f, struct fake_host *host);
 void fake_engine_done(struct fake_engine *f);
 /* The engine goes, and another one comes, on the same host. */
 void fake_engine_again(struct fake_engine *f);

@@ -15,6 +15,7 @@ struct fake_host *fake_host_create(void)
     f->facts.first_port = 40000;
     f->facts.last_port = 49999;
     f->pid = 1000;
+    f->die_fd = -1;
     cunik_strv_add(&f->facts.pools, "172.30.0.0/16");
     cunik_strv_add(&f->facts.routes, "10.0.0.0/8");
     return f;

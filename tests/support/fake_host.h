@@ -29,6 +29,12 @@ struct host_facts *fake_host_facts(struct fake_host *f);
 /* The k-th changing operation from now on (from 1; 0 = none) fails: without its effect, or with it
  * when `after`. With `dead` all that follow fail as well, until the next call. */
 void fake_host_fail_at(struct fake_host *f, size_t k, bool after, bool dead);
+/* The k-th is where this process ends, by SIGKILL, before or after its effect; what is then on the
+ * host is written to fd, for another process's host. */
+void fake_host_kill_at(struct fake_host *f, size_t k, bool after, int fd);
+/* The same without waiting for an operation any more. */
+void fake_host_kill_now(struct fake_host *f);
+void fake_host_revive(struct fake_host *f, const char *text);
 /* Every operation of this name on this thing fails until called with fail = false, such as
  * ("domain_start", "demo-web-1"). */
 void fake_host_fail_on(struct fake_host *f, const char *operation, const char *thing, bool fail);

@@ -86,6 +86,9 @@ static bool fails(struct fake_host *f, const char *operation, const char *thing,
         f->fail_at--;
         return false;
     }
+    if (f->die_fd >= 0 && !f->fail_after)
+        fake_host_die(f);
+    f->dying = f->die_fd >= 0;
     /* The dead do nothing more. */
     f->fail_after = false;
     if (!f->fail_dead)
@@ -118,6 +121,8 @@ static bool begin(struct fake_host *f, const char *operation, const char *thing,
 
 static int end(struct fake_host *f, int r)
 {
+    if (f->dying && r < 0)
+        fake_host_die(f);
     pthread_mutex_unlock(&f->lock);
     return r;
 }

@@ -40,7 +40,8 @@ struct fake_host {
     struct strv deaf;
     struct strv exits; /* service, code, … */
     size_t operations, fail_at;
-    bool fail_after, fail_dead;
+    bool fail_after, fail_dead, dying;
+    int die_fd; /* -1 = a death is only played */
     size_t starting, most_starting;
     int64_t latency_ns, pid, clock_ms;
     void (*changed)(void *ctx, const char *name);
@@ -59,6 +60,9 @@ void fake_drop_bridge(struct fake_host *f, struct bridge *b);
 void fake_unplug_all(struct fake_host *f, const char *network);
 void fake_ended(struct fake_host *f, struct domain *d, enum cunik_end how, int64_t code);
 void fake_drop_domain(struct fake_host *f, const char *name);
+
+/* Leaves what is on the host to die_fd, and is no more. */
+void fake_host_die(const struct fake_host *f);
 
 /* Without it. */
 void fake_tell(struct fake_host *f, const char *name);

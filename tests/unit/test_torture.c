@@ -3,9 +3,14 @@
  * leaves nothing. */
 #include "tests/support/test.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "tests/support/fake_engine.h"
 #include "tests/support/random_world.h"
@@ -149,6 +154,58 @@ static void run(const struct plot *plot, size_t k, enum way way, bool converge)
     fake_engine_done(&f);
 }
 
+/* The engine in a process of its own, which SIGKILL ends at the k-th operation. Returns what is on
+ * the host then, for the caller to free. */
+static char *be_killed(const struct plot *plot, size_t k, bool after)
+{
+    struct fake_engine f;
+    char *text = NULL;
+    int fds[2], status;
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(fds[0]);
+        begin(&f, plot);
+        fake_host_kill_at(f.host, k, after, fds[1]);
+        cunik_error_destroy(apply(&f, &plot->act));
+        /* How many there are may depend on what the supervisor saw first. */
+        fake_host_kill_now(f.host);
+    }
+    close(fds[1]);
+    test_ok(cunik_file_read_fd(fds[0], "the host", 64 << 20, &text, NULL, NULL), NULL);
+    close(fds[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    return text;
+}
+
+static void run_killed(const struct plot *plot, size_t k, bool after, bool converge)
+{
+    _cleanup_free_ char *what =
+        cunik_asprintf("%s: killed %s operation %zu", plot->name, after ? "after" : "before", k);
+    _cleanup_free_ char *text = be_killed(plot, k, after);
+    struct fake_host *host = fake_host_create();
+    _cleanup_request_ struct request down;
+    struct fake_engine f;
+
+    request_init(&down, ACTION_DOWN);
+    random_world_jobs(host);
+    fake_host_set_deaf(host, "db");
+    fake_host_revive(host, text);
+    fake_engine_init_on(&f, host);
+    if (converge) {
+        apply_ok(&f, &plot->act, what);
+        if (plot->act.action == ACTION_UP)
+            plans_nothing(&f, &plot->act, what);
+        fake_engine_assert_well(&f);
+    }
+    apply_ok(&f, &down, what);
+    fake_engine_assert_empty(&f);
+    fake_engine_done(&f);
+}
+
 static size_t torture(const struct plot *plot)
 {
     size_t n = count(plot), runs = 0;
@@ -174,6 +231,30 @@ static void plot_done(struct plot *p)
 {
     cunik_request_done(&p->before);
     cunik_request_done(&p->act);
+}
+
+static void test_killed(_unused_ void **state)
+{
+    size_t runs = 0;
+    struct plot p;
+
+    for (int i = 0; i < 2; i++) {
+        plot_init(&p, i ? "change" : "up", ACTION_UP);
+        if (i)
+            fill(&p.before.desired);
+        if (i)
+            change(&p.act.desired);
+        else
+            fill(&p.act.desired);
+        size_t n = count(&p);
+        for (size_t k = 1; k <= n; k++, runs += 3) {
+            run_killed(&p, k, false, true);
+            run_killed(&p, k, true, true);
+            run_killed(&p, k, k % 2, false);
+        }
+        plot_done(&p);
+    }
+    print_message("# %zu runs ended by SIGKILL\n", runs);
 }
 
 static void test_up(_unused_ void **state)
@@ -243,10 +324,8 @@ static void test_sample(_unused_ void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_up),
-        cmocka_unit_test(test_change),
-        cmocka_unit_test(test_others),
-        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_up),     cmocka_unit_test(test_change), cmocka_unit_test(test_others),
+        cmocka_unit_test(test_killed), cmocka_unit_test(test_sample),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
