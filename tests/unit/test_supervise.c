@@ -497,6 +497,44 @@ static void test_a_resumption_that_fails(void **state)
     assert_true(runs(s, "demo-db-1"));
 }
 
+/* An up that died before it had recreated a guest: what comes back is the guest as it was, and it
+ * is still known that it is to be another. */
+static void test_a_repair_does_not_pretend(void **state)
+{
+    struct scene *s = *state;
+    _cleanup_world_ struct world w = {0};
+
+    s->web->restart = RESTART_ALWAYS;
+    apply_ok(s, &s->up);
+    cunik_world_pair_add(&s->web->environment, "A", "new");
+    fake_add_network(&s->up.desired, "side");
+    struct world_interface *side = cunik_world_add_interface(&s->up.desired.cuniks[0]);
+    cunik_replace(&side->network, "demo_side");
+    fake_host_fail_on(s->f.host, "domain_shutdown", "demo-web-1", true);
+    fake_host_fail_on(s->f.host, "domain_destroy", "demo-web-1", true);
+    cunik_error_destroy(fake_engine_apply(&s->f, &s->up));
+    fake_host_fail_on(s->f.host, "domain_shutdown", "demo-web-1", false);
+    fake_host_fail_on(s->f.host, "domain_destroy", "demo-web-1", false);
+    power_fails(s);
+    AWAIT(runs(s, "demo-web-1"));
+    _cleanup_free_ char *link = NULL;
+    link_of(s, &link);
+    fake_host_unplug_tap(s->f.host, link);
+    for (int i = 0; i < 100; i++) {
+        fake_engine_advance(&s->f, second);
+        fake_engine_pause();
+    }
+    test_ok(cunik_engine_world(s->f.engine, "demo", &w, NULL), NULL);
+    assert_false(w.cuniks[0].status.links_missing);
+    assert_int_equal(w.cuniks[0].environment.n, 0);
+    assert_int_equal(w.cuniks[0].n_interfaces, 1);
+    assert_int_equal(planned(s), 2); /* the new network, and to recreate it */
+    apply_ok(s, &s->up);
+    assert_int_equal(planned(s), 0);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
 /* A repair that fails is not tried without end. */
 static void test_repair_backs_off(void **state)
 {
@@ -575,6 +613,7 @@ int main(void)
         SCENE(test_order_after_reboot),
         SCENE(test_a_resumption_gives_way),
         SCENE(test_a_resumption_that_fails),
+        SCENE(test_a_repair_does_not_pretend),
         SCENE(test_repair_backs_off),
         SCENE(test_health_goes_on),
         SCENE(test_restart_during_a_request),
