@@ -484,7 +484,7 @@ static void test_a_resumption_that_fails(void **state)
     apply_ok(s, &s->up);
     fake_host_fail_on(s->f.host, "domain_start", "demo-db-1", true);
     power_fails(s);
-    for (int i = 0; i < 5000 && !runs(s, "demo-front-1"); i++) {
+    for (int i = 0; i < 5000 && !(runs(s, "demo-web-1") && runs(s, "demo-front-1")); i++) {
         fake_engine_advance(&s->f, 10 * ms);
         fake_engine_pause();
     }
