@@ -4,7 +4,7 @@
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 FAULTY=${CUNIK_FAULTY:-$ROOT_DIR/build/release/tests/faulty/cunikd}
-POINTS=${POINTS:-4}
+POINTS=${POINTS:-3}
 SEED=${SEED:-$(date +%s%N)}
 RANDOM=$((SEED % 32768))
 echo "# SEED=$SEED POINTS=$POINTS"
