@@ -133,6 +133,13 @@ int cunik_client_world(struct client *c, const char *stack, struct world *ret, s
     return r < 0 ? r : cunik_world_from_json(json, ret, err);
 }
 
+int cunik_client_stats(struct client *c, bool threads, json_t **ret, struct error **err)
+{
+    const char *path = threads ? "/v1/stats?threads=1" : "/v1/stats";
+
+    return call_json(c, &(struct call){.method = "GET", .path = path}, ret, err);
+}
+
 static char *request_text(const struct request *r)
 {
     _cleanup_json_ json_t *json = cunik_request_to_json(r);

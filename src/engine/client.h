@@ -67,6 +67,8 @@ struct log_line {
 typedef void cunik_log_put(void *ctx, const struct log_line *line);
 int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put *put, void *ctx,
                       struct error **err);
+/* What the guests that run use, see stats.h; with the threads of each as "tasks". */
+int cunik_client_stats(struct client *c, bool threads, json_t **ret, struct error **err);
 
 struct event_query {
     const char *stack;   /* "" = all */

@@ -181,6 +181,7 @@ static const struct route {
     {"POST", "/v1/apply", cunik_server_apply},
     {"GET", "/v1/logs", get_logs},
     {"GET", "/v1/events", get_events},
+    {"GET", "/v1/stats", cunik_server_stats},
     {"GET", "/v1/volumes", cunik_server_volumes},
     {"POST", "/v1/volumes", cunik_server_volume_create},
     {"DELETE", "/v1/volumes", cunik_server_volume_remove},

@@ -14,6 +14,8 @@
  *     DELETE /v1/volumes?name=N            answer: {}
  *     POST /v1/files                       body: what a file for guests holds; answer: {}
  *
+ *     GET  /v1/stats[?stack=S][&threads=1]  what the guests that run use, see stats.h
+ *
  * The last event of an apply is "done" or "error".
  *
  * Streams are chunked application/x-ndjson, each line sent as it comes. What fails before the first

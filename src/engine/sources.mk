@@ -82,7 +82,9 @@ engine_SOURCES = \
 	src/engine/server_apply.c \
 	src/engine/server_events.c \
 	src/engine/server_logs.c \
+	src/engine/server_stats.c \
 	src/engine/server_stream.c \
+	src/engine/stats.c \
 	src/engine/server_volumes.c \
 	src/engine/supervise.c \
 	src/engine/supervise_repair.c \
@@ -97,6 +99,7 @@ engine_SOURCES = \
 	src/engine/verb_port.c \
 	src/engine/verb_program.c \
 	src/engine/verb_run.c \
+	src/engine/verb_stats.c \
 	src/engine/verb_system.c \
 	src/engine/verb_update.c \
 	src/engine/verb_wait.c \
@@ -127,6 +130,7 @@ engine_TESTS = \
 	tests/unit/test_reaper.c \
 	tests/unit/test_request.c \
 	tests/unit/test_run.c \
+	tests/unit/test_stats.c \
 	tests/unit/test_supervise.c \
 	tests/unit/test_torture.c \
 	tests/unit/test_volumes.c \

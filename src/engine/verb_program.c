@@ -114,6 +114,11 @@ static const struct option_row volume_rm_options[] = {
     {"force", 'f', NULL, "One that is not there is no error", NULL, false},
 };
 
+static const struct option_row stats_options[] = {
+    {"no-stream", 0, NULL, "Look once", NULL, false},
+    FORMAT("table|json", "How to print"),
+};
+
 #define OPTIONS(rows) rows, ARRAY_SIZE(rows)
 
 static const struct verb_row verbs[] = {
@@ -139,6 +144,9 @@ static const struct verb_row verbs[] = {
      cunik_verb_inspect},
     {"logs", "NAME", "Show what a cunik wrote to its console", OPTIONS(logs_options), 1, 1,
      cunik_verb_logs},
+    {"stats", "[NAME...]", "Show what guests use: processor, memory, network, disks",
+     OPTIONS(stats_options), 0, SIZE_MAX, cunik_verb_stats},
+    {"top", "NAME", "Show the threads of a guest", NULL, 0, 1, 1, cunik_verb_top},
     {"port", "NAME [PORT[/PROTOCOL]]", "Show where ports are published", NULL, 0, 1, 2,
      cunik_verb_port},
     {"events", NULL, "Show what happens, and what happened", OPTIONS(events_options), 0, 0,

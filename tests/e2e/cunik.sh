@@ -67,6 +67,13 @@ services:
     unikernel: {backend: unikraft, kernel: $PROBE}
 END
 check 'a stack' expect 0 cunik-compose -f stack.yaml up -d
+check 'stats' expect 0 cunik stats --no-stream --format json many-web-1
+check '… tell what it uses' test "$(jq -r '.memory > 0 and .threads > 0' "$OUT")" = true
+check 'as a table' expect 0 cunik stats --no-stream
+check '… of all that run' out_has many-web-2
+check 'top shows threads' expect 0 cunik top many-web-1
+check '… by name' out_has qemu
+check '… of what runs' expect 1 cunik top one
 check 'one copy stops' expect 0 cunik stop -t 0 many-web-2
 check '… alone' is many-web-1 running
 check '… and stays stopped' is many-web-2 exited

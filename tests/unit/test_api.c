@@ -68,6 +68,7 @@ int cunik_engine_world(struct engine *e, const char *stack, struct world *ret, s
         cunik_replace(&c->service, from->service);
         c->index = from->index;
         c->status.state = from->status.state;
+        c->status.pid = from->status.pid;
     }
     pthread_mutex_unlock(&e->lock);
     return 0;
@@ -1193,6 +1194,7 @@ static void test_document_answers(void **state)
         {"GET", "/v1/logs", "?tail=many", "", 400},
         {"GET", "/v1/events", "?since=0&until=1000000", "", 200},
         {"GET", "/v1/events", "?filter=x", "", 400},
+        {"GET", "/v1/stats", "?threads=1", "", 200},
         {"GET", "/v1/volumes", "", "", 200},
         {"POST", "/v1/volumes", "", "{", 400},
         {"DELETE", "/v1/volumes", "?name=odd%20%26%20name", "", 200},
@@ -1205,6 +1207,7 @@ static void test_document_answers(void **state)
 
     test_ok(cunik_file_write(console, "one\ntwo\n", 8, 0600, false, NULL), NULL);
     happen(f, "demo-web-1", 5);
+    f->engine.world.cuniks[0].status.pid = getpid();
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         check_answer(f, document, cases[i].method, cases[i].path, cases[i].query, cases[i].body,
                      cases[i].status);
