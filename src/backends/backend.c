@@ -8,9 +8,10 @@
 #include "base/text.h"
 
 const struct backend *const cunik_backends[] = {
-    &cunik_backend_linux,
-    &cunik_backend_unikraft,
-    &cunik_backend_raw,
+    &cunik_backend_linux,     &cunik_backend_unikraft,  &cunik_backend_rumprun,
+    &cunik_backend_osv,       &cunik_backend_solo5,     &cunik_backend_nanos,
+    &cunik_backend_includeos, &cunik_backend_runtimejs, &cunik_backend_clickos,
+    &cunik_backend_halvm,     &cunik_backend_ling,      &cunik_backend_raw,
 };
 const size_t cunik_n_backends = ARRAY_SIZE(cunik_backends);
 
@@ -45,12 +46,7 @@ static int find_by_name(const char *name, const struct backend **ret, struct err
 /* For the error when no backend claims a kernel: what it looks like. */
 static const char *looks_like(const struct kernel *k)
 {
-    return k->osv       ? "OSv"
-           : k->rumprun ? "Rumprun"
-           : k->solo5   ? "Solo5"
-           : k->nanos   ? "Nanos"
-           : k->pvh     ? "a PVH kernel"
-                        : "a multiboot kernel";
+    return k->multiboot ? "a multiboot kernel" : k->pvh ? "a PVH kernel" : "a guest of Xen";
 }
 
 static int find_by_probing(const struct kernel *k, const struct backend **ret, struct error **err)
@@ -100,6 +96,7 @@ void cunik_boot_done(struct boot *b)
     free(b->cpu);
     free(b->nic_model);
     free(b->disk_bus);
+    free(b->order);
     cunik_strv_done(&b->warnings);
     *b = (struct boot){0};
 }

@@ -12,8 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backends/ending.h"
 #include "base/error.h"
 #include "base/strv.h"
+
+/* A device that a Solo5 unikernel's manifest asks for. */
+struct solo5_device {
+    char *name;
+    bool net; /* an interface; else a disk */
+};
 
 /* What can be seen of a kernel file without running it. */
 struct kernel {
@@ -21,10 +28,16 @@ struct kernel {
     bool multiboot; /* a multiboot 1 header in the first 8 KiB */
     bool bzimage;   /* Linux boot protocol, "HdrS" at 0x202 */
     bool pvh;       /* an ELF note Xen/PHYS32_ENTRY */
+    bool xen; /* a paravirtualised guest of Xen: an ELF note Xen/XEN_VERSION, or __xen_guest */
     bool elf;
-    unsigned elf_class;                        /* 32 or 64; 0 = no ELF */
-    unsigned elf_machine;                      /* EM_386, EM_X86_64, …; 0 = no ELF */
-    bool unikraft, osv, rumprun, solo5, nanos; /* strings or notes found that only these have */
+    unsigned elf_class;   /* 32 or 64; 0 = no ELF */
+    unsigned elf_machine; /* EM_386, EM_X86_64, …; 0 = no ELF */
+    /* Notes, sections or strings found that only these have. */
+    bool unikraft, osv, rumprun, solo5, nanos, includeos, runtimejs, clickos, halvm, ling;
+    bool manifest; /* of Solo5: what follows is known */
+    struct solo5_device *devices;
+    size_t n_devices;
+    char *config; /* IncludeOS: the text of its section .config; NULL = none */
 };
 
 /* Reads headers, notes and section names with every offset checked. ERROR_NOT_FOUND for a missing
@@ -64,6 +77,7 @@ struct boot_pair {
 struct boot_settings {
     const char *name; /* of the cunik, for errors */
     const char *hostname;
+    bool hostname_given;       /* by the file; else it is only the cunik's name */
     const char *domain;        /* DNS search domain, "" = none */
     const struct strv *search; /* the file's own ones, to be tried behind it; NULL = none */
     const struct strv *command;
@@ -92,10 +106,15 @@ struct boot {
     char *cpu;       /* "" = QEMU's default, "max", "host-passthrough" (KVM only), … */
     char *nic_model; /* "virtio", "virtio-transitional", "e1000", … (libvirt's names) */
     char *disk_bus;  /* "virtio", "ide", … */
+    char *order;     /* of the devices on the bus, 'n' for the next interface and 'd' for the next
+                        disk; NULL or "" = all interfaces, then all disks, wherever they fall */
     int64_t memory;  /* bytes */
     unsigned vcpus;
+    bool xen; /* a paravirtualised guest of Xen: no machine, no firmware, no models */
     bool acpi;
     bool hears_poweroff; /* reacts to an ACPI power button */
+    bool tells_panic;    /* through QEMU's pvpanic device */
+    bool debug_exit; /* tells its exit status through QEMU's isa-debug-exit device, port 0x501 */
     struct strv warnings;
 };
 
@@ -107,6 +126,7 @@ struct backend {
                                NULL = "ext2" */
     const char *shares;     /* how it mounts folders: "virtiofs" or "9p"; NULL = it cannot */
     bool takes_files;       /* a cpio archive behind its initrd brings it files (initrd.h) */
+    const struct ending_rule *endings; /* what its console says of its end; NULL = nothing */
     /* *ret is all zero before; the caller has to cunik_boot_done() it, also after an error. */
     int (*make)(const struct boot_settings *s, const struct kernel *k, struct boot *ret,
                 struct error **err);

@@ -107,13 +107,94 @@ static int set_cpus(const struct dialect *d, const struct boot_settings *s, stru
     return 0;
 }
 
+static int refuse(const struct dialect *d, const char *key, struct error **err)
+{
+    return cunik_error_set(err, ERROR_INVALID, "%s: %s has no way to be told%s%s", key, d->name,
+                           d->instead ? "; it has that from " : "", d->instead ? d->instead : "");
+}
+
+static int check_disk_abilities(const struct dialect *d, const struct boot_settings *s,
+                                struct error **err)
+{
+    for (size_t i = 0; i < s->n_disks; i++) {
+        const struct boot_disk *disk = &s->disks[i];
+        _cleanup_free_ char *key = cunik_asprintf("unikernel.disks[%zu]", i);
+
+        if (disk->shared && d->cannot & DIALECT_NO_SHARES)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "volumes: %s cannot mount a folder of the host at '%s'; give "
+                                   "it a disk",
+                                   d->name, disk->mount);
+        if (*disk->mount && d->cannot & DIALECT_NO_MOUNTS)
+            return cunik_error_set(
+                err, ERROR_INVALID, "%s.mount: %s has no way to be told where%s%s", key, d->name,
+                d->instead ? "; it has that from " : "", d->instead ? d->instead : "");
+        if (disk->root && d->cannot & DIALECT_NO_ROOT)
+            return cunik_error_set(err, ERROR_INVALID, "%s.root: %s has no root filesystem there",
+                                   key, d->name);
+        if (disk->root && *disk->mount)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "%s: a disk is either the root or mounted at '%s'", key,
+                                   disk->mount);
+        for (size_t j = 0; disk->root && j < i; j++)
+            if (s->disks[j].root)
+                return cunik_error_set(err, ERROR_INVALID, "%s.root: disk %zu is the root already",
+                                       key, j);
+    }
+    return 0;
+}
+
+static int check_interface_abilities(const struct dialect *d, const struct boot_settings *s,
+                                     struct boot *ret, struct error **err)
+{
+    for (size_t i = 0; i < s->n_interfaces; i++) {
+        const struct boot_interface *n = &s->interfaces[i];
+
+        if (d->cannot & DIALECT_NO_MTU && n->mtu && n->mtu != 1500)
+            return cunik_error_set(err, ERROR_INVALID, "networks: %s cannot be told an MTU of %u",
+                                   d->name, n->mtu);
+    }
+    int r = d->cannot & DIALECT_NO_IPV6 ? cunik_dialect_no_ipv6(d, s, ret, err) : 0;
+    return r == 0 && d->cannot & DIALECT_NO_NAMES ? cunik_dialect_no_interface_names(d, s, err) : r;
+}
+
+static int check_abilities(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
+                           struct error **err)
+{
+    int r;
+
+    if (d->cannot & DIALECT_KERNEL && !*s->kernel)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.kernel: %s boots from one, not from "
+                               "a disk",
+                               d->name);
+    if (d->cannot & DIALECT_NO_COMMAND && s->command->n)
+        return refuse(d, "command", err);
+    if (d->cannot & DIALECT_NO_ENVIRONMENT && s->n_environment)
+        return refuse(d, "environment", err);
+    if (d->cannot & DIALECT_NO_SEARCH && s->search && s->search->n)
+        return refuse(d, "dns_search", err);
+    if (d->cannot & DIALECT_NO_CMDLINE && *s->cmdline)
+        return refuse(d, "unikernel.cmdline", err);
+    if (d->cannot & DIALECT_NO_INITRD && *s->initrd)
+        return cunik_error_set(err, ERROR_INVALID, "unikernel.initrd: %s takes none", d->name);
+    if ((r = check_disk_abilities(d, s, err)) < 0 ||
+        (r = check_interface_abilities(d, s, ret, err)) < 0)
+        return r;
+    if (d->cannot & DIALECT_NO_HOSTNAME && s->hostname_given)
+        cunik_strv_addf(&ret->warnings, "hostname: %s cannot be told its name '%s'", d->name,
+                        s->hostname);
+    return 0;
+}
+
 int cunik_dialect_start(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
                         struct error **err)
 {
     int r;
 
-    if ((r = check_params(d, s, err)) < 0 || (r = set_machine(d, s, ret, err)) < 0 ||
-        (r = set_memory(d, s, ret, err)) < 0 || (r = set_cpus(d, s, ret, err)) < 0)
+    if ((r = check_abilities(d, s, ret, err)) < 0 || (r = check_params(d, s, err)) < 0 ||
+        (r = set_machine(d, s, ret, err)) < 0 || (r = set_memory(d, s, ret, err)) < 0 ||
+        (r = set_cpus(d, s, ret, err)) < 0)
         return r;
     ret->kernel = cunik_strdup(s->kernel);
     ret->initrd = cunik_strdup(s->initrd);
@@ -121,7 +202,68 @@ int cunik_dialect_start(const struct dialect *d, const struct boot_settings *s, 
     ret->disk_bus = cunik_strdup(d->disk_bus);
     ret->acpi = true;
     ret->hears_poweroff = d->hears_poweroff;
+    ret->tells_panic = d->tells_panic;
+    ret->debug_exit = d->debug_exit;
     return 0;
+}
+
+char *cunik_dialect_mask(unsigned prefix_length)
+{
+    uint32_t mask = prefix_length ? UINT32_MAX << (32 - prefix_length) : 0;
+
+    return cunik_asprintf("%u.%u.%u.%u", mask >> 24, mask >> 16 & 255, mask >> 8 & 255, mask & 255);
+}
+
+int cunik_dialect_choose(const struct boot_settings *s, const char *name,
+                         const char *const *choices, size_t *ret, struct error **err)
+{
+    const char *value = cunik_dialect_param(s, name);
+    _cleanup_buffer_ struct buffer list = {0};
+
+    *ret = 0;
+    if (!value)
+        return 0;
+    for (size_t i = 0; choices[i]; i++) {
+        if (strcmp(choices[i], value) == 0) {
+            *ret = i;
+            return 0;
+        }
+        cunik_buffer_printf(&list, "%s%s", i ? ", " : "", choices[i]);
+    }
+    return cunik_error_set(err, ERROR_INVALID, "unikernel.params.%s: '%s' is none of %s", name,
+                           value, cunik_buffer_text(&list));
+}
+
+int cunik_dialect_check_mounts(const struct dialect *d, const struct boot_settings *s,
+                               const char *stops, struct error **err)
+{
+    for (size_t i = 0; i < s->n_disks; i++) {
+        const char *mount = s->disks[i].mount;
+        _cleanup_free_ char *what = cunik_asprintf("unikernel.disks[%zu].mount", i);
+        int r = cunik_dialect_check_text(mount, what, err);
+
+        if (r < 0)
+            return r;
+        if (*mount && *mount != '/')
+            return cunik_error_set(err, ERROR_INVALID, "%s: '%s' is not an absolute path", what,
+                                   mount);
+        size_t at = strcspn(mount, stops);
+        if (mount[at])
+            return cunik_error_set(err, ERROR_INVALID, "%s: %s cannot be told a path with '%c': %s",
+                                   what, d->name, mount[at], mount);
+    }
+    return 0;
+}
+
+void cunik_dialect_warn_addresses(const struct boot_settings *s, const char *text, const char *who,
+                                  const char *why, struct boot *ret)
+{
+    for (size_t i = 0; i < s->n_interfaces; i++)
+        if (!strstr(text, s->interfaces[i].address))
+            cunik_strv_addf(&ret->warnings,
+                            "networks: %s does not tell the guest its address "
+                            "%s/%u, %s",
+                            who, s->interfaces[i].address, s->interfaces[i].prefix_length, why);
 }
 
 /* XML 1.0 has no U+FFFE and U+FFFF. */

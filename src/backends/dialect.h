@@ -5,6 +5,22 @@
 #include "backends/backend.h"
 #include "base/buffer.h"
 
+enum dialect_needs {
+    DIALECT_NO_COMMAND = 1 << 0,     /* it cannot be given arguments */
+    DIALECT_NO_ENVIRONMENT = 1 << 1, /* nor variables */
+    DIALECT_NO_CMDLINE = 1 << 2,
+    DIALECT_NO_INITRD = 1 << 3,
+    DIALECT_NO_HOSTNAME = 1 << 4, /* a host name that the file gives is a warning */
+    DIALECT_NO_MTU = 1 << 5,      /* other than 1500 */
+    DIALECT_NO_IPV6 = 1 << 6,
+    DIALECT_NO_SHARES = 1 << 7,
+    DIALECT_NO_MOUNTS = 1 << 8, /* it has disks, but cannot be told where to mount them */
+    DIALECT_NO_ROOT = 1 << 9,
+    DIALECT_KERNEL = 1 << 10,    /* it has to have a kernel file */
+    DIALECT_NO_NAMES = 1 << 11,  /* of interfaces */
+    DIALECT_NO_SEARCH = 1 << 12, /* DNS domains that the file gives */
+};
+
 /* What a backend gives a guest when the service does not say. */
 struct dialect {
     const char *name;            /* for errors: "Unikraft" */
@@ -14,6 +30,10 @@ struct dialect {
     int64_t memory;       /* bytes, where the service names none */
     int64_t memory_least; /* below that the guest is known not to get anywhere: a warning */
     bool hears_poweroff;
+    bool tells_panic;
+    bool debug_exit;
+    unsigned cannot;     /* of enum dialect_needs: refused before anything else is looked at */
+    const char *instead; /* where it has what it cannot be told, a half sentence; NULL = nowhere */
     const char *const
         *params; /* names of `unikernel.params`, ended by NULL; "cpu" is known to all */
 };
@@ -22,6 +42,28 @@ struct dialect {
  * has to cunik_boot_done() it. */
 int cunik_dialect_start(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
                         struct error **err);
+
+/* Whether a text that may be NULL has something in it. */
+static inline bool cunik_dialect_given(const char *text)
+{
+    return text && *text;
+}
+
+/* "255.255.255.0"; the caller frees it. */
+char *cunik_dialect_mask(unsigned prefix_length);
+
+/* A parameter that is one of `choices` (ended by NULL, the first is the default) as its index. */
+int cunik_dialect_choose(const struct boot_settings *s, const char *name,
+                         const char *const *choices, size_t *ret, struct error **err);
+
+/* Every mount point is an absolute path without any of `stops`. */
+int cunik_dialect_check_mounts(const struct dialect *d, const struct boot_settings *s,
+                               const char *stops, struct error **err);
+
+/* Warns of each address that `text`, in which the guest would have it, does not hold. `why` ends
+ * the sentence "…ADDRESS/LENGTH, ". */
+void cunik_dialect_warn_addresses(const struct boot_settings *s, const char *text, const char *who,
+                                  const char *why, struct boot *ret);
 
 /* A value of `unikernel.params`; NULL when it is not given. */
 const char *cunik_dialect_param(const struct boot_settings *s, const char *name);

@@ -11,7 +11,7 @@ enum {
     SECTIONS_MOST = 65535,
     NAMES_MOST = 4 << 20,
     NOTES_MOST = 1 << 20,
-    XEN_PHYS32_ENTRY = 18, /* Xen's public/elfnote.h: the 32-bit entry of a PVH guest */
+    TEXT_MOST = 64 << 10, /* of a section that is read for its text */
 };
 
 /* Where the members of the headers lie, by class. */
@@ -73,30 +73,6 @@ static int broken(const struct elf *e, const char *what, struct error **err)
                            e->image->path, what, "lie outside of it");
 }
 
-/* One block of notes: namesz, descsz, type, name, desc, each padded to four bytes. A block that
- * ends within a note is left there: linkers pad. */
-static void look_at_notes(struct elf *e, const uint8_t *data, size_t size)
-{
-    while (size >= 12) {
-        uint64_t name_size = cunik_load32(data), description_size = cunik_load32(data + 4);
-        uint32_t type = cunik_load32(data + 8);
-        uint64_t name_end = 12 + name_size;
-        uint64_t end = ((name_end + 3) & ~UINT64_C(3)) + ((description_size + 3) & ~UINT64_C(3));
-
-        if (name_end > size)
-            return;
-        const char *name = (const char *)data + 12;
-        if (name_size == 4 && memcmp(name, "Xen", 4) == 0 && type == XEN_PHYS32_ENTRY)
-            e->kernel->pvh = true;
-        if (name_size == 6 && memcmp(name, "Solo5", 6) == 0)
-            e->kernel->solo5 = true;
-        if (end > size)
-            return;
-        data += end;
-        size -= (size_t)end;
-    }
-}
-
 static int read_notes(struct elf *e, uint64_t offset, uint64_t size, struct error **err)
 {
     if (size > NOTES_MOST)
@@ -105,8 +81,7 @@ static int read_notes(struct elf *e, uint64_t offset, uint64_t size, struct erro
     _cleanup_free_ uint8_t *data = cunik_malloc((size_t)size + 1);
     if (!cunik_image_read(e->image, offset, data, (size_t)size))
         return broken(e, "notes", err);
-    look_at_notes(e, data, (size_t)size);
-    return 0;
+    return cunik_notes_read(e->image, e->kernel, data, (size_t)size, err);
 }
 
 static int read_program_headers(struct elf *e, struct error **err)
@@ -138,13 +113,42 @@ static int read_program_headers(struct elf *e, struct error **err)
     return 0;
 }
 
-/* Sections that only one implementation has: Unikraft's tables of constructors, initialisers and
- * boot information, OSv's trace points, the components of a rump kernel. */
-static void look_at_section(struct kernel *k, const char *name)
+/* The text of a section, up to its first NUL; NULL when it is not there or too long. */
+static char *section_text(const struct elf *e, uint64_t header_at)
 {
+    uint8_t s[sizeof(Elf64_Shdr)];
+
+    if (!cunik_image_read(e->image, header_at, s, e->layout->section))
+        return NULL;
+    uint64_t offset = number_at(e, s + e->layout->sh_offset);
+    uint64_t size = number_at(e, s + e->layout->sh_size);
+    if (size > TEXT_MOST)
+        return NULL;
+    char *text = cunik_malloc((size_t)size + 1);
+    if (!cunik_image_read(e->image, offset, text, (size_t)size)) {
+        free(text);
+        return NULL;
+    }
+    text[size] = '\0';
+    return text;
+}
+
+/* Sections that only one implementation has: Unikraft's tables of constructors, initialisers and
+ * boot information, OSv's trace points, the components of a rump kernel; IncludeOS's configuration;
+ * and what guests of Xen had before there were notes. */
+static void look_at_section(struct elf *e, const char *name, uint64_t header_at)
+{
+    struct kernel *k = e->kernel;
+
     k->unikraft |= cunik_text_starts(name, ".uk_");
     k->osv |= cunik_text_equal(name, ".tracepoint_patch_sites");
     k->rumprun |= cunik_text_equal(name, "link_set_rump_components");
+    if (cunik_text_equal(name, ".config") && !k->config)
+        k->config = section_text(e, header_at);
+    if (cunik_text_equal(name, "__xen_guest")) {
+        _cleanup_free_ char *text = section_text(e, header_at);
+        cunik_notes_read_guest(k, text ? text : "");
+    }
 }
 
 /* The names of sections are hints only, and QEMU does not look at them: a table that makes no sense
@@ -174,7 +178,7 @@ static void read_sections(struct elf *e)
         if (!cunik_image_read(e->image, offset + i * entry, name, sizeof(name)))
             return;
         if (cunik_load32(name) < names_size)
-            look_at_section(e->kernel, names + cunik_load32(name));
+            look_at_section(e, names + cunik_load32(name), offset + i * entry);
     }
 }
 

@@ -1,5 +1,5 @@
-/* An untrusted kernel file, read at offsets that are checked against its size. Internal to kernel.c
- * and elf.c. */
+/* An untrusted kernel file, read at offsets that are checked against its size. Internal to
+ * kernel.c, elf.c, notes.c and marks.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -43,3 +43,16 @@ struct elf_facts {
  * whose tables point outside of it. */
 int cunik_elf_read(const struct image *image, struct kernel *k, struct elf_facts *ret,
                    struct error **err);
+
+/* One block of ELF notes. What makes no sense in it is ERROR_INVALID only where Solo5 would trust
+ * it: in its manifest. */
+int cunik_notes_read(const struct image *image, struct kernel *k, const uint8_t *data, size_t size,
+                     struct error **err);
+
+/* Xen's text of `KEY=VALUE,…` in a section __xen_guest. */
+void cunik_notes_read_guest(struct kernel *k, const char *text);
+/* What Xen's notes or that text call the guest. */
+void cunik_notes_guest_os(struct kernel *k, const char *name, size_t size);
+
+/* Looks through the whole file for strings that only one implementation has. */
+void cunik_marks_read(const struct image *image, struct kernel *k);

@@ -128,12 +128,18 @@ static int look_at_elf(const struct image *image, uint32_t multiboot_flags, stru
         return cunik_error_set(err, ERROR_INVALID,
                                "'%s' is a Solo5 unikernel for another target than virtio",
                                image->path);
-    if (!k->multiboot && !k->pvh)
+    if (!k->multiboot && !k->pvh && !k->xen)
         return cunik_error_set(err, ERROR_INVALID,
                                "'%s' is an ELF for x86 with neither a multiboot header nor a PVH "
                                "entry, so nothing can boot it",
                                image->path);
     return 0;
+}
+
+/* Whether it is known already whose kernel it is. */
+static bool is_marked(const struct kernel *k)
+{
+    return k->unikraft || k->osv || k->rumprun || k->solo5 || k->halvm || k->ling;
 }
 
 static int look(const struct image *image, struct kernel *k, struct error **err)
@@ -147,10 +153,16 @@ static int look(const struct image *image, struct kernel *k, struct error **err)
     if (k->bzimage)
         return 0;
     k->multiboot = find_multiboot(&head, &flags);
-    if (has(&head, 0, "\177ELF", 4))
-        return look_at_elf(image, flags, k, err);
-    if (k->multiboot && flags & MULTIBOOT_ADDRESSES)
+    if (has(&head, 0, "\177ELF", 4)) {
+        int r = look_at_elf(image, flags, k, err);
+        if (r == 0 && !is_marked(k))
+            cunik_marks_read(image, k);
+        return r;
+    }
+    if (k->multiboot && flags & MULTIBOOT_ADDRESSES) {
+        cunik_marks_read(image, k);
         return 0;
+    }
     const char *kind = foreign_kind(&head);
     if (kind)
         return cunik_error_set(err, ERROR_INVALID, "'%s' is %s, not a kernel", image->path, kind);
@@ -178,8 +190,10 @@ int cunik_kernel_read(const char *path, struct kernel *ret, struct error **err)
 
     struct image image = {.fd = fd, .path = path, .size = (uint64_t)st.st_size};
     int r = look(&image, &k, err);
-    if (r < 0)
+    if (r < 0) {
+        cunik_kernel_done(&k);
         return r;
+    }
     k.path = cunik_strdup(path);
     *ret = k;
     return 0;
@@ -187,6 +201,10 @@ int cunik_kernel_read(const char *path, struct kernel *ret, struct error **err)
 
 void cunik_kernel_done(struct kernel *k)
 {
+    for (size_t i = 0; i < k->n_devices; i++)
+        free(k->devices[i].name);
+    free(k->devices);
+    free(k->config);
     free(k->path);
     *k = (struct kernel){0};
 }

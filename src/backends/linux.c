@@ -30,6 +30,14 @@ static const char kernel_parameters[] = "console=ttyS0 quiet panic=-1 cryptomgr.
 static const char *const machines[] = {"pc", "q35", "microvm", NULL};
 static const char *const params[] = {"fstype", NULL};
 
+/* What the init says (guests/linux/supervise.c), and the kernel. */
+static const struct ending_rule endings[] = {
+    {"init: %s exited with status %d", ENDING_NUMBER, false},
+    {"init: %s killed by signal %d", ENDING_SIGNAL, false},
+    {"Kernel panic - not syncing: %s", ENDING_ABORTED, false},
+    {NULL, 0, false},
+};
+
 static const struct dialect dialect = {
     .name = "Linux",
     .machines = machines,
@@ -219,6 +227,7 @@ const struct backend cunik_backend_linux = {
     .filesystem = "ext4",
     .shares = "virtiofs",
     .takes_files = true,
+    .endings = endings,
     .make = make,
     .ipv6 = true,
 };

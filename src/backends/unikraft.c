@@ -29,6 +29,14 @@ static const char blanks[] = " \t\n\r\v";
 static const char *const machines[] = {"pc", "q35", NULL};
 static const char *const params[] = {"fstab", NULL};
 
+/* The level that says what main() returned is not switched on in every build. */
+static const struct ending_rule endings[] = {
+    {"main returned %d", ENDING_NUMBER, false},
+    {"Unikraft crash", ENDING_ABORTED, false},
+    {"Assertion failure: %s", ENDING_ABORTED, false},
+    {NULL, 0, false},
+};
+
 static const struct dialect dialect = {
     .name = "Unikraft",
     .machines = machines,
@@ -38,6 +46,8 @@ static const struct dialect dialect = {
     .memory = INT64_C(64) << 20,
     .memory_least = INT64_C(4) << 20,
     .hears_poweroff = false,
+    .tells_panic = true,
+    .cannot = DIALECT_KERNEL | DIALECT_NO_MTU,
     .params = params,
 };
 
@@ -141,9 +151,6 @@ static int add_interfaces(struct buffer *line, size_t *words, const struct boot_
     for (size_t i = 0; i < s->n_interfaces; i++) {
         const struct boot_interface *n = &s->interfaces[i];
 
-        if (n->mtu && n->mtu != 1500)
-            return cunik_error_set(err, ERROR_INVALID,
-                                   "networks: Unikraft cannot be told an MTU of %u", n->mtu);
         _cleanup_free_ char *word =
             cunik_asprintf("netdev.ip=%s/%u:%s:%s::%s:%s", n->address, n->prefix_length, n->gateway,
                            n->dns, s->hostname, domain);
@@ -294,5 +301,6 @@ const struct backend cunik_backend_unikraft = {
     .help = "a Unikraft kernel for KVM (multiboot), with its files in an initrd",
     .claims = claims,
     .shares = "9p",
+    .endings = endings,
     .make = make,
 };

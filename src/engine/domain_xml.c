@@ -11,7 +11,11 @@
 enum {
     PERIOD_US = 100000, /* of the CPU quota, libvirt's and the kernel's default */
     FIRST_SLOT = 2,     /* on q35's root bus; 0 is the host bridge, 1 QEMU's usual VGA */
+    FIRST_SLOT_PC = 3,  /* 1 is the chipset's other half, 2 is kept for a VGA by libvirt */
+    DEBUG_EXIT_PORT = 0x501,
 };
+
+#define QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
 /* One element with escaped text; nothing when the text is empty. */
 static void add_text(struct buffer *x, const char *indent, const char *element, const char *text)
@@ -102,7 +106,7 @@ static void add_os(struct buffer *x, const struct boot *b)
 {
     cunik_buffer_text_append(x, "  <os>\n    <type arch='x86_64'");
     add_attribute(x, "machine", b->machine);
-    cunik_buffer_text_append(x, ">hvm</type>\n");
+    cunik_buffer_printf(x, ">%s</type>\n", b->xen ? "linux" : "hvm");
     if (*b->firmware) {
         cunik_buffer_text_append(x, "    <loader readonly='yes' type='rom'>");
         cunik_buffer_xml(x, b->firmware);
@@ -134,13 +138,25 @@ static void add_cpu(struct buffer *x, const struct boot *b, bool kvm)
 /* Where the device number `index` stands; libvirt's own choice is right on the other machines. */
 static void add_address(struct buffer *x, const struct boot *b, size_t index)
 {
+    bool q35 = cunik_text_starts(b->machine, "q35") || cunik_text_starts(b->machine, "pc-q35");
+
     if (strcmp(b->machine, "microvm") == 0)
         cunik_buffer_text_append(x, "      <address type='virtio-mmio'/>\n");
-    else if (cunik_text_starts(b->machine, "q35") || cunik_text_starts(b->machine, "pc-q35"))
+    else if (q35 || (b->order && *b->order))
         cunik_buffer_printf(x,
                             "      <address type='pci' domain='0x0000' bus='0x00' slot='0x%02zx' "
                             "function='0x0'/>\n",
-                            FIRST_SLOT + index);
+                            (q35 ? FIRST_SLOT : FIRST_SLOT_PC) + index);
+}
+
+/* The place on the bus of interface ('n') or disk ('d') number `index`, which is `otherwise` where
+ * the boot has no order. */
+static size_t place_of(const struct boot *b, char kind, size_t index, size_t otherwise)
+{
+    for (size_t i = 0; b->order && b->order[i]; i++)
+        if (b->order[i] == kind && index-- == 0)
+            return i;
+    return otherwise;
 }
 
 static void add_interface(struct buffer *x, const struct world_interface *n, const struct boot *b,
@@ -170,6 +186,7 @@ static char *target_name(const char *bus, size_t index)
         letters[--at] = (char)('a' + (n - 1) % 26);
     return cunik_asprintf("%s%s",
                           strcmp(bus, "virtio") == 0 ? "vd"
+                          : strcmp(bus, "xen") == 0  ? "xvd"
                           : strcmp(bus, "ide") == 0  ? "hd"
                                                      : "sd",
                           letters + at);
@@ -228,7 +245,8 @@ static void add_storage(struct buffer *x, const struct world_cunik *c, const str
         if (c->boot.disks[i].shared)
             add_share(x, &c->boot.disks[i], b, shares++, c->n_interfaces + i);
         else
-            add_disk(x, &c->boot.disks[i], b, i - shares, c->n_interfaces + i);
+            add_disk(x, &c->boot.disks[i], b, i - shares,
+                     place_of(b, 'd', i - shares, c->n_interfaces + i));
 }
 
 static void add_memory(struct buffer *x, const struct world_cunik *c)
@@ -241,21 +259,63 @@ static void add_memory(struct buffer *x, const struct world_cunik *c)
         }
 }
 
+/* libvirt's Xen driver makes the interface and puts it on the bridge. */
+static void add_xen_interface(struct buffer *x, const struct world_interface *n,
+                              const struct world *w)
+{
+    const struct world_network *network = w ? cunik_world_network(w, n->network) : NULL;
+
+    cunik_buffer_text_append(x, "    <interface type='bridge'>\n      <mac");
+    add_attribute(x, "address", n->mac);
+    cunik_buffer_text_append(x, "/>\n      <source");
+    add_attribute(x, "bridge", network ? network->link : "");
+    cunik_buffer_text_append(x, "/>\n    </interface>\n");
+}
+
+static void add_xen_devices(struct buffer *x, const struct world_cunik *c, const struct boot *b,
+                            const struct domain_settings *s)
+{
+    cunik_buffer_text_append(x, "  <devices>\n");
+    for (size_t i = 0; i < c->n_interfaces; i++)
+        add_xen_interface(x, &c->interfaces[i], s->world);
+    for (size_t i = 0; i < c->boot.n_disks; i++)
+        add_disk(x, &c->boot.disks[i], b, i, 0);
+    cunik_buffer_text_append(x, "    <console type='pty'>\n      <log");
+    add_attribute(x, "file", s->console);
+    cunik_buffer_text_append(x, " append='on'/>\n      <target type='xen' port='0'/>\n"
+                                "    </console>\n"
+                                "    <memballoon model='none'/>\n  </devices>\n");
+}
+
+/* What libvirt has no element for. */
+static void add_commandline(struct buffer *x, const struct boot *b)
+{
+    if (b->debug_exit)
+        cunik_buffer_printf(x,
+                            "  <qemu:commandline xmlns:qemu='" QEMU_NAMESPACE "'>\n"
+                            "    <qemu:arg value='-device'/>\n"
+                            "    <qemu:arg value='isa-debug-exit,iobase=0x%x,iosize=0x4'/>\n"
+                            "  </qemu:commandline>\n",
+                            DEBUG_EXIT_PORT);
+}
+
 static void add_devices(struct buffer *x, const struct world_cunik *c, const struct boot *b,
                         const struct domain_settings *s)
 {
     cunik_buffer_text_append(x, "  <devices>\n");
     add_text(x, "    ", "emulator", s->emulator);
     for (size_t i = 0; i < c->n_interfaces; i++)
-        add_interface(x, &c->interfaces[i], b, i);
+        add_interface(x, &c->interfaces[i], b, place_of(b, 'n', i, i));
     add_storage(x, c, b);
     cunik_buffer_text_append(x, "    <serial type='pty'>\n      <log");
     add_attribute(x, "file", s->console);
     cunik_buffer_text_append(x, " append='on'/>\n    </serial>\n"
                                 "    <controller type='usb' model='none'/>\n"
                                 "    <memballoon model='none'/>\n"
-                                "    <audio id='1' type='none'/>\n"
-                                "  </devices>\n");
+                                "    <audio id='1' type='none'/>\n");
+    if (b->tells_panic && strcmp(b->machine, "microvm") != 0)
+        cunik_buffer_text_append(x, "    <panic model='isa'/>\n");
+    cunik_buffer_text_append(x, "  </devices>\n");
 }
 
 char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
@@ -264,7 +324,7 @@ char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
     _cleanup_buffer_ struct buffer x = {0};
     bool kvm = strcmp(s->accel, "kvm") == 0;
 
-    cunik_buffer_printf(&x, "<domain type='%s'>\n", kvm ? "kvm" : "qemu");
+    cunik_buffer_printf(&x, "<domain type='%s'>\n", b->xen ? "xen" : kvm ? "kvm" : "qemu");
     add_identity(&x, c, s->label);
     add_size(&x, c, b, s->quota);
     add_memory(&x, c);
@@ -275,7 +335,11 @@ char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
     cunik_buffer_text_append(&x, "  <on_poweroff>destroy</on_poweroff>\n"
                                  "  <on_reboot>destroy</on_reboot>\n"
                                  "  <on_crash>destroy</on_crash>\n");
-    add_devices(&x, c, b, s);
+    if (b->xen)
+        add_xen_devices(&x, c, b, s);
+    else
+        add_devices(&x, c, b, s);
+    add_commandline(&x, b);
     cunik_buffer_text_append(&x, "</domain>\n");
     return cunik_buffer_take(&x);
 }

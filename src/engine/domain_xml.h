@@ -6,7 +6,11 @@
  * the guest does to end itself ends its QEMU: restarting is the engine's own work.
  *
  * Devices are where guests without a driver for PCI bridges find them: on q35 they stand on the
- * root bus by explicit addresses, in the order interfaces, disks; on microvm on virtio-mmio.
+ * root bus by explicit addresses, in the order interfaces, disks; on microvm on virtio-mmio. Where
+ * the boot has an order of its own they stand in that.
+ *
+ * A paravirtualised guest of Xen has its own kind of domain: libvirt's Xen driver makes its network
+ * interfaces and puts them on the bridge.
  *
  * Our label travels in <metadata>: an element of the namespace DOMAIN_NAMESPACE whose text is the
  * label, JSON. A domain without it is not ours.
@@ -27,6 +31,7 @@ struct domain_settings {
     const char *label;    /* JSON text; kept as it is */
     bool quota; /* the connection can hold a guest to a fraction of its CPUs (it has cgroups);
                    without it `cpus: 0.5` is one whole CPU */
+    const struct world *world; /* of Xen's guests, which get no taps: its networks' bridges */
 };
 
 /* The caller frees it. Interfaces are c's (their `link` and `mac` must be set), in its order; disks

@@ -98,6 +98,7 @@ static int prepare(const struct world_cunik *c, const struct world *w, const cha
     p->settings = (struct boot_settings){
         .name = c->name,
         .hostname = *c->hostname ? c->hostname : c->name,
+        .hostname_given = *c->hostname != '\0',
         .domain = c->n_interfaces ? c->interfaces[0].network : "",
         .search = &c->dns_search,
         .command = &c->command,

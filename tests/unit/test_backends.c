@@ -46,6 +46,10 @@ static struct boot_interface *read_interfaces(const json_t *array, size_t *ret_n
         p->gateway = text_of(value, "gateway");
         p->dns = text_of(value, "dns");
         p->mtu = (unsigned)json_integer_value(json_object_get(value, "mtu"));
+        p->address6 = text_of(value, "address6");
+        p->prefix_length6 = (unsigned)json_integer_value(json_object_get(value, "prefix_length6"));
+        p->fixed6 = json_is_true(json_object_get(value, "fixed6"));
+        p->name = text_of(value, "name");
     }
     *ret_n = n;
     return items;
@@ -71,10 +75,11 @@ static struct boot_disk *read_disks(const json_t *array, size_t *ret_n)
 }
 
 struct input {
-    struct strv command;
+    struct strv command, search;
     struct boot_pair *environment, *params;
     struct boot_interface *interfaces;
     struct boot_disk *disks;
+    struct solo5_device *devices;
     struct boot_settings settings;
     struct kernel kernel;
 };
@@ -82,24 +87,71 @@ struct input {
 static void input_done(struct input *in)
 {
     cunik_strv_done(&in->command);
+    cunik_strv_done(&in->search);
     free(in->environment);
     free(in->params);
     free(in->interfaces);
     free(in->disks);
+    free(in->devices);
+}
+
+/* {"NAME": "net" or "block"}: a Solo5 manifest. */
+static void read_manifest(const json_t *object, struct input *in)
+{
+    const char *key;
+    json_t *value;
+    size_t n = 0;
+
+    json_object_foreach ((json_t *)object, key, value)
+        *ARRAY_APPEND(in->devices, n) = (struct solo5_device){
+            .name = (char *)key, .net = strcmp(json_string_value(value), "net") == 0};
+    in->kernel.manifest = object != NULL;
+    in->kernel.devices = in->devices;
+    in->kernel.n_devices = n;
+}
+
+/* What the probing of a kernel file would have found. */
+static void read_kernel(const json_t *json, struct input *in)
+{
+    const char *kind = text_of(json, "kind"), *config = text_of(json, "config");
+    bool xen =
+        strcmp(kind, "clickos") == 0 || strcmp(kind, "halvm") == 0 || strcmp(kind, "ling") == 0;
+    bool bzimage = strcmp(kind, "bzimage") == 0, osv = strcmp(kind, "osv") == 0;
+
+    in->kernel = (struct kernel){
+        .path = (char *)text_of(json, "kernel"),
+        .bzimage = bzimage,
+        .multiboot = !bzimage && !xen && !osv,
+        .pvh = osv,
+        .xen = xen,
+        .unikraft = strcmp(kind, "unikraft") == 0,
+        .osv = osv,
+        .rumprun = strcmp(kind, "rumprun") == 0,
+        .solo5 = strcmp(kind, "solo5") == 0,
+        .includeos = strcmp(kind, "includeos") == 0,
+        .runtimejs = strcmp(kind, "runtimejs") == 0,
+        .clickos = strcmp(kind, "clickos") == 0,
+        .halvm = strcmp(kind, "halvm") == 0,
+        .ling = strcmp(kind, "ling") == 0,
+        .config = *config ? (char *)config : NULL,
+    };
+    read_manifest(json_object_get(json, "manifest"), in);
 }
 
 static void read_input(const json_t *json, struct input *in)
 {
     struct boot_settings *s = &in->settings;
-    const char *kind = text_of(json, "kind");
 
     cunik_json_get_strv(json, "command", &in->command, NULL);
+    cunik_json_get_strv(json, "search", &in->search, NULL);
+    s->search = &in->search;
     in->environment = read_pairs(json_object_get(json, "environment"), &in->settings.n_environment);
     in->params = read_pairs(json_object_get(json, "params"), &in->settings.n_params);
     in->interfaces = read_interfaces(json_object_get(json, "interfaces"), &s->n_interfaces);
     in->disks = read_disks(json_object_get(json, "disks"), &s->n_disks);
     s->name = "demo-web-1";
     s->hostname = text_of(json, "hostname");
+    s->hostname_given = *s->hostname;
     s->domain = text_of(json, "domain");
     s->command = &in->command;
     s->environment = in->environment;
@@ -113,12 +165,7 @@ static void read_input(const json_t *json, struct input *in)
     s->firmware = text_of(json, "firmware");
     s->memory = json_integer_value(json_object_get(json, "memory"));
     s->cpus = json_number_value(json_object_get(json, "cpus"));
-    in->kernel = (struct kernel){
-        .path = (char *)s->kernel,
-        .bzimage = strcmp(kind, "bzimage") == 0,
-        .multiboot = strcmp(kind, "unikraft") == 0 || strcmp(kind, "multiboot") == 0,
-        .unikraft = strcmp(kind, "unikraft") == 0,
-    };
+    read_kernel(json, in);
 }
 
 static char *boot_text(const struct backend *backend, const struct boot *b)
@@ -138,6 +185,14 @@ static char *boot_text(const struct backend *backend, const struct boot *b)
     cunik_json_set_int(json, "vcpus", b->vcpus);
     cunik_json_set_bool(json, "acpi", b->acpi);
     cunik_json_set_bool(json, "hears_poweroff", b->hears_poweroff);
+    if (b->order)
+        cunik_json_set_string(json, "order", b->order);
+    if (b->xen)
+        cunik_json_set_bool(json, "xen", true);
+    if (b->tells_panic)
+        cunik_json_set_bool(json, "tells_panic", true);
+    if (b->debug_exit)
+        cunik_json_set_bool(json, "debug_exit", true);
     cunik_json_set_strv(json, "warnings", &b->warnings);
     _cleanup_free_ char *text = cunik_json_text(json, JSON_INDENT(2));
     return cunik_asprintf("%s\n", text);
@@ -208,6 +263,15 @@ static void test_find(void **state)
     const struct kernel unikraft = {.path = path, .unikraft = true, .multiboot = true};
     const struct kernel both = {.path = path, .unikraft = true, .multiboot = true, .bzimage = true};
     const struct kernel rump = {.path = path, .rumprun = true, .multiboot = true};
+    const struct kernel osv = {.path = path, .osv = true, .pvh = true};
+    const struct kernel solo5 = {.path = path, .solo5 = true, .multiboot = true};
+    const struct kernel includeos = {.path = path, .includeos = true, .multiboot = true};
+    const struct kernel runtimejs = {.path = path, .runtimejs = true, .multiboot = true};
+    const struct kernel clickos = {.path = path, .clickos = true, .xen = true};
+    const struct kernel halvm = {.path = path, .halvm = true, .xen = true};
+    const struct kernel ling = {.path = path, .ling = true, .xen = true};
+    const struct kernel pvh = {.path = path, .pvh = true};
+    const struct kernel xen = {.path = path, .xen = true};
     const struct kernel plain = {.path = path, .multiboot = true};
 
     (void)state;
@@ -215,11 +279,22 @@ static void test_find(void **state)
     finds("", &unikraft, "unikraft");
     finds("raw", &unikraft, "raw");
     finds("", &both, "looks like both linux and unikraft");
-    finds("", &rump, "is Rumprun that no backend claims");
+    finds("", &rump, "rumprun");
+    finds("", &osv, "osv");
+    finds("", &solo5, "solo5");
+    finds("", &includeos, "includeos");
+    finds("", &runtimejs, "runtimejs");
+    finds("", &clickos, "clickos");
+    finds("", &halvm, "halvm");
+    finds("", &ling, "ling");
+    finds("", &pvh, "is a PVH kernel that no backend claims");
+    finds("", &xen, "is a guest of Xen that no backend claims");
     finds("", &plain, "is a multiboot kernel that no backend claims");
     finds("", NULL, "without unikernel.kernel");
     finds("unicraft", &unikraft, "did you mean 'unikraft'");
-    finds("docker", &unikraft, "there is no 'docker', only linux, unikraft, raw");
+    finds("docker", &unikraft,
+          "only linux, unikraft, rumprun, osv, solo5, nanos, includeos, runtimejs, clickos, halvm, "
+          "ling, raw");
 }
 
 static void test_table(void **state)

@@ -39,7 +39,11 @@ static void read_boot(const json_t *json, struct boot *b)
     b->disk_bus = text_of(json, "disk_bus", "virtio");
     b->memory = json_integer_value(json_object_get(json, "memory"));
     b->vcpus = (unsigned)json_integer_value(json_object_get(json, "vcpus"));
+    b->order = text_of(json, "order", "");
     b->acpi = json_is_true(json_object_get(json, "acpi"));
+    b->xen = json_is_true(json_object_get(json, "xen"));
+    b->tells_panic = json_is_true(json_object_get(json, "tells_panic"));
+    b->debug_exit = json_is_true(json_object_get(json, "debug_exit"));
 }
 
 static void run_case(const char *name)
@@ -56,12 +60,17 @@ static void run_case(const char *name)
     read_boot(boot_json, &boot);
     _cleanup_free_ char *accel = text_of(boot_json, "accel", "tcg");
     _cleanup_free_ char *emulator = text_of(boot_json, "emulator", "");
+    _cleanup_world_ struct world world = {0};
+    struct world_network *network = cunik_world_add_network(&world);
+    cunik_replace(&network->name, "demo_front");
+    cunik_replace(&network->link, "ckbr0");
     const struct domain_settings settings = {
         .accel = accel,
         .emulator = emulator,
         .console = "/r/consoles/it's.log",
         .label = "{\"service\":\"web\",\"note\":\"a < b & 'c'\"}",
         .quota = json_is_true(json_object_get(boot_json, "quota")),
+        .world = &world,
     };
     _cleanup_free_ char *xml = cunik_domain_xml(&cunik, &boot, &settings);
     test_golden(path, xml);

@@ -75,6 +75,20 @@ static void add_note(struct maker *m, const char *name, uint32_t type, uint32_t 
     cunik_buffer_append(&m->notes, &value, sizeof(value));
 }
 
+static void add_note_data(struct maker *m, const char *name, uint32_t type, const void *data,
+                          size_t size)
+{
+    uint32_t head[3] = {(uint32_t)strlen(name) + 1, (uint32_t)size, type};
+    char padded[16] = "";
+
+    memcpy(padded, name, strlen(name));
+    cunik_buffer_append(&m->notes, head, sizeof(head));
+    cunik_buffer_append(&m->notes, padded, (head[0] + 3) / 4 * 4);
+    cunik_buffer_append(&m->notes, data, size);
+    while (m->notes.size % 4)
+        cunik_buffer_char(&m->notes, '\0');
+}
+
 static void add_section(struct maker *m, const char *name)
 {
     if (!m->names.size)
@@ -210,20 +224,168 @@ static void test_sections(void **state)
     cunik_kernel_done(&k);
 }
 
+/* A manifest of a version and a number of entries, of which these are there; "n:NAME" is an
+ * interface, "d:NAME" a disk, "" the entry that Solo5 has for itself. */
+static void add_manifest(struct maker *m, uint32_t version, uint32_t n, const char *const *entries)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+    uint32_t head[3] = {0, version, n};
+
+    cunik_buffer_append(&b, head, sizeof(head));
+    for (size_t i = 0; entries && entries[i]; i++) {
+        uint8_t entry[104] = {0};
+        uint32_t type = entries[i][0] == 'n'   ? 2
+                        : entries[i][0] == 'd' ? 1
+                        : entries[i][0] == '?' ? 9
+                                               : 1u << 30;
+        if (entries[i][0])
+            memcpy(entry, entries[i] + 2, strlen(entries[i] + 2));
+        memcpy(entry + 68, &type, sizeof(type));
+        cunik_buffer_append(&b, entry, sizeof(entry));
+    }
+    add_note_data(m, "Solo5", 0x3154464d, b.data, b.size);
+}
+
 static void test_solo5(void **state)
 {
+    static const char *const entries[] = {"", "n:service", "d:storage", "n:management", NULL};
     _cleanup_(maker_done) struct maker hvt = {.machine = EM_X86_64, .wide = true};
+    _cleanup_(maker_done) struct maker other = {.machine = EM_386, .multiboot_flags = 3};
     _cleanup_(maker_done) struct maker virtio = {.machine = EM_386, .multiboot_flags = 3};
 
     (void)state;
-    add_note(&hvt, "Solo5", 0x3154464d, 0);
+    add_manifest(&hvt, 1, 4, entries);
     make(&hvt);
     refused(hvt.file.data, hvt.file.size, "a Solo5 unikernel for another target");
-    add_note(&virtio, "Solo5", 0x3154464d, 0);
+    add_note(&other, "Solo5", 0x31494241, 1);
+    make(&other);
+    refused(other.file.data, other.file.size, "for target 'hvt'; build it for 'virtio'");
+    add_note(&virtio, "Solo5", 0x31494241, 3);
+    add_manifest(&virtio, 1, 4, entries);
     make(&virtio);
     struct kernel k = accepted(virtio.file.data, virtio.file.size);
-    assert_true(k.solo5);
+    assert_true(k.solo5 && k.manifest);
+    assert_int_equal(k.n_devices, 3);
+    assert_string_equal(k.devices[0].name, "service");
+    assert_string_equal(k.devices[1].name, "storage");
+    assert_string_equal(k.devices[2].name, "management");
+    assert_true(k.devices[0].net && !k.devices[1].net && k.devices[2].net);
     cunik_kernel_done(&k);
+}
+
+static void test_bad_manifests(void **state)
+{
+    static const char *const none[] = {NULL}, *const first[] = {"", NULL},
+                             *const wrong_first[] = {"n:a", NULL},
+                             *const nameless[] = {"", "n:", NULL},
+                             *const odd[] = {"", "?:odd", NULL};
+    static const struct {
+        uint32_t version, n;
+        const char *const *entries;
+        const char *words;
+    } cases[] = {
+        {1, 0, none, "has 0 entries"},
+        {1, 65, none, "has 65 entries"},
+        {1, UINT32_MAX, first, "has 4294967295 entries"},
+        {1, 2, first, "is cut off"},
+        {2, 1, first, "is of version 2"},
+        {1, 1, wrong_first, "does not begin with the reserved entry"},
+        {1, 2, nameless, "a device without a name"},
+        {1, 2, odd, "a device of the unknown type 9"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(maker_done) struct maker m = {.machine = EM_386, .multiboot_flags = 3};
+        add_manifest(&m, cases[i].version, cases[i].n, cases[i].entries);
+        make(&m);
+        refused(m.file.data, m.file.size, cases[i].words);
+    }
+    _cleanup_(maker_done) struct maker twice = {.machine = EM_386, .multiboot_flags = 3};
+    add_manifest(&twice, 1, 1, first);
+    add_manifest(&twice, 1, 1, first);
+    make(&twice);
+    refused(twice.file.data, twice.file.size, "is there twice");
+}
+
+/* Sizes that no note can have: the block ends there, nothing outside is read. */
+static void test_absurd_notes(void **state)
+{
+    static const uint32_t sizes[] = {0, 5, 7, 0x7fffffff, 0x80000000, 0xfffffffd, 0xffffffff};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(sizes) * ARRAY_SIZE(sizes); i++) {
+        _cleanup_(maker_done) struct maker m = {.machine = EM_386, .multiboot_flags = 3};
+        uint32_t head[3] = {sizes[i % ARRAY_SIZE(sizes)], sizes[i / ARRAY_SIZE(sizes)], 18};
+        cunik_buffer_append(&m.notes, head, sizeof(head));
+        cunik_buffer_append(&m.notes, "Xen", 4);
+        make(&m);
+        struct kernel k = accepted(m.file.data, m.file.size);
+        assert_true(k.multiboot && !k.pvh);
+        cunik_kernel_done(&k);
+    }
+    _cleanup_(maker_done) struct maker large = {.machine = EM_386, .multiboot_flags = 3};
+    make(&large);
+    Elf32_Phdr *p = (Elf32_Phdr *)(void *)(large.file.data + sizeof(Elf32_Ehdr)) + 1;
+    p->p_filesz = 0xffffffff;
+    refused(large.file.data, large.file.size, "its notes are larger than");
+    p->p_filesz = 4096;
+    refused(large.file.data, large.file.size, "its notes lie outside of it");
+}
+
+static void test_xen(void **state)
+{
+    _cleanup_(maker_done) struct maker halvm = {.machine = EM_X86_64, .wide = true};
+    _cleanup_(maker_done) struct maker ling = {.machine = EM_X86_64, .wide = true};
+    _cleanup_(maker_done) struct maker clickos = {.machine = EM_X86_64, .wide = true};
+    static const char guest[] = "__xen_guest\0GUEST_OS=Ling,XEN_VER=xen-3.0,LOADER=generic";
+
+    (void)state;
+    add_note_data(&halvm, "Xen", 6, "HaLVM", 6);
+    add_note_data(&halvm, "Xen", 5, "xen-3.0", 8);
+    make(&halvm);
+    struct kernel k = accepted(halvm.file.data, halvm.file.size);
+    assert_true(k.xen && k.halvm && !k.ling && !k.clickos && !k.pvh && !k.multiboot);
+    cunik_kernel_done(&k);
+
+    /* The section's text is the table of names, of which its own name is the first. */
+    add_section(&ling, "");
+    cunik_buffer_append(&ling.names, guest, sizeof(guest));
+    ling.section_names[ling.n_sections++] = 2;
+    make64(&ling);
+    Elf64_Shdr *s = (Elf64_Shdr *)(void *)(ling.file.data + ling.file.size) - 1;
+    s->sh_offset = ((Elf64_Shdr *)(void *)(ling.file.data + ling.file.size) - 2)->sh_offset + 14;
+    s->sh_size = sizeof(guest) - 12;
+    k = accepted(ling.file.data, ling.file.size);
+    assert_true(k.xen && k.ling && !k.halvm);
+    cunik_kernel_done(&k);
+
+    add_note_data(&clickos, "Xen", 6, "Mini-OS", 8);
+    add_note_data(&clickos, "Xen", 5, "xen-3.0", 8);
+    make(&clickos);
+    cunik_buffer_append(&clickos.file, "data/clickos", 13);
+    k = accepted(clickos.file.data, clickos.file.size);
+    assert_true(k.xen && k.clickos && !k.halvm);
+    cunik_kernel_done(&k);
+}
+
+/* Known by a string, wherever it stands, also over the border of what is read at once. */
+static void test_marks(void **state)
+{
+    static const char mark[] = "#include<os> // Literally";
+    static const size_t places[] = {0, 100, (1 << 20) - 10 - 300, (1 << 20) - 310, (2 << 20) + 5};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        _cleanup_(maker_done) struct maker m = {.machine = EM_386, .multiboot_flags = 3};
+        make(&m);
+        while (m.file.size < places[i])
+            cunik_buffer_char(&m.file, '\0');
+        cunik_buffer_append(&m.file, mark, sizeof(mark));
+        struct kernel k = accepted(m.file.data, m.file.size);
+        assert_true(k.includeos && !k.runtimejs && !k.rumprun);
+        cunik_kernel_done(&k);
+    }
 }
 
 static void test_other_machines(void **state)
@@ -334,7 +496,9 @@ int main(void)
         cmocka_unit_test(test_sections),       cmocka_unit_test(test_solo5),
         cmocka_unit_test(test_other_machines), cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_bzimage),        cmocka_unit_test(test_foreign_files),
-        cmocka_unit_test(test_no_files),
+        cmocka_unit_test(test_no_files),       cmocka_unit_test(test_bad_manifests),
+        cmocka_unit_test(test_absurd_notes),   cmocka_unit_test(test_xen),
+        cmocka_unit_test(test_marks),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
