@@ -29,6 +29,7 @@ $(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/
 E2E_TESTS := bad_input commands cunik death dialects engine examples faults follow observe readme system torture \
 	traffic up_down volumes
 E2E_TESTS += chaos cycles
+E2E_TESTS += endings
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \

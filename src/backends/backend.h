@@ -96,10 +96,13 @@ struct boot_settings {
     double cpus;    /* 0 = 1 */
 };
 
+struct backend;
+
 /* How it boots. Owns its strings. */
 struct boot {
-    char *kernel; /* "" = boots from its first disk */
-    char *initrd; /* "" = none */
+    const struct backend *backend; /* whose words these are; filled by who has found it */
+    char *kernel;                  /* "" = boots from its first disk */
+    char *initrd;                  /* "" = none */
     char *cmdline;
     char *machine;   /* "pc", "q35", "microvm", "isapc" */
     char *firmware;  /* "" = QEMU's own for the machine, else an absolute path of a ROM */

@@ -8,9 +8,10 @@
 #include "base/text.h"
 
 static const char *const machines[] = {"pc", "q35", "microvm", "isapc", NULL};
-static const char *const params[] = {"nic", "disk", "poweroff", NULL};
+static const char *const params[] = {"nic", "disk", "poweroff", "debugexit", NULL};
 static const char *const nics[] = {"virtio", "e1000", "rtl8139", "ne2k_pci", "pcnet", NULL};
 static const char *const disks[] = {"virtio", "ide", "sata", NULL};
+static const char *const debug_exits[] = {"false", "true", NULL};
 static const char *const poweroffs[] = {"acpi", "none", NULL};
 
 static const struct dialect dialect = {
@@ -95,9 +96,11 @@ static int make(const struct boot_settings *s, const struct kernel *k, struct bo
                 struct error **err)
 {
     _cleanup_free_ char *poweroff = cunik_strdup(k && k->bzimage ? "acpi" : "none");
+    size_t debug_exit;
     int r;
 
     if ((r = cunik_dialect_start(&dialect, s, ret, err)) < 0 || (r = refuse_words(s, err)) < 0 ||
+        (r = cunik_dialect_choose(s, "debugexit", debug_exits, &debug_exit, err)) < 0 ||
         (r = check_root(s, err)) < 0 ||
         (r = cunik_dialect_check_text(s->cmdline, "unikernel.cmdline", err)) < 0 ||
         (r = choose(s, "nic", nics, &ret->nic_model, err)) < 0 ||
@@ -110,6 +113,7 @@ static int make(const struct boot_settings *s, const struct kernel *k, struct bo
         return r;
     warn_of_addresses(s, ret);
     ret->hears_poweroff = strcmp(poweroff, "acpi") == 0;
+    ret->debug_exit = debug_exit == 1;
     ret->cmdline = cunik_strdup(s->cmdline);
     return 0;
 }

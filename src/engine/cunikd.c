@@ -222,8 +222,10 @@ static void console_grew(void *ctx, const char *name, uint64_t size)
     struct daemon *d = ctx;
 
     pthread_mutex_lock(&d->told);
-    if (d->engine)
+    if (d->engine) {
         cunik_engine_console(d->engine, name, size);
+        cunik_host_endings_grew(d->host, name);
+    }
     pthread_mutex_unlock(&d->told);
 }
 

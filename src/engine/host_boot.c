@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "engine/host_real_internal.h"
 #include "engine/world_boot.h"
 
@@ -194,6 +195,19 @@ static int check_accel(const struct host_real *h, const struct world_cunik *c, s
     return 0;
 }
 
+/* libvirt's Xen driver is another connection than QEMU's. */
+static int check_xen(const struct host_real *h, const struct boot *boot, struct error **err)
+{
+    const char *uri = cunik_hypervisor_uri(h->hypervisor);
+
+    if (!boot->xen || cunik_text_starts(uri, "xen:"))
+        return 0;
+    return cunik_error_set(err, ERROR_UNAVAILABLE,
+                           "unikernel: a guest of backend '%s' needs an engine that is connected "
+                           "to Xen (cunikd --connect xen:///system); this one is to %s",
+                           boot->backend->name, uri);
+}
+
 static int check_service(struct host_real *h, const struct world_cunik *c, const struct world *w,
                          struct strv *ret_warnings, struct error **err)
 {
@@ -205,8 +219,9 @@ static int check_service(struct host_real *h, const struct world_cunik *c, const
         return r;
     for (size_t i = 0; i < boot.warnings.n; i++)
         cunik_strv_addf(ret_warnings, "service '%s': %s", c->service, boot.warnings.items[i]);
+    r = check_xen(h, &boot, err);
     cunik_boot_done(&boot);
-    if ((r = cunik_host_check_writers(h, c, w, err)) < 0)
+    if (r < 0 || (r = cunik_host_check_writers(h, c, w, err)) < 0)
         return r;
     return check_accel(h, c, err);
 }

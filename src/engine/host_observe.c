@@ -8,12 +8,10 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "engine/host_real_internal.h"
+#include "engine/host_endings.h"
 #include "network/dnsmasq.h"
 #include "network/link.h"
 #include "network/tap.h"
-
-enum { EXIT_SIGNALLED = 128, EXIT_KILLED = 128 + 9, EXIT_CRASHED = 128 + 6 };
 
 static int64_t milliseconds(clockid_t clock)
 {
@@ -47,33 +45,6 @@ static int64_t process_start_ms(int64_t pid)
         return 0;
     return milliseconds(CLOCK_REALTIME) - milliseconds(CLOCK_BOOTTIME) +
            (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
-}
-
-/* A guest says its code through QEMU's isa-debug-exit device, which makes QEMU's status of it:
- * 2 * code + 1. */
-static int64_t exit_code_of(const struct host_real *h, const char *name, enum cunik_end end)
-{
-    int status;
-
-    switch (end) {
-    case END_NONE:
-    case END_POWEROFF:
-        return 0;
-    case END_RESET:
-    case END_PANICKED:
-        return EXIT_CRASHED;
-    case END_DESTROYED:
-        return EXIT_KILLED;
-    case END_KILLED:
-    case END_MAX_:
-        break;
-    }
-    status = cunik_hypervisor_exit_status(h->hypervisor, name);
-    if (status < 0)
-        return EXIT_KILLED;
-    if (status >= EXIT_SIGNALLED)
-        return status;
-    return status % 2 ? status / 2 : status;
 }
 
 /* libvirt does not keep when a domain ended. This process sees it; one that was not there takes the
@@ -110,7 +81,6 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
         .pid = d->pid,
         .created_ms = changed_ms(images),
         .started_ms = process_start_ms(d->pid),
-        .exit_code = exit_code_of(h, d->name, d->end),
         .reason = cunik_strdup(""),
         .definition = cunik_strdup(""),
         .unreadable = unreadable,
@@ -120,9 +90,9 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
 
 /* Reads whose it is and what; false when it is not ours. */
 static bool recognise(struct host_real *h, const struct hypervisor_domain *d,
-                      struct world_cunik *ret, bool *ret_deaf)
+                      struct world_cunik *ret, struct host_guest *ret_guest)
 {
-    enum label_kind kind = cunik_host_label_parse(h, d->label, ret, ret_deaf);
+    enum label_kind kind = cunik_host_label_parse(h, d->label, ret, ret_guest);
 
     if (kind == LABEL_OURS && strcmp(ret->name, d->name) == 0)
         return true;
@@ -135,14 +105,17 @@ static int observe_cunik(struct host_real *h, const struct hypervisor_domain *d,
                          struct error **err)
 {
     struct world_cunik c = {0};
-    bool deaf = false;
+    struct host_guest guest = {0};
 
-    if (!recognise(h, d, &c, &deaf))
+    if (!recognise(h, d, &c, &guest))
         return 0;
     pthread_mutex_lock(&h->lock);
-    cunik_host_seen(h, c.name)->deaf = deaf;
+    struct seen_cunik *s = cunik_host_seen(h, c.name);
+    s->deaf = guest.deaf;
+    s->backend = guest.backend;
     pthread_mutex_unlock(&h->lock);
     see_status(h, d, &c);
+    cunik_host_endings_see(h, &c);
     int r = cunik_host_definition_see(h, d, &c, err);
     *ARRAY_APPEND(w->cuniks, w->n_cuniks) = c;
     return r;

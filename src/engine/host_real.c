@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/domain_xml.h"
-#include "engine/host_real_internal.h"
+#include "engine/host_endings.h"
 
 enum { ENGINE_DIGITS = 12, STATE_LIMIT = 256 << 20 };
 
@@ -35,12 +35,13 @@ static struct seen_cunik *forget_seen(struct seen_cunik *s)
     return s;
 }
 
-static bool is_deaf(struct host_real *h, const char *name)
+static struct host_guest guest_of(struct host_real *h, const char *name)
 {
     pthread_mutex_lock(&h->lock);
-    bool deaf = cunik_host_seen(h, name)->deaf;
+    const struct seen_cunik *s = cunik_host_seen(h, name);
+    struct host_guest guest = {.deaf = s->deaf, .backend = s->backend};
     pthread_mutex_unlock(&h->lock);
-    return deaf;
+    return guest;
 }
 
 static int put_images(struct host_real *h, const struct world_cunik *c, struct error **err)
@@ -66,7 +67,8 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
     if ((r = put_images(h, c, err)) < 0 ||
         (r = cunik_host_boot(h, c, w, true, &attached, &boot, err)) < 0)
         return r;
-    _cleanup_free_ char *label = cunik_host_label(h, c, !boot.hears_poweroff);
+    const struct host_guest guest = {.deaf = !boot.hears_poweroff, .backend = boot.backend};
+    _cleanup_free_ char *label = cunik_host_label(h, c, guest);
     _cleanup_free_ char *console = cunik_console_path(h->consoles, c->name);
     const struct domain_settings settings = {
         .accel = *c->boot.accel ? c->boot.accel : cunik_hypervisor_accel(h->hypervisor, NULL),
@@ -74,11 +76,14 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
         .console = console,
         .label = label,
         .quota = cunik_hypervisor_has_quota(h->hypervisor),
+        .world = w,
     };
     _cleanup_free_ char *xml = cunik_domain_xml(&attached, &boot, &settings);
     cunik_world_cunik_done(&attached);
     pthread_mutex_lock(&h->lock);
-    forget_seen(cunik_host_seen(h, c->name))->deaf = !boot.hears_poweroff;
+    struct seen_cunik *s = forget_seen(cunik_host_seen(h, c->name));
+    s->deaf = guest.deaf;
+    s->backend = guest.backend;
     pthread_mutex_unlock(&h->lock);
     cunik_boot_done(&boot);
     if ((r = cunik_hypervisor_define(h->hypervisor, c->name, xml, err)) == 0)
@@ -89,8 +94,9 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
 static int domain_start(void *ctx, const struct world_cunik *c, struct error **err)
 {
     struct host_real *h = ctx;
-    int r = cunik_hypervisor_start(h->hypervisor, c->name, err);
 
+    cunik_host_endings_started(h, c->name);
+    int r = cunik_hypervisor_start(h->hypervisor, c->name, err);
     if (r < 0)
         return r;
     /* One that ends at once was seen to run all the same. */
@@ -105,7 +111,7 @@ static int domain_start(void *ctx, const struct world_cunik *c, struct error **e
 static int domain_relabel(void *ctx, const struct world_cunik *c, struct error **err)
 {
     struct host_real *h = ctx;
-    _cleanup_free_ char *label = cunik_host_label(h, c, is_deaf(h, c->name));
+    _cleanup_free_ char *label = cunik_host_label(h, c, guest_of(h, c->name));
 
     return cunik_hypervisor_relabel(h->hypervisor, c->name, label, err);
 }
@@ -116,7 +122,7 @@ static int domain_shutdown(void *ctx, const struct world_cunik *c, int64_t deadl
     struct host_real *h = ctx;
 
     /* Waiting for what cannot come would only make everybody wait. */
-    if (is_deaf(h, c->name)) {
+    if (guest_of(h, c->name).deaf) {
         cunik_error_set(err, ERROR_TIMEOUT, "the guest of '%s' does not hear requests to power off",
                         c->name);
         return -ETIME;
@@ -265,6 +271,8 @@ int cunik_host_real_create(const struct host_real_settings *settings, struct hos
     pthread_mutex_init(&h->images_lock, NULL);
     pthread_mutex_init(&h->lock, NULL);
     int r = make_folders(h, err);
+    if (r == 0)
+        r = cunik_host_endings_create(h, &h->endings, err);
     if (r < 0) {
         cunik_host_real_destroy(h);
         return r;
@@ -277,6 +285,7 @@ void cunik_host_real_destroy(struct host_real *h)
 {
     if (!h)
         return;
+    cunik_host_endings_destroy(h->endings);
     void *facts = pthread_getspecific(h->facts);
     if (facts)
         cunik_host_facts_free(facts);

@@ -12,8 +12,9 @@
  *     RUN/networks/NETWORK.json    what a bridge was made from; its alias says whose it is
  *     RUN/names/NETWORK/           see network/dnsmasq.h
  *
- * A domain's label is {"engine": ID, "cunik": the cunik, "hears_poweroff": BOOL}; another engine's
- * are not ours. One of ours that cannot be read is seen with as much as is known of it.
+ * A domain's label is {"engine": ID, "cunik": the cunik, "hears_poweroff": BOOL, "backend": NAME};
+ * another engine's are not ours. One of ours that cannot be read is seen with as much as is known
+ * of it.
  */
 #pragma once
 
@@ -37,6 +38,10 @@ struct host_real_settings {
 int cunik_host_real_create(const struct host_real_settings *settings, struct host_real **ret,
                            struct error **err);
 void cunik_host_real_destroy(struct host_real *h);
+
+/* To be told whenever a console grew, by any thread: a guest that says there that it has ended, and
+ * never powers off, is destroyed. */
+void cunik_host_endings_grew(struct host_real *h, const char *name);
 
 /* The operations, for as long as h is there. */
 const struct host *cunik_host_real_table(struct host_real *h);

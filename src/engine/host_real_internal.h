@@ -16,6 +16,7 @@ struct host_real {
     struct hypervisor *hypervisor;
     struct consoles *consoles;
     struct watch *watch;
+    struct host_endings *endings;
     struct strv pools;
     pthread_key_t facts; /* struct facts of each thread that asked */
 
@@ -31,10 +32,13 @@ struct host_real {
 
 /* What is remembered of a cunik from one look to the next. */
 struct seen_cunik {
-    bool deaf;        /* does not hear a request to power off */
-    bool ran;         /* it ran when it was looked at last */
-    int64_t ended_ms; /* when it was first seen not to run any more; 0 = not seen */
-    bool compared;    /* its definition, when it had this number, with what was found: */
+    bool deaf;                     /* does not hear a request to power off */
+    const struct backend *backend; /* NULL = not known */
+    uint64_t console_start;        /* what its console held when it was started last, */
+    bool console_known; /* if this process has seen that, or looked whether it spoke since */
+    bool ran;           /* it ran when it was looked at last */
+    int64_t ended_ms;   /* when it was first seen not to run any more; 0 = not seen */
+    bool compared;      /* its definition, when it had this number, with what was found: */
     uint64_t definition;
     char *changed; /* see world_status.definition; NULL = nothing */
 };
@@ -99,11 +103,16 @@ bool cunik_host_unreadable(const struct host_real *h, const struct hypervisor_do
                            struct world_cunik *ret);
 
 /* host_label.c. The label of a domain; the caller frees it. */
-char *cunik_host_label(const struct host_real *h, const struct world_cunik *c, bool deaf);
+struct host_guest {
+    bool deaf;
+    const struct backend *backend; /* NULL = not known */
+};
+char *cunik_host_label(const struct host_real *h, const struct world_cunik *c,
+                       struct host_guest guest);
 enum label_kind { LABEL_OURS, LABEL_OTHERS, LABEL_UNREADABLE };
 /* *ret is filled when it is ours. */
 enum label_kind cunik_host_label_parse(const struct host_real *h, const char *label,
-                                       struct world_cunik *ret, bool *ret_deaf);
+                                       struct world_cunik *ret, struct host_guest *ret_guest);
 
 /* host_network.c */
 char *cunik_host_network_file(const struct host_real *h, const char *network);

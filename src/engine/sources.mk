@@ -34,6 +34,7 @@ engine_SOURCES = \
 	src/engine/event_filter.c \
 	src/engine/event_log.c \
 	src/engine/event_text.c \
+	src/engine/exit_status.c \
 	src/engine/file_store.c \
 	src/engine/health.c \
 	src/engine/health_attempt.c \
@@ -41,6 +42,7 @@ engine_SOURCES = \
 	src/engine/host_attach.c \
 	src/engine/host_boot.c \
 	src/engine/host_definition.c \
+	src/engine/host_endings.c \
 	src/engine/host_facts.c \
 	src/engine/host_forward.c \
 	src/engine/host_images.c \
@@ -124,6 +126,7 @@ engine_TESTS = \
 	tests/unit/test_domain_xml.c \
 	tests/unit/test_engine.c \
 	tests/unit/test_events.c \
+	tests/unit/test_exit_status.c \
 	tests/unit/test_health.c \
 	tests/unit/test_plan.c \
 	tests/unit/test_plan_laws.c \

@@ -85,7 +85,7 @@ static void see_end(struct engine *e, struct registry_cunik *c, const struct wor
     c->health = HEALTH_NONE;
     /* A request has asked it to, and did not get to see it. */
     c->stopped = !c->wanted;
-    cunik_replace(&c->reason, "");
+    cunik_replace(&c->reason, s->reason);
     cunik_supervise_plan_restart(e, c);
     cunik_strv_add(&o->silent, c->name);
     if (c->state == CUNIK_EXITED)

@@ -1,5 +1,7 @@
 #include "engine/world_boot.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 #include "engine/world_network.h"
 #include "network/address6.h"
@@ -98,7 +100,7 @@ static int prepare(const struct world_cunik *c, const struct world *w, const cha
     p->settings = (struct boot_settings){
         .name = c->name,
         .hostname = *c->hostname ? c->hostname : c->name,
-        .hostname_given = *c->hostname != '\0',
+        .hostname_given = *c->hostname && strcmp(c->hostname, c->name) != 0,
         .domain = c->n_interfaces ? c->interfaces[0].network : "",
         .search = &c->dns_search,
         .command = &c->command,
@@ -136,5 +138,7 @@ int cunik_world_boot(const struct world_cunik *c, const struct world *w,
         cunik_boot_done(&boot);
     else
         *ret = boot;
+    if (r == 0)
+        ret->backend = backend;
     return r;
 }

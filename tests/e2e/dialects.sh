@@ -22,6 +22,24 @@ services:
     mem_limit: 32m
     ports: ["18082:80"]
     unikernel: {backend: linux, kernel: $PROBE}
+  rumprun:
+    command: [plain, "", "two words", 'q"uo\te', "tab	bed"]
+    environment: {A: "1", B: "two words", C: "a,b{}"}
+    hostname: rr
+    networks: {one: {}, two: {}}
+    ports: ["18084:80"]
+    unikernel: {backend: rumprun, kernel: $PROBE}
+  osv:
+    command: [/probe, plain, "two words", 'q"uo\te''s', "a;b&c!d"]
+    environment: {A: "1", B: "two words", C: 'back\slash'}
+    networks: {one: {}, two: {}}
+    ports: ["18085:80"]
+    unikernel: {backend: osv, kernel: $PROBE}
+  solo5:
+    command: [plain, "two words", 'q"uo\te''s']
+    networks: [one]
+    ports: ["18086:80"]
+    unikernel: {backend: solo5, kernel: $PROBE, machine: q35}
   raw:
     networks: {one: {ipv4_address: 10.88.1.30}}
     ports: ["18083:80"]
@@ -43,6 +61,19 @@ check 'unikraft: arguments' answers http://127.0.0.1:18081/args $'plain\ntwo wor
 check 'unikraft: environment' answers http://127.0.0.1:18081/env $'A=1\nB=two words'
 check 'linux: arguments' answers http://127.0.0.1:18082/args $'plain\ntwo words\nq"uo\'te\n100%\nünï'
 check 'linux: environment' answers http://127.0.0.1:18082/env $'A=1\nB=two words\nC=a"b$c'
+for dialect in rumprun:18084:rr osv:18085:probe solo5:18086:probe; do
+    IFS=: read -r name port host <<<"$dialect"
+    check "$name: answers" wait_until 10 answers "http://127.0.0.1:$port/" "hello from $host"
+    check "$name: speaks it" bash -c "curl -sS http://127.0.0.1:$port/stats | grep -q $name"
+done
+check 'rumprun: arguments' answers http://127.0.0.1:18084/args $'plain\n\ntwo words\nq"uo\\te\ntab\tbed'
+check 'rumprun: environment' answers http://127.0.0.1:18084/env $'A=1\nB=two words\nC=a,b{}'
+check 'osv: arguments' answers http://127.0.0.1:18085/args $'/probe\nplain\ntwo words\nq"uo\\te\'s\na;b&c!d'
+check 'osv: environment' answers http://127.0.0.1:18085/env $'A=1\nB=two words\nC=back\\slash'
+check 'solo5: arguments' answers http://127.0.0.1:18086/args $'plain\ntwo words\nq"uo\\te\'s'
+for port in 18084 18085; do
+    check "$port: two interfaces" bash -c "curl -sS http://127.0.0.1:$port/net | grep -c ^eth | grep -qx 2"
+done
 check 'raw: arguments' answers http://127.0.0.1:18083/args $'given\nas\nis'
 check 'two interfaces' bash -c 'curl -sS http://127.0.0.1:18081/net | grep -c ^eth | grep -qx 2'
 check 'static address' bash -c 'curl -sS http://127.0.0.1:18081/net | grep -q 10.88.1.10'

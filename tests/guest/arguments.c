@@ -106,6 +106,12 @@ static void say(const char *text)
     console_print("%s\n", text);
 }
 
+static void add_halt(const char *text)
+{
+    arguments.last_words = text;
+    add_action(behave_halt, 0);
+}
+
 static void add_get(const char *text)
 {
     if (arguments.get_count < ARGUMENTS_GETS)
@@ -131,6 +137,7 @@ static const struct request {
     {"exit=", 0, 255, add_exit, NULL},
     {"flood=", 0, MOST, add_flood, NULL},
     {"get=", 0, 0, NULL, add_get},
+    {"halt=", 0, 0, NULL, add_halt},
     {"hang", 0, 0, add_hang, NULL},
     {"healthy_after=", 1, MOST, set_healthy_after, NULL},
     {"port=", 1, 65535, set_port, NULL},

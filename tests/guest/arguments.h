@@ -23,6 +23,7 @@ struct arguments {
     uint32_t unhealthy_after_ms, healthy_after_ms; /* 0: never */
     struct action actions[ARGUMENTS_ACTIONS];      /* in this order */
     size_t action_count;
+    const char *last_words;           /* of behave_halt() */
     const char *gets[ARGUMENTS_GETS]; /* addresses to fetch */
     size_t get_count;
 };

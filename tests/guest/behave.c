@@ -55,6 +55,13 @@ void behave_hang(uint32_t unused)
     cpu_stop();
 }
 
+void behave_halt(uint32_t unused)
+{
+    (void)unused;
+    console_print("%s\n", arguments.last_words);
+    cpu_stop();
+}
+
 void behave_reset(uint32_t unused)
 {
     (void)unused;

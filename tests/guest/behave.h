@@ -15,6 +15,7 @@ void behave_exit(uint32_t code);
 /* These take a number only to fit where behave_exit() fits. */
 void behave_crash(uint32_t unused);
 void behave_hang(uint32_t unused);
+void behave_halt(uint32_t unused);
 void behave_reset(uint32_t unused);
 /* Prints that many lines, a part at a time: the network goes on meanwhile, the next action waits.
  */

@@ -26,11 +26,20 @@ static bool take(char **at, char wanted)
     return true;
 }
 
+/* An escape is there as it stands, checked and not decoded. */
+static char *end_of_string(char *at)
+{
+    for (; *at != '\0' && *at != '"'; at++)
+        if (*at == '\\' && (*++at == '\0' || !text_find("\"/\\bfrnt", *at)))
+            return NULL;
+    return *at == '"' ? at : NULL;
+}
+
 static char *take_string(char **at)
 {
     char *start, *end;
 
-    if (!take(at, '"') || !(end = text_find(start = *at, '"'))) {
+    if (!take(at, '"') || !(end = end_of_string(start = *at))) {
         config_fail("a string is missing at '%s'", *at);
         return NULL;
     }
@@ -81,11 +90,14 @@ static char *member(const struct member *members, size_t count, const char *key,
 
 static void read_command(char **at)
 {
-    struct words words = {.at = take_string(at), .rules = WORDS_SINGLE};
+    struct words words = {.at = take_string(at),
+                          .rules = WORDS_SINGLE | WORDS_DOUBLE | WORDS_ESCAPE};
+    bool program = true; /* the first word is its name */
     char *word;
 
-    while (words.at && (word = words_next(&words)))
-        config_argument(word);
+    for (; words.at && (word = words_next(&words)); program = false)
+        if (!program)
+            config_argument(word);
     if (words.unclosed)
         config_fail("a quote is not closed in cmdline");
 }

@@ -46,7 +46,7 @@ static void read_word(char *word)
 
 static void read(char *line)
 {
-    struct words words = {.at = line, .rules = WORDS_SINGLE | WORDS_DOUBLE | WORDS_BACKSLASH};
+    struct words words = {.at = line, .rules = WORDS_DOUBLE | WORDS_BACKSLASH};
     char *word;
 
     while ((word = words_next(&words)))

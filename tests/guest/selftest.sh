@@ -171,7 +171,7 @@ test_dialects() {
         web $'one\ntwo words'
     env_is unikraft
     in_dialect rumprun '{"cmdline": "probe one '"'two words'"'", "env": "A=1", "env": "B=two words", "hostname": "web", "net": {"if": "vioif0", "type": "inet", "method": "static", "addr": "10.9.0.2", "mask": "24", "gw": "10.9.0.1"}}' \
-        web $'probe\none\ntwo words'
+        web $'one\ntwo words'
     env_is rumprun
     in_dialect osv '--console=serial --ip=eth0,10.9.0.2,255.255.255.0 --defaultgw=10.9.0.1 --nameserver=10.9.0.1 --env=A=1 --env=B=two\ words /probe one "two words; $HOME"' \
         probe $'/probe\none\ntwo words; $HOME'

@@ -25,7 +25,8 @@ char *words_next(struct words *words)
 
     char *start = from, *to = from;
     for (; *from != '\0' && (quote || !is_blank(*from)); from++) {
-        if (*from == '\\' && words->rules & WORDS_BACKSLASH && quote != '\'' && from[1] != '\0') {
+        if (*from == '\\' && from[1] != '\0' &&
+            (words->rules & WORDS_ESCAPE || (words->rules & WORDS_BACKSLASH && quote != '\''))) {
             words->quoted = true;
             *to++ = *++from;
         } else if (quote ? *from == quote : opens_quote(*from, words->rules)) {

@@ -7,7 +7,8 @@
 enum {
     WORDS_SINGLE = 1,    /* '…' keeps blanks */
     WORDS_DOUBLE = 2,    /* "…" keeps blanks */
-    WORDS_BACKSLASH = 4, /* \x means x itself */
+    WORDS_BACKSLASH = 4, /* \x means x itself, but in '…' */
+    WORDS_ESCAPE = 8,    /* \x means x itself everywhere */
 };
 
 struct words {
