@@ -127,6 +127,7 @@ struct backend {
     bool (*claims)(const struct kernel *k); /* probing; NULL = only by its name */
     const char *filesystem; /* what it mounts from a disk, for volumes that are made for it;
                                NULL = "ext2" */
+    const char *reads;      /* what it mounts from a disk that is only read; NULL = the same */
     const char *shares;     /* how it mounts folders: "virtiofs" or "9p"; NULL = it cannot */
     bool takes_files;       /* a cpio archive behind its initrd brings it files (initrd.h) */
     const struct ending_rule *endings; /* what its console says of its end; NULL = nothing */

@@ -216,6 +216,7 @@ const struct backend cunik_backend_rumprun = {
     .claims = claims,
     .ipv6 = true,
     .filesystem = "ext2",
+    .reads = "iso9660",
     .endings = endings,
     .make = make,
 };

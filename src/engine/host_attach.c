@@ -8,6 +8,7 @@
 #include "backends/initrd.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "engine/data_disk.h"
 #include "engine/file_store.h"
 #include "engine/host_real_internal.h"
 #include "engine/volume.h"
@@ -118,11 +119,13 @@ static int attach_copy(struct attach *a, const struct world_mount *m, struct err
         return cunik_error_errno(err, errno, "reading '%s'", m->source);
     if (a->make && unlink(path) < 0 && errno != ENOENT)
         return cunik_error_errno(err, errno, "removing '%s'", path);
+    const char *filesystem =
+        m->readonly && a->backend->reads ? a->backend->reads : usual_filesystem(a);
     if (a->make)
-        r = cunik_volume_make_disk(path, "raw", usual_filesystem(a),
-                                   content_size + content_size / 4 + spare, m->source, err);
+        r = cunik_data_disk_make(path, filesystem, m->source,
+                                 content_size + content_size / 4 + spare, err);
     if (r == 0)
-        add_disk(a, m, path, usual_filesystem(a), false);
+        add_disk(a, m, path, filesystem, false);
     return r;
 }
 

@@ -15,6 +15,7 @@ engine_SOURCES = \
 	src/engine/clock.c \
 	src/engine/console.c \
 	src/engine/console_trim.c \
+	src/engine/data_disk.c \
 	src/engine/domain_diff.c \
 	src/engine/cunik_filter.c \
 	src/engine/doctor.c \
@@ -126,6 +127,7 @@ engine_TESTS = \
 	tests/unit/test_domain_xml.c \
 	tests/unit/test_engine.c \
 	tests/unit/test_events.c \
+	tests/unit/test_data_disk.c \
 	tests/unit/test_exit_status.c \
 	tests/unit/test_health.c \
 	tests/unit/test_plan.c \

@@ -1,0 +1,18 @@
+/* Disks with a copy of a folder of the host, in the format that a guest reads, made by the usual
+ * tools without root.
+ *
+ * "iso9660" with Rock Ridge is for those that are only read: names, modes, owners and symbolic
+ * links are kept; all times are one and the same, so that the same content makes the same disk,
+ * whenever and wherever (Debian's xorriso). "ext2", "ext3" and "ext4" have the folder's own times
+ * and fixed identifiers (mke2fs).
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* `path` must not be there; what is half made is removed. `size` is the disk's, in bytes; of an
+ * ISO 9660 one it follows from the content. */
+int cunik_data_disk_make(const char *path, const char *filesystem, const char *folder, int64_t size,
+                         struct error **err);
