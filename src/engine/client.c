@@ -133,6 +133,20 @@ int cunik_client_world(struct client *c, const char *stack, struct world *ret, s
     return r < 0 ? r : cunik_world_from_json(json, ret, err);
 }
 
+int cunik_client_pause(struct client *c, const char *name, bool pause, struct error **err)
+{
+    _cleanup_buffer_ struct buffer path = {0};
+    _cleanup_json_ json_t *answer = NULL;
+
+    cunik_buffer_text_append(&path, "/v1/pause");
+    add_query(&path, "cunik", name);
+    if (!pause)
+        add_query(&path, "resume", "1");
+    return call_json(c,
+                     &(struct call){.method = "POST", .path = path.data, .body = "", .once = true},
+                     &answer, err);
+}
+
 int cunik_client_stats(struct client *c, bool threads, json_t **ret, struct error **err)
 {
     const char *path = threads ? "/v1/stats?threads=1" : "/v1/stats";

@@ -69,6 +69,8 @@ int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put
                       struct error **err);
 /* What the guests that run use, see stats.h; with the threads of each as "tasks". */
 int cunik_client_stats(struct client *c, bool threads, json_t **ret, struct error **err);
+/* Holds a guest still, or lets it go on. */
+int cunik_client_pause(struct client *c, const char *name, bool pause, struct error **err);
 
 struct event_query {
     const char *stack;   /* "" = all */

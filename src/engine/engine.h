@@ -41,6 +41,9 @@ int cunik_engine_volume_remove(struct engine *e, const char *name, struct error 
 /* What a file for guests holds; see file_store.h. */
 int cunik_engine_file_put(struct engine *e, const void *data, size_t size, struct error **err);
 
+/* Holds a guest still, or lets it go on. ERROR_CONFLICT while a request deals with it. */
+int cunik_engine_pause(struct engine *e, const char *name, bool pause, struct error **err);
+
 /* Lets requests that wait look at their *cancel at once; call it after setting one. */
 void cunik_engine_interrupt(struct engine *e);
 

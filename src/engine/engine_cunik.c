@@ -102,6 +102,27 @@ int cunik_engine_stop_cunik(struct engine *e, const struct world_cunik *c, bool 
     return r;
 }
 
+int cunik_engine_pause(struct engine *e, const char *name, bool pause, struct error **err)
+{
+    _cleanup_world_ struct world w = {0};
+    int r = cunik_engine_world(e, NULL, &w, err);
+
+    if (r < 0)
+        return r;
+    const struct world_cunik *c = cunik_world_cunik(&w, name);
+    if (!c)
+        return cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s", name);
+    if (!cunik_state_is_up(c->status.state))
+        return cunik_error_set(err, ERROR_CONFLICT, "'%s' is %s", name,
+                               cunik_state_name(c->status.state));
+    if (cunik_engine_deals_with(e, name) || !e->host.ops->domain_pause)
+        return cunik_error_set(err, ERROR_CONFLICT, "a request deals with '%s' at the moment",
+                               name);
+    r = e->host.ops->domain_pause(e->host.ctx, c, pause, err);
+    cunik_engine_wake(e, name);
+    return r;
+}
+
 static bool same_health(const struct world_health *a, const struct world_health *b)
 {
     return cunik_strv_equal(&a->test, &b->test) && a->interval_ns == b->interval_ns &&

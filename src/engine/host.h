@@ -55,6 +55,8 @@ struct host_ops {
      * nanoseconds of CLOCK_MONOTONIC); -ETIME when it has not. */
     int (*domain_shutdown)(void *ctx, const struct world_cunik *c, int64_t deadline_ns,
                            struct error **err);
+    /* Holds a guest still, or lets it go on. May be NULL. */
+    int (*domain_pause)(void *ctx, const struct world_cunik *c, bool pause, struct error **err);
     int (*domain_destroy)(void *ctx, const struct world_cunik *c, struct error **err);
     int (*domain_undefine)(void *ctx, const struct world_cunik *c, struct error **err);
     /* Where a cunik's console is written and how many bytes it has now, for LOG health checks; the

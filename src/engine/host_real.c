@@ -130,6 +130,13 @@ static int domain_shutdown(void *ctx, const struct world_cunik *c, int64_t deadl
     return cunik_hypervisor_shutdown(h->hypervisor, c->name, deadline_ns, err);
 }
 
+static int pause_domain(void *ctx, const struct world_cunik *c, bool pause, struct error **err)
+{
+    struct host_real *h = ctx;
+
+    return cunik_hypervisor_pause(h->hypervisor, c->name, pause, err);
+}
+
 static int domain_destroy(void *ctx, const struct world_cunik *c, struct error **err)
 {
     struct host_real *h = ctx;
@@ -217,6 +224,7 @@ static const struct host_ops operations = {
     .domain_relabel = domain_relabel,
     .domain_restore = cunik_host_domain_restore,
     .domain_shutdown = domain_shutdown,
+    .domain_pause = pause_domain,
     .domain_destroy = domain_destroy,
     .domain_undefine = domain_undefine,
     .console = console,

@@ -463,6 +463,22 @@ int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t de
     return 0;
 }
 
+int cunik_hypervisor_pause(struct hypervisor *h, const char *name, bool pause, struct error **err)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = find(h, name, &domain, err);
+
+    if (r < 0)
+        return r;
+    if (!domain || virDomainIsActive(domain) == 0)
+        return cunik_error_set(err, ERROR_CONFLICT, "'%s' does not run", name);
+    if (is_in_state(domain, VIR_DOMAIN_PAUSED) == pause)
+        return 0;
+    if ((pause ? virDomainSuspend(domain) : virDomainResume(domain)) == 0)
+        return 0;
+    return cunik_hypervisor_error(err, "%s domain '%s'", pause ? "pausing" : "resuming", name);
+}
+
 int cunik_hypervisor_destroy(struct hypervisor *h, const char *name, struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;

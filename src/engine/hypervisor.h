@@ -77,6 +77,8 @@ int cunik_hypervisor_relabel(struct hypervisor *h, const char *name, const char 
  * -ETIME. */
 int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t deadline_ns,
                               struct error **err);
+/* Holds a guest still, or lets it go on; ERROR_CONFLICT when it does not run. */
+int cunik_hypervisor_pause(struct hypervisor *h, const char *name, bool pause, struct error **err);
 /* These succeed when the domain does not run, or is not there. */
 int cunik_hypervisor_destroy(struct hypervisor *h, const char *name, struct error **err);
 int cunik_hypervisor_undefine(struct hypervisor *h, const char *name, struct error **err);

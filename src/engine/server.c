@@ -182,6 +182,7 @@ static const struct route {
     {"GET", "/v1/logs", get_logs},
     {"GET", "/v1/events", get_events},
     {"GET", "/v1/stats", cunik_server_stats},
+    {"POST", "/v1/pause", cunik_server_pause},
     {"GET", "/v1/volumes", cunik_server_volumes},
     {"POST", "/v1/volumes", cunik_server_volume_create},
     {"DELETE", "/v1/volumes", cunik_server_volume_remove},

@@ -14,6 +14,7 @@
  *     DELETE /v1/volumes?name=N            answer: {}
  *     POST /v1/files                       body: what a file for guests holds; answer: {}
  *
+ *     POST /v1/pause?cunik=NAME[&resume=1]  holds a guest still, or lets it go on
  *     GET  /v1/stats[?stack=S][&threads=1]  what the guests that run use, see stats.h
  *
  * The last event of an apply is "done" or "error".

@@ -1,4 +1,4 @@
-/* GET /v1/stats: what the guests that run use, at this moment. */
+/* GET /v1/stats: what the guests that run use, at this moment; and POST /v1/pause. */
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/server_internal.h"
@@ -23,4 +23,16 @@ enum MHD_Result cunik_server_stats(struct server *s, struct MHD_Connection *conn
         cunik_json_append(list, one);
     }
     return cunik_server_finish(connection, r, list, err);
+}
+
+/* POST /v1/pause */
+enum MHD_Result cunik_server_pause(struct server *s, struct MHD_Connection *connection,
+                                   const struct buffer *body _unused_)
+{
+    const char *name = cunik_server_query(connection, "cunik");
+    struct error *err = NULL;
+    int r = cunik_engine_pause(s->engine, name ? name : "",
+                               !cunik_server_query_flag(connection, "resume"), &err);
+
+    return cunik_server_finish(connection, r, r < 0 ? NULL : json_object(), err);
 }

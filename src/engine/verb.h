@@ -20,9 +20,10 @@ typedef int cunik_verb(void *context, const struct arguments *a, int *ret_status
 cunik_verb cunik_verb_create, cunik_verb_doctor, cunik_verb_events, cunik_verb_info,
     cunik_verb_inspect, cunik_verb_kill, cunik_verb_list, cunik_verb_logs,
     cunik_verb_network_inspect, cunik_verb_network_ls, cunik_verb_network_prune,
-    cunik_verb_network_rm, cunik_verb_port, cunik_verb_prune, cunik_verb_remove, cunik_verb_restart,
-    cunik_verb_run, cunik_verb_start, cunik_verb_stats, cunik_verb_top, cunik_verb_stop,
-    cunik_verb_system_df, cunik_verb_update, cunik_verb_version, cunik_verb_wait;
+    cunik_verb_network_rm, cunik_verb_pause, cunik_verb_port, cunik_verb_unpause, cunik_verb_prune,
+    cunik_verb_remove, cunik_verb_restart, cunik_verb_run, cunik_verb_start, cunik_verb_stats,
+    cunik_verb_top, cunik_verb_stop, cunik_verb_system_df, cunik_verb_update, cunik_verb_version,
+    cunik_verb_wait;
 /* verb_volume.c, verb_volume_copy.c */
 cunik_verb cunik_verb_volume_create, cunik_verb_volume_export, cunik_verb_volume_import,
     cunik_verb_volume_inspect, cunik_verb_volume_ls, cunik_verb_volume_prune, cunik_verb_volume_rm;

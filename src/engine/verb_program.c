@@ -131,6 +131,8 @@ static const struct verb_row verbs[] = {
     {"restart", "NAME...", "Stop cuniks and start them again", OPTIONS(stop_options), 1, SIZE_MAX,
      cunik_verb_restart},
     {"kill", "NAME...", "Destroy guests at once", NULL, 0, 1, SIZE_MAX, cunik_verb_kill},
+    {"pause", "NAME...", "Hold guests still", NULL, 0, 1, SIZE_MAX, cunik_verb_pause},
+    {"unpause", "NAME...", "Let paused guests go on", NULL, 0, 1, SIZE_MAX, cunik_verb_unpause},
     {"remove", "NAME...", "Remove cuniks", OPTIONS(remove_options), 1, SIZE_MAX, cunik_verb_remove},
     {"rm", "NAME...", "The same as remove", OPTIONS(remove_options), 1, SIZE_MAX,
      cunik_verb_remove},

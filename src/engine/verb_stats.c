@@ -1,4 +1,4 @@
-/* stats and top: what guests use. */
+/* stats and top: what guests use; pause and unpause. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -191,4 +191,32 @@ int cunik_verb_top(void *context _unused_, const struct arguments *a, int *ret_s
     _cleanup_free_ char *text = cunik_table_text(&t);
     fputs(text, stdout);
     return 0;
+}
+
+static int pause_all(const struct arguments *a, bool pause, struct error **err)
+{
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_verb_reach(a, &client, err);
+
+    if (r == 0)
+        r = resolve(client, cunik_arguments_positional(a), &names, err);
+    for (size_t i = 0; i < names.n && r == 0; i++) {
+        r = cunik_client_pause(client, names.items[i], pause, err);
+        if (r == 0)
+            puts(names.items[i]);
+    }
+    return r;
+}
+
+int cunik_verb_pause(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+                     struct error **err)
+{
+    return pause_all(a, true, err);
+}
+
+int cunik_verb_unpause(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+                       struct error **err)
+{
+    return pause_all(a, false, err);
 }

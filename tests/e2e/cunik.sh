@@ -74,6 +74,12 @@ check '… of all that run' out_has many-web-2
 check 'top shows threads' expect 0 cunik top many-web-1
 check '… by name' out_has qemu
 check '… of what runs' expect 1 cunik top one
+check 'pause' expect 0 cunik pause many-web-1
+check '… holds it still' wait_until 10 is many-web-1 paused
+check 'unpause' expect 0 cunik unpause many-web-1
+check '… lets it go on' wait_until 10 is many-web-1 running
+check 'what does not run is not paused' expect 1 cunik pause one
+check '… and says so' err_has "'one' is exited"
 check 'one copy stops' expect 0 cunik stop -t 0 many-web-2
 check '… alone' is many-web-1 running
 check '… and stays stopped' is many-web-2 exited

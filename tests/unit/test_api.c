@@ -95,6 +95,13 @@ int cunik_engine_volume_remove(struct engine *e _unused_, const char *name, stru
                                  name);
 }
 
+int cunik_engine_pause(struct engine *e _unused_, const char *name, bool pause, struct error **err)
+{
+    return strcmp(name, "demo-web-1") == 0 && !pause
+               ? 0
+               : cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s", name);
+}
+
 int cunik_engine_file_put(struct engine *e _unused_, const void *data, size_t size,
                           struct error **err)
 {
@@ -1195,6 +1202,8 @@ static void test_document_answers(void **state)
         {"GET", "/v1/events", "?since=0&until=1000000", "", 200},
         {"GET", "/v1/events", "?filter=x", "", 400},
         {"GET", "/v1/stats", "?threads=1", "", 200},
+        {"POST", "/v1/pause", "?cunik=demo-web-1&resume=1", "", 200},
+        {"POST", "/v1/pause", "?cunik=demo-web-1", "", 404},
         {"GET", "/v1/volumes", "", "", 200},
         {"POST", "/v1/volumes", "", "{", 400},
         {"DELETE", "/v1/volumes", "?name=odd%20%26%20name", "", 200},
