@@ -135,11 +135,12 @@ dockerd=$!
 docker_api() { curl -sS --max-time 20 --unix-socket "$WORK/run/docker.sock" "$@"; }
 check 'dockerd starts and drops' wait_until 60 dropping
 check 'another machine is answered all the same' wait_until 20 outside_answers http://192.0.2.1:8080/ 'hello from web'
-check 'there is a rule of ours where Docker wants it' \
+check 'there is a rule of ours where Docker wants it' wait_until 20 \
     bash -c 'iptables-nft -S DOCKER-USER | grep -q "mark --mark 0x1000/0x1000 -m comment --comment cunik_.* -j ACCEPT"'
 check 'Docker makes a network' wait_until 20 docker_api -f -o /dev/null -H 'Content-Type: application/json' \
     -d '{"Name": "n1", "Options": {"com.docker.network.bridge.name": "dn1"}}' http://docker/networks/create
-check '… with its rules' bash -c 'iptables-nft -S | grep -q -- "-i dn1 ! -o dn1 -j ACCEPT"'
+check '… with its rules' wait_until 20 bash -c 'iptables-nft -S | grep -q -- "-i dn1 ! -o dn1 -j ACCEPT"'
+wait_until 20 bash -c '! iptables-nft -S FORWARD | grep -q cunik_'
 docker_rules >before
 check 'down beside dockerd' expect 0 cunik-compose -f a.yaml down
 docker_rules >after
