@@ -323,15 +323,31 @@ static void put_both(void *ctx, const struct event *e)
     b->display.put(b->display.ctx, e);
 }
 
+/* For others who have to wait for us. */
+static char *whoami(void)
+{
+    const char *user = getenv("SUDO_USER");
+
+    if (cunik_text_blank(user))
+        user = getenv("USER");
+    if (cunik_text_blank(user))
+        return cunik_asprintf("cunik-compose (pid %ld, uid %ld)", (long)getpid(), (long)getuid());
+    return cunik_asprintf("cunik-compose (pid %ld, user %s)", (long)getpid(), user);
+}
+
 int cunik_command_apply(struct command *c, const struct request *r, struct error **err)
 {
     _cleanup_(cunik_progress_display_destroyp) struct progress_display *display = NULL;
+    _cleanup_free_ char *self = whoami();
     struct request request = *r;
     struct client *client;
     int failed;
 
     request.parallel = c->parallel;
-    failed = cunik_command_client(c, &client, err);
+    request.client = self;
+    failed = cunik_command_timeout(c, "lock-timeout", &request.lock_timeout_ns, err);
+    if (failed == 0)
+        failed = cunik_command_client(c, &client, err);
     if (failed < 0)
         return failed;
     display = cunik_progress_display_create(c->progress, STDERR_FILENO,

@@ -14,6 +14,9 @@ static const struct option_row global_options[] = {
     {"ansi", 0, "WHEN", "When colours and cursor movements are printed", "never|always|auto",
      false},
     {"parallel", 0, "N", "Most steps at once; -1 for the engine's choice", NULL, false},
+    {"lock-timeout", 0, "SECONDS",
+     "Longest time to wait for another command that changes the same stack; 0 = do not wait", NULL,
+     false},
     {"version", 'v', NULL, "Show the version and exit", NULL, false},
     {"connect", 0, "URI", "libvirt connection of the engine, such as qemu:///system", NULL, false},
 };

@@ -99,6 +99,18 @@ static void put_line(struct progress_display *d, char *line)
     (void)cunik_write_all(d->fd, text, strlen(text));
 }
 
+/* A line that stays: on a terminal the block of rows moves below it. */
+static void put_above(struct progress_display *d, char *line)
+{
+    if (d->drawn) {
+        _cleanup_free_ char *up = cunik_asprintf("\033[%zuA\r\033[J", d->drawn);
+        (void)cunik_write_all(d->fd, up, strlen(up));
+        d->drawn = 0;
+    }
+    put_line(d, line);
+    d->changed = d->progress.n > 0;
+}
+
 static void put(void *ctx, const struct event *e)
 {
     struct progress_display *d = ctx;
@@ -111,8 +123,8 @@ static void put(void *ctx, const struct event *e)
         put_line(d, cunik_json_text(json, JSON_COMPACT));
     } else {
         size_t row = cunik_progress_event(&d->progress, e);
-        if (e->type == EVENT_WARNING && d->mode == PROGRESS_PLAIN)
-            put_line(d, cunik_asprintf("warning: %s", e->message));
+        if (e->type == EVENT_WARNING)
+            put_above(d, cunik_asprintf("warning: %s", e->message));
         if (row != SIZE_MAX && d->mode == PROGRESS_PLAIN)
             put_line(d, cunik_progress_plain(&d->progress.rows[row]));
         d->changed = d->changed || row != SIZE_MAX;

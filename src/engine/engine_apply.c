@@ -403,6 +403,20 @@ static void forward(void *ctx, const struct event *e)
         w->sink->put(w->sink->ctx, e);
 }
 
+static char *holder_of(const struct request *r)
+{
+    return cunik_asprintf("%s%s%s", cunik_request_action_name(r->action), *r->client ? " by " : "",
+                          r->client);
+}
+
+/* Until when to wait for the stack's turn: the whole has one deadline. */
+static int64_t turn_deadline(const struct engine *e, const struct request *r, int64_t deadline)
+{
+    int64_t turn = r->lock_timeout_ns < 0 ? CLOCK_NEVER : cunik_engine_now(e) + r->lock_timeout_ns;
+
+    return turn < deadline ? turn : deadline;
+}
+
 int cunik_engine_apply(struct engine *e, const struct request *r, const struct event_sink *sink,
                        const _Atomic bool *cancel, struct error **err)
 {
@@ -412,13 +426,15 @@ int cunik_engine_apply(struct engine *e, const struct request *r, const struct e
 
     if (e_ < 0)
         return e_;
-    int64_t deadline =
-        r->wait && r->wait_timeout_ns > 0 ? cunik_engine_now(e) + r->wait_timeout_ns : CLOCK_NEVER;
+    int64_t deadline = cunik_engine_now(e) + r->wait_timeout_ns;
+    if (!r->wait || r->wait_timeout_ns <= 0)
+        deadline = CLOCK_NEVER;
     struct slot *s = cunik_engine_slot(e, r->stack);
     if (r->action == ACTION_KILL && cunik_engine_busy(e, s))
         e_ = kill_at_once(e, r, err);
+    _cleanup_free_ char *holder = holder_of(r);
     if (e_ == 0)
-        e_ = cunik_engine_enter(e, s, &w, cunik_request_action_name(r->action), sink, cancel, err);
+        e_ = cunik_engine_enter(e, s, &w, holder, sink, cancel, turn_deadline(e, r, deadline), err);
     if (e_ < 0)
         return e_;
     size_t id =

@@ -49,7 +49,7 @@ struct slot {
     bool loaded;
     /* Under `lock`: */
     struct waiter *first, **last; /* requests; the first is carried out */
-    const char *action;           /* of that one, for those that wait */
+    const char *holder;           /* that one, for those that wait: "up by cunik-compose (7)" */
     int64_t since_ms;
     bool held;         /* no restart may begin */
     size_t restarting; /* restarts under way */
@@ -123,11 +123,12 @@ struct slot *cunik_engine_slot(struct engine *e, const char *stack);
 void cunik_engine_slots_done(struct engine *e);
 /* Whether a request has the stack's turn now. */
 bool cunik_engine_busy(struct engine *e, const struct slot *s);
-/* Waits for the stack's turn; the waiter is the caller's until cunik_engine_leave(). No restart is
- * under way or begins until `held` is cleared by cunik_engine_unhold(). */
-int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *action,
+/* Waits for the stack's turn, until the deadline (ERROR_TIMEOUT, saying who has it); the waiter and
+ * the holder's name are the caller's until cunik_engine_leave(). No restart is under way or begins
+ * until `held` is cleared by cunik_engine_unhold(). */
+int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *holder,
                        const struct event_sink *sink, const _Atomic bool *cancel,
-                       struct error **err);
+                       int64_t deadline_ns, struct error **err);
 void cunik_engine_unhold(struct engine *e, struct slot *s);
 void cunik_engine_leave(struct engine *e, struct slot *s, struct waiter *w);
 /* The rule set for what all stacks are wanted to be. */

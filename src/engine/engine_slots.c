@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -49,12 +50,24 @@ void cunik_engine_slots_done(struct engine *e)
     cunik_map_done(&e->slots);
 }
 
-static void say_waiting(struct engine *e, const struct slot *s, const struct event_sink *sink)
+/* "up by cunik-compose (pid 7, root), since 2026-11-22T00:34:59Z, for 5 s" */
+static char *holder_text(struct engine *e, const struct slot *s)
 {
     int64_t seconds = (cunik_engine_wall_ms(e) - s->since_ms) / SECOND_MS;
+    time_t since = s->since_ms / SECOND_MS;
+    char stamp[sizeof("9999-12-31T23:59:59")];
+    struct tm tm;
+
+    gmtime_r(&since, &tm);
+    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+    return cunik_asprintf("%s, since %sZ, for %lld s", s->holder, stamp, (long long)seconds);
+}
+
+static void say_waiting(struct engine *e, const struct slot *s, const struct event_sink *sink)
+{
+    _cleanup_free_ char *holder = holder_text(e, s);
     _cleanup_free_ char *text =
-        cunik_asprintf("waiting for another request for stack '%s' (%s, for %lld s)", s->stack,
-                       s->action, (long long)seconds);
+        cunik_asprintf("waiting for another request for stack '%s' (%s)", s->stack, holder);
 
     cunik_engine_warn(e, sink, s->stack, text);
 }
@@ -78,16 +91,29 @@ bool cunik_engine_busy(struct engine *e, const struct slot *s)
     return busy;
 }
 
-int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *action,
+/* Whether to go on waiting for the turn. With `lock` held. */
+static int check_turn(struct engine *e, const struct slot *s, const _Atomic bool *cancel,
+                      int64_t deadline_ns, struct error **err)
+{
+    if (cancel && *cancel)
+        return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
+    if (cunik_engine_now(e) < deadline_ns)
+        return 0;
+    _cleanup_free_ char *holder = holder_text(e, s);
+    return cunik_error_set(err, ERROR_TIMEOUT, "stack '%s' is held by another request (%s)",
+                           s->stack, holder);
+}
+
+int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *holder,
                        const struct event_sink *sink, const _Atomic bool *cancel,
-                       struct error **err)
+                       int64_t deadline_ns, struct error **err)
 {
     pthread_mutex_lock(&e->lock);
     w->next = NULL;
     *s->last = w;
     s->last = &w->next;
     e->requests++;
-    if (s->first != w)
+    if (s->first != w && cunik_engine_now(e) < deadline_ns)
         say_waiting(e, s, sink);
     if (s->first != w && s->resumed && !*s->resumed) {
         *s->resumed = true;
@@ -96,15 +122,16 @@ int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const
         pthread_mutex_lock(&e->lock);
     }
     while (s->first != w) {
-        if (cancel && *cancel) {
+        int r = check_turn(e, s, cancel, deadline_ns, err);
+        if (r < 0) {
             unlink_waiter(s, w);
             e->requests--;
             pthread_mutex_unlock(&e->lock);
-            return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
+            return r;
         }
-        e->clock->wait(e->clock->ctx, &e->turn, &e->lock, CLOCK_NEVER);
+        e->clock->wait(e->clock->ctx, &e->turn, &e->lock, deadline_ns);
     }
-    s->action = action;
+    s->holder = holder;
     s->since_ms = cunik_engine_wall_ms(e);
     s->held = true;
     while (s->restarting)

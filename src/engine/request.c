@@ -28,7 +28,9 @@ RECORD_FIELDS(
     ROW("wait", BOOL, struct request, wait, NONE),
     ROW("wait_timeout", DURATION, struct request, wait_timeout_ns, NONE),
     ROW("stop_grace_period", DURATION, struct request, stop_grace_ns, NONE, .flags = FIELD_UNSET),
-    ROW("parallel", INT, struct request, parallel, NONE, .max = PARALLEL_MOST));
+    ROW("parallel", INT, struct request, parallel, NONE, .max = PARALLEL_MOST),
+    ROW("lock_timeout", DURATION, struct request, lock_timeout_ns, NONE, .flags = FIELD_UNSET),
+    ROW("client", STRING, struct request, client, NONE, .text = TEXT_LINE));
 
 void cunik_request_init(struct request *r)
 {

@@ -30,9 +30,11 @@ struct request {
     int64_t wait_timeout_ns; /* over all; 0 = without end */
     int64_t stop_grace_ns;   /* replaces each service's own; -1 = theirs */
     int64_t parallel;        /* steps at once; 0 = the engine's choice */
+    int64_t lock_timeout_ns; /* longest wait for another request on the stack; -1 = without end */
+    char *client;            /* who asks, for those who have to wait; "" = not said */
 };
 
-void cunik_request_init(struct request *r); /* strings "", stop_grace_ns -1 */
+void cunik_request_init(struct request *r); /* strings "", times that may be 0 are -1 */
 void cunik_request_done(struct request *r);
 #define _cleanup_request_ _cleanup_(cunik_request_done)
 /* ERROR_INVALID for a desired world that is not of the request's stack, or names a thing twice. */

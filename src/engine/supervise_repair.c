@@ -113,7 +113,8 @@ static int take_turn(struct engine *e, struct slot *s, struct error **err)
     pthread_mutex_lock(&e->lock);
     bool resume = s->resume;
     pthread_mutex_unlock(&e->lock);
-    int r = cunik_engine_enter(e, s, &w, resume ? "resume" : "repair", NULL, NULL, err);
+    int r =
+        cunik_engine_enter(e, s, &w, resume ? "resume" : "repair", NULL, NULL, CLOCK_NEVER, err);
     if (r < 0)
         return r;
     pthread_mutex_lock(&e->lock);

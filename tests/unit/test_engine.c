@@ -459,13 +459,37 @@ static void test_one_at_a_time(void **state)
 
     add_three(&s->up.desired);
     fake_engine_sicken(&s->f, "db");
+    cunik_replace(&s->up.client, "me");
     fake_engine_begin(&s->f, &a, &s->up);
     fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
     fake_engine_advance(&s->f, 7000000000);
     s->other.action = ACTION_DOWN;
     fake_engine_begin(&s->f, &b, &s->other);
     fake_engine_await_event(&s->f,
-                            "warning waiting for another request for stack 'demo' (up, for 7 s)");
+                            "warning waiting for another request for stack 'demo' (up by me, since "
+                            "2023-11-14T22:13:21Z, for 7 s)");
+    /* One that does not want to wait, and one whose patience ends. */
+    struct request hasty;
+    cunik_request_init(&hasty);
+    cunik_replace(&hasty.stack, "demo");
+    hasty.action = ACTION_STOP;
+    hasty.lock_timeout_ns = 0;
+    apply_fails(s, &hasty, ERROR_TIMEOUT,
+                "stack 'demo' is held by another request (up by me, since 2023-11-14T22:13:21Z, "
+                "for 7 s)");
+    hasty.lock_timeout_ns = 3000000000;
+    struct fake_apply c_;
+    fake_engine_begin(&s->f, &c_, &hasty);
+    AWAIT(fake_engine_count_events(&s->f, "warning waiting for another request for stack 'demo' "
+                                          "(up by me, since 2023-11-14T22:13:21Z, for 7 s)") == 2);
+    fake_engine_advance(&s->f, 2999000000);
+    assert_false(c_.over);
+    fake_engine_advance(&s->f, 1000000);
+    struct error *late = fake_engine_end(&c_);
+    assert_non_null(late);
+    assert_int_equal(late->code, ERROR_TIMEOUT);
+    cunik_error_destroy(late);
+    cunik_request_done(&hasty);
     /* Another stack does not wait, and gets other addresses. */
     cunik_request_init(&elsewhere);
     cunik_replace(&elsewhere.stack, "other");
@@ -501,7 +525,8 @@ static void test_waiting_request_is_cancelled(void **state)
     s->other.action = ACTION_DOWN;
     fake_engine_begin(&s->f, &b, &s->other);
     fake_engine_await_event(&s->f,
-                            "warning waiting for another request for stack 'demo' (up, for 0 s)");
+                            "warning waiting for another request for stack 'demo' (up, since "
+                            "2023-11-14T22:13:21Z, for 0 s)");
     b.cancel = true;
     cunik_engine_interrupt(s->f.engine);
     _cleanup_error_ struct error *err = fake_engine_end(&b);
