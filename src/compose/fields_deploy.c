@@ -190,10 +190,22 @@ static const struct field resources_rows[] = {
 static const struct fields resources_fields = FIELDS(resources_rows, true);
 
 static const struct field restart_policy_rows[] = {
-    {.name = "condition", .type = FIELD_STRING, .help = "when to start again"},
-    {.name = "delay", .type = FIELD_DURATION, .help = "pause before it"},
-    {.name = "max_attempts", .type = FIELD_INT, .help = "how often"},
-    {.name = "window", .type = FIELD_DURATION, .help = "how long it must run"},
+    {.name = "condition",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "when to start again: none, on-failure or any"},
+    {.name = "delay",
+     .type = FIELD_DURATION,
+     .support = SUPPORT_FULL,
+     .help = "pause before it; without one it begins with 100 ms and doubles up to a minute"},
+    {.name = "max_attempts",
+     .type = FIELD_INT,
+     .support = SUPPORT_FULL,
+     .help = "how often; 0 is without end"},
+    {.name = "window",
+     .type = FIELD_DURATION,
+     .support = SUPPORT_FULL,
+     .help = "having run so long, a start has succeeded and attempts are counted anew"},
 };
 static const struct fields restart_policy_fields = FIELDS(restart_policy_rows, true);
 
@@ -229,8 +241,8 @@ static const struct field deploy_rows[] = {
     {.name = "restart_policy",
      .type = FIELD_OBJECT,
      .sub = &restart_policy_fields,
-     .reason = "use restart",
-     .help = "when it starts again"},
+     .support = SUPPORT_FULL,
+     .help = "when it starts again; goes before restart"},
     {.name = "rollback_config",
      .type = FIELD_OBJECT,
      .sub = &update_fields,

@@ -33,23 +33,27 @@ char *cunik_listing_age(int64_t ms)
     return cunik_asprintf("%" PRId64 " second%s", s, s == 1 ? "" : "s");
 }
 
-/* "Up 3 minutes (healthy)", "Exited (1) 5 seconds ago", "Created". */
+/* "Up 3 minutes (healthy)", "Up 3 minutes (unhealthy: connection refused)", "Exited (1) 5 seconds
+ * ago", "Created". */
 static char *status_text(const struct world_cunik *c, int64_t now_ms)
 {
     const struct world_status *s = &c->status;
     _cleanup_free_ char *up = cunik_listing_age(s->started_ms ? now_ms - s->started_ms : 0);
     _cleanup_free_ char *ended = cunik_listing_age(now_ms - s->ended_ms);
+    bool failure = s->health == HEALTH_UNHEALTHY && *s->reason;
 
     switch (s->state) {
     case CUNIK_RUNNING:
         if (s->health == HEALTH_NONE)
             return cunik_asprintf("Up %s", up);
-        return cunik_asprintf("Up %s (%s%s)", up, s->health == HEALTH_STARTING ? "health: " : "",
-                              cunik_health_name(s->health));
+        return cunik_asprintf(
+            "Up %s (%s%s%s%s)", up, s->health == HEALTH_STARTING ? "health: " : "",
+            cunik_health_name(s->health), failure ? ": " : "", failure ? s->reason : "");
     case CUNIK_PAUSED:
         return cunik_asprintf("Up %s (Paused)", up);
     case CUNIK_RESTARTING:
-        return cunik_asprintf("Restarting (%" PRId64 ") %s ago", s->exit_code, ended);
+        return cunik_asprintf("Restarting (%" PRId64 ") %s ago%s", s->exit_code, ended,
+                              s->crashes >= CRASH_LOOP ? ", crash loop" : "");
     case CUNIK_EXITED:
         if (!s->ended_ms)
             return cunik_asprintf("Exited (%" PRId64 ")", s->exit_code);
@@ -181,7 +185,7 @@ static char *networks_text(const struct world_cunik *c)
     return cunik_strv_join(&parts, ",");
 }
 
-/* Members in docker compose's order, which is alphabetical. */
+/* Members in docker compose's order, which is alphabetical; Reason and Restarts are ours. */
 static json_t *cunik_object(const struct world_cunik *c, int64_t now_ms)
 {
     _cleanup_free_ char *command = command_text(c);
@@ -210,6 +214,8 @@ static json_t *cunik_object(const struct world_cunik *c, int64_t now_ms)
     cunik_json_set_string(o, "Ports", ports);
     cunik_json_set_string(o, "Project", c->stack);
     cunik_json_set(o, "Publishers", publishers(c));
+    cunik_json_set_string(o, "Reason", c->status.reason);
+    cunik_json_set_int(o, "Restarts", c->status.restarts);
     cunik_json_set_string(o, "RunningFor", running_for);
     cunik_json_set_string(o, "Service", c->service);
     cunik_json_set_string(o, "Size", "0B");

@@ -195,6 +195,32 @@ char *cunik_progress_plain(const struct progress_row *row)
     return cunik_asprintf(" %s  %s%s%s", row->id, row->text, *row->detail ? ": " : "", row->detail);
 }
 
+static void put_console(struct buffer *b, const json_t *cunik)
+{
+    const char *name = json_string_value(json_object_get(cunik, "name"));
+    const json_t *lines = json_object_get(cunik, "console"), *line;
+    size_t i;
+
+    json_array_foreach (lines, i, line) {
+        cunik_buffer_printf(b, "\n   %s | ", name ? name : "");
+        put_clipped(b, json_string_value(line) ? json_string_value(line) : "", SIZE_MAX);
+    }
+}
+
+char *cunik_progress_verdict(const struct event *e)
+{
+    const json_t *cuniks = json_object_get(e->data, "cuniks"), *cunik;
+    _cleanup_buffer_ struct buffer b = {0};
+    bool why = !cunik_text_blank(e->message);
+    size_t i;
+
+    cunik_buffer_printf(&b, " Service %s  %s%s%s", e->service ? e->service : "",
+                        e->state ? e->state : "", why ? ": " : "", why ? e->message : "");
+    json_array_foreach (cuniks, i, cunik)
+        put_console(&b, cunik);
+    return cunik_buffer_take(&b);
+}
+
 void cunik_progress_done(struct progress *p)
 {
     for (size_t i = 0; i < p->n; i++) {

@@ -46,6 +46,9 @@ char *cunik_progress_frame(const struct progress *p, int64_t now_ms, size_t colu
                            bool color);
 /* One row as a plain line, without newline: " Cunik web-1  Started". */
 char *cunik_progress_plain(const struct progress_row *row);
+/* What a request that waits has come to, from its EVENT_VERDICT: a line for the service, and below
+ * it the last console lines of those of its cuniks that are not well; the caller frees it. */
+char *cunik_progress_verdict(const struct event *e);
 void cunik_progress_done(struct progress *p);
 
 struct progress_display;

@@ -19,6 +19,7 @@ struct progress_display {
     struct progress progress;
     size_t drawn; /* lines of the last frame */
     bool changed, ending;
+    struct strv verdicts; /* for the end */
     bool has_thread;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -125,6 +126,8 @@ static void put(void *ctx, const struct event *e)
         size_t row = cunik_progress_event(&d->progress, e);
         if (e->type == EVENT_WARNING)
             put_above(d, cunik_asprintf("warning: %s", e->message));
+        if (e->type == EVENT_VERDICT)
+            cunik_strv_take(&d->verdicts, cunik_progress_verdict(e));
         if (row != SIZE_MAX && d->mode == PROGRESS_PLAIN)
             put_line(d, cunik_progress_plain(&d->progress.rows[row]));
         d->changed = d->changed || row != SIZE_MAX;
@@ -164,6 +167,9 @@ void cunik_progress_display_destroy(struct progress_display *d)
         pthread_join(d->thread, NULL);
     if (d->mode == PROGRESS_TTY)
         draw(d);
+    for (size_t i = 0; i < d->verdicts.n; i++)
+        put_line(d, cunik_strdup(d->verdicts.items[i]));
+    cunik_strv_done(&d->verdicts);
     cunik_progress_done(&d->progress);
     pthread_cond_destroy(&d->wake);
     pthread_mutex_destroy(&d->lock);

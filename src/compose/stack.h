@@ -142,10 +142,11 @@ struct stack_service {
     size_t n_depends;
     struct stack_health health;
     enum restart_policy restart;
-    int64_t restart_max; /* for on-failure; 0 = without end */
-    int64_t scale;       /* copies, from 0 */
-    double cpus;         /* 0 = not given */
-    int64_t memory;      /* bytes; 0 = not given */
+    int64_t restart_max;                         /* starts again at most; 0 = without end */
+    int64_t restart_delay_ns, restart_window_ns; /* 0 = not given */
+    int64_t scale;                               /* copies, from 0 */
+    double cpus;                                 /* 0 = not given */
+    int64_t memory;                              /* bytes; 0 = not given */
     struct stack_attachment *networks;
     size_t n_networks; /* 0 with network_mode: none */
     struct stack_port *ports;

@@ -105,6 +105,54 @@ static void read_restart(struct stack_maker *m, const struct node *n, struct sta
                             "'%s' is none of no, always, on-failure[:TIMES], unless-stopped", text);
 }
 
+/* The words of the deploy section, and those of `restart`, which Docker Compose takes as well. */
+static const struct {
+    const char *word;
+    enum restart_policy policy;
+} restart_conditions[] = {
+    {"any", RESTART_ALWAYS}, {"always", RESTART_ALWAYS}, {"on-failure", RESTART_ON_FAILURE},
+    {"none", RESTART_NO},    {"no", RESTART_NO},         {"unless-stopped", RESTART_UNLESS_STOPPED},
+};
+
+static void read_restart_condition(struct stack_maker *m, const struct node *policy,
+                                   struct stack_service *s)
+{
+    const char *condition = cunik_stack_text(policy, "condition");
+
+    s->restart = RESTART_ALWAYS;
+    for (size_t i = 0; i < ARRAY_SIZE(restart_conditions); i++)
+        if (strcmp(restart_conditions[i].word, condition) == 0) {
+            s->restart = restart_conditions[i].policy;
+            return;
+        }
+    if (*condition)
+        cunik_stack_mistake(m, &cunik_node_get(policy, "condition")->place, s->name,
+                            "deploy.restart_policy.condition",
+                            "'%s' is none of none, on-failure, any", condition);
+}
+
+/* It goes before `restart`, as in Docker Compose. */
+static void read_restart_policy(struct stack_maker *m, const struct node *n,
+                                struct stack_service *s)
+{
+    const struct node *policy = cunik_node_get(cunik_node_get(n, "deploy"), "restart_policy");
+    const struct node *most = number_of(policy, "max_attempts");
+
+    if (!policy)
+        return;
+    read_restart_condition(m, policy, s);
+    s->restart_delay_ns = duration_of(m, s, policy, "deploy.restart_policy.delay", 0);
+    s->restart_window_ns = duration_of(m, s, policy, "deploy.restart_policy.window", 0);
+    s->restart_max = most ? most->integer : 0;
+    if (s->restart_max < 0)
+        cunik_stack_mistake(m, &most->place, s->name, "deploy.restart_policy.max_attempts",
+                            "must not be negative");
+    if (cunik_node_get(n, "restart"))
+        cunik_diagnostics_warn(m->d, &cunik_node_get(n, "restart")->place, NULL,
+                               "service '%s' has deploy.restart_policy, which goes before restart",
+                               s->name);
+}
+
 /* Two ways to say one number: both may be given when they say the same. NULL when neither is. */
 static const struct node *one_of(struct stack_maker *m, const struct stack_service *s,
                                  const struct node *service, const char *key,
@@ -279,6 +327,7 @@ void cunik_stack_read_service(struct stack_maker *m, const struct node *n)
     read_depends(m, n, s);
     read_health(m, n, s);
     read_restart(m, n, s);
+    read_restart_policy(m, n, s);
     read_resources(m, n, s);
     s->stop_grace_ns = duration_of(m, s, n, "stop_grace_period", s->stop_grace_ns);
     cunik_stack_read_resolver(m, n, s);

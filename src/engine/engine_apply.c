@@ -311,9 +311,11 @@ static int run_prepared(struct engine *e, struct slot *s, const struct request *
         e_ = cunik_engine_run_plan(e, p, r, sink, cancel, deadline_ns, err);
     if (e_ == 0 && r->action == ACTION_DOWN && !r->services.n && !r->cuniks.n)
         e_ = forget(e, s, err);
-    if (e_ == 0 && r->wait) {
+    if (r->wait) {
         _cleanup_free_ bool *in = awaited(p, r);
-        e_ = cunik_engine_await(e, &p->desired, in, deadline_ns, cancel, err);
+        if (e_ == 0)
+            e_ = cunik_engine_await(e, &p->desired, in, deadline_ns, cancel, err);
+        cunik_engine_verdicts(e, r->stack, &p->desired, in, sink);
     }
     return e_;
 }

@@ -13,6 +13,9 @@ struct await {
 
 enum verdict { PENDING, READY, FAILED };
 
+/* A guest that nobody checks counts as up when it has been for so long. */
+static const int64_t stay_up_ns = 1000000000;
+
 static void note_change(void *ctx, const char *name)
 {
     struct await *a = ctx;
@@ -24,31 +27,58 @@ static void note_change(void *ctx, const char *name)
     pthread_mutex_unlock(&a->lock);
 }
 
-/* *ret_why, when it is not READY, says what is missing. */
-static enum verdict judge(struct engine *e, const struct world_cunik *c, char **ret_why)
+/* What to say of a cunik that is not as it should be. */
+static char *complain(const struct world_cunik *c, const struct live *l, const char *what)
+{
+    bool reason = l->reason && *l->reason;
+
+    return cunik_asprintf("'%s' %s%s%s", c->name, what, reason ? ": " : "",
+                          reason ? l->reason : "");
+}
+
+static enum verdict judge_running(struct engine *e, const struct world_cunik *c,
+                                  const struct live *l, char **ret_why, int64_t *due_ns)
+{
+    int64_t stays = l->started_ns + stay_up_ns;
+
+    if (l->checked && l->health == HEALTH_HEALTHY)
+        return READY;
+    if (l->checked && l->health == HEALTH_UNHEALTHY) {
+        *ret_why = complain(c, l, "is unhealthy");
+        return FAILED;
+    }
+    if (!l->checked && cunik_engine_now(e) >= stays)
+        return READY;
+    *ret_why = complain(c, l, l->checked ? "is not healthy yet" : "has only just started");
+    if (!l->checked && stays < *due_ns)
+        *due_ns = stays;
+    return PENDING;
+}
+
+/* *ret_why, when it is not READY, says what is missing; *due_ns becomes when time alone may change
+ * that, if it is sooner. */
+static enum verdict judge(struct engine *e, const struct world_cunik *c, char **ret_why,
+                          int64_t *due_ns)
 {
     struct live l;
     enum verdict v = PENDING;
 
     cunik_registry_look(&e->registry, c->name, &l);
-    const char *reason = l.reason ? l.reason : "";
-    const char *colon = *reason ? ": " : "";
     if (cunik_registry_completed(&l)) {
         v = READY;
-    } else if (l.state == CUNIK_RUNNING && (!l.checked || l.health == HEALTH_HEALTHY)) {
-        v = READY;
-    } else if (l.state == CUNIK_RUNNING && l.health == HEALTH_UNHEALTHY) {
+    } else if (l.crashes >= CRASH_LOOP && l.state == CUNIK_RESTARTING) {
         v = FAILED;
-        *ret_why = cunik_asprintf("'%s' is unhealthy%s%s", c->name, colon, reason);
+        *ret_why = complain(c, &l, "does not stay up");
     } else if (l.state == CUNIK_RUNNING) {
-        *ret_why = cunik_asprintf("'%s' is not healthy yet%s%s", c->name, colon, reason);
+        v = judge_running(e, c, &l, ret_why, due_ns);
     } else if (l.state == CUNIK_EXITED) {
+        _cleanup_free_ char *end = cunik_asprintf("has ended (%s, status %lld)",
+                                                  cunik_end_name(l.end), (long long)l.exit_code);
         v = FAILED;
-        *ret_why = cunik_asprintf("'%s' has ended (%s, status %lld)%s%s", c->name,
-                                  cunik_end_name(l.end), (long long)l.exit_code, colon, reason);
+        *ret_why = complain(c, &l, end);
     } else {
-        *ret_why =
-            cunik_asprintf("'%s' is %s%s%s", c->name, cunik_state_name(l.state), colon, reason);
+        _cleanup_free_ char *is = cunik_asprintf("is %s", cunik_state_name(l.state));
+        *ret_why = complain(c, &l, is);
     }
     free(l.reason);
     return v;
@@ -56,7 +86,7 @@ static enum verdict judge(struct engine *e, const struct world_cunik *c, char **
 
 /* Judges all; what is missing goes to *missing. */
 static enum verdict judge_all(struct engine *e, const struct world *desired, const bool *in,
-                              struct strv *missing)
+                              struct strv *missing, int64_t *due_ns)
 {
     enum verdict all = READY;
 
@@ -64,7 +94,7 @@ static enum verdict judge_all(struct engine *e, const struct world *desired, con
         char *why = NULL;
         if (in && !in[i])
             continue;
-        enum verdict v = judge(e, &desired->cuniks[i], &why);
+        enum verdict v = judge(e, &desired->cuniks[i], &why, due_ns);
         if (v == READY)
             continue;
         cunik_strv_take(missing, why);
@@ -124,7 +154,8 @@ int cunik_engine_await(struct engine *e, const struct world *desired, const bool
         pthread_mutex_lock(&a.lock);
         uint64_t seen = a.n;
         pthread_mutex_unlock(&a.lock);
-        enum verdict v = judge_all(e, desired, in, &missing);
+        int64_t due = deadline_ns;
+        enum verdict v = judge_all(e, desired, in, &missing, &due);
         bool confirmed = false;
         if (v == READY)
             r = confirm(e, desired, in, &confirmed, err) < 0 ? -EIO : !confirmed;
@@ -138,7 +169,7 @@ int cunik_engine_await(struct engine *e, const struct world *desired, const bool
             break;
         pthread_mutex_lock(&a.lock);
         if (a.n == seen)
-            e->clock->wait(e->clock->ctx, &a.changed, &a.lock, deadline_ns);
+            e->clock->wait(e->clock->ctx, &a.changed, &a.lock, due);
         pthread_mutex_unlock(&a.lock);
     }
     cunik_engine_unlisten(e, &listener);

@@ -5,6 +5,7 @@
  *     engine_prepare.c  from a request to a plan
  *     engine_apply.c    carrying it out
  *     engine_await.c    waiting for what came of it
+ *     engine_verdict.c  and telling it, service by service
  *     engine_intent.c   what a request was about to stop outlives the engine
  *     engine_cunik.c    starting and stopping one cunik, with its health checks
  *     supervise.c       what happens by itself: ends and restarts
@@ -168,10 +169,15 @@ int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const stru
                           const struct event_sink *sink, const _Atomic bool *cancel,
                           int64_t deadline_ns, struct error **err);
 
-/* engine_await.c: until all are running or healthy, or have completed; `in` by desired cunik, NULL
- * = all of them. */
+/* engine_await.c: until all are healthy, have stayed up for a moment (where nothing checks them),
+ * or have completed; `in` by desired cunik, NULL = all of them. */
 int cunik_engine_await(struct engine *e, const struct world *desired, const bool *in,
                        int64_t deadline_ns, const _Atomic bool *cancel, struct error **err);
+
+/* engine_verdict.c: tells what has become of each service, with the last console lines of what is
+ * not well; `in` as above. */
+void cunik_engine_verdicts(struct engine *e, const char *stack, const struct world *desired,
+                           const bool *in, const struct event_sink *sink);
 
 /* engine_cunik.c */
 int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c, bool again,

@@ -21,6 +21,8 @@ enum event_type {
     EVENT_WARNING, /* `message` */
     EVENT_ERROR,   /* the request failed: `message`, `code` */
     EVENT_DONE,    /* the request is carried out: `data` is a summary */
+    EVENT_VERDICT, /* what a request that waits has come to, for each service before the end:
+                      `state`, why it is not well in `message`, its cuniks in `data` */
     EVENT_TYPE_MAX_,
 };
 

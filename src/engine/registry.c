@@ -99,6 +99,8 @@ static struct registry_cunik *get(struct registry *r, const struct world_cunik *
     e->checked = c->health.test.n > 0;
     e->restart = c->restart;
     e->restart_max = c->restart_max;
+    e->restart_delay_ns = c->restart_delay_ns;
+    e->restart_window_ns = c->restart_window_ns;
     return e;
 }
 
@@ -137,6 +139,9 @@ bool cunik_registry_look(struct registry *r, const char *name, struct live *ret)
                              .wanted = c->wanted,
                              .stopped = c->stopped,
                              .restart = c->restart,
+                             .restarts = c->restarts,
+                             .crashes = c->crashes,
+                             .started_ns = c->started_ns,
                              .reason = cunik_strdup(c->reason)};
     pthread_mutex_unlock(&r->lock);
     return c != NULL;
@@ -164,6 +169,7 @@ void cunik_registry_overlay(struct registry *r, struct world *w)
             continue;
         }
         s->restarts = c->restarts;
+        s->crashes = c->crashes;
         s->health = s->state == CUNIK_RUNNING ? c->health : HEALTH_NONE;
         if (*c->reason)
             cunik_replace(&s->reason, c->reason);
@@ -224,7 +230,7 @@ void cunik_registry_starting(struct registry *r, const struct world_cunik *c, bo
     e->changing = true;
     e->due_ns = CLOCK_NEVER;
     if (!again) {
-        e->restarts = e->attempts = 0;
+        e->restarts = e->attempts = e->crashes = 0;
         e->backoff_ns = 0;
     }
     e->seq = ++r->seq;
@@ -347,7 +353,7 @@ void cunik_registry_defined(struct registry *r, const struct world_cunik *c)
     e->state = CUNIK_CREATED;
     e->health = HEALTH_NONE;
     e->end = END_NONE;
-    e->exit_code = e->restarts = e->attempts = 0;
+    e->exit_code = e->restarts = e->attempts = e->crashes = 0;
     e->wanted = e->stopped = false;
     e->due_ns = CLOCK_NEVER;
     cunik_replace(&e->reason, "");

@@ -20,13 +20,14 @@ struct registry_cunik {
     char *reason;
     bool checked; /* it has a healthcheck */
     enum restart_policy restart;
-    int64_t restart_max;
+    int64_t restart_max, restart_delay_ns, restart_window_ns;
     bool wanted;   /* it is to run */
     bool lost;     /* ABSENT: somebody has removed it, and its policy wants it back */
     bool stopped;  /* ended by a request */
     bool held;     /* a request is about to deal with it: hands off */
     bool changing; /* it is being started or stopped right now */
     int64_t restarts, attempts;
+    int64_t crashes; /* ends in a row, each soon after its start */
     int64_t started_ns, backoff_ns;
     int64_t due_ns;        /* when it is to be started again; CLOCK_NEVER = not planned */
     uint64_t seq;          /* of its last change */
@@ -64,6 +65,8 @@ struct live {
     bool checked;
     bool wanted, stopped;
     enum restart_policy restart;
+    int64_t restarts, crashes;
+    int64_t started_ns;
     char *reason;
 };
 

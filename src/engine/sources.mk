@@ -30,6 +30,7 @@ engine_SOURCES = \
 	src/engine/engine_lock.c \
 	src/engine/engine_prepare.c \
 	src/engine/engine_slots.c \
+	src/engine/engine_verdict.c \
 	src/engine/engine_volumes.c \
 	src/engine/event.c \
 	src/engine/event_filter.c \

@@ -41,12 +41,14 @@ static bool wants_restart(const struct registry_cunik *c)
 {
     if (!c->wanted)
         return false;
+    if (c->restart_max && c->attempts >= c->restart_max)
+        return false;
     switch (c->restart) {
     case RESTART_ALWAYS:
     case RESTART_UNLESS_STOPPED:
         return true;
     case RESTART_ON_FAILURE:
-        return c->exit_code != 0 && (!c->restart_max || c->attempts < c->restart_max);
+        return c->exit_code != 0;
     case RESTART_NO:
     case RESTART_MAX_:
         break;
@@ -54,19 +56,42 @@ static bool wants_restart(const struct registry_cunik *c)
     return false;
 }
 
+/* Whether the start that has come to an end had succeeded. */
+static void judge_run(struct registry_cunik *c, int64_t now)
+{
+    int64_t enough = c->restart_window_ns ? c->restart_window_ns : long_run_ns;
+
+    if (now - c->started_ns < enough) {
+        c->crashes++;
+        return;
+    }
+    c->crashes = c->backoff_ns = 0;
+    if (c->restart_window_ns)
+        c->attempts = 0;
+}
+
+static void say_crash_loop(struct registry_cunik *c)
+{
+    if (c->crashes < CRASH_LOOP)
+        return;
+    _cleanup_free_ char *text = cunik_asprintf(
+        "crash loop: it has ended %lld times in a row soon after its start", (long long)c->crashes);
+    cunik_replace(&c->reason, text);
+}
+
 void cunik_supervise_plan_restart(struct engine *e, struct registry_cunik *c)
 {
     int64_t now = cunik_engine_now(e);
 
+    judge_run(c, now);
+    say_crash_loop(c);
     if (!wants_restart(c)) {
         c->state = CUNIK_EXITED;
         c->due_ns = CLOCK_NEVER;
         return;
     }
-    if (now - c->started_ns >= long_run_ns)
-        c->backoff_ns = 0;
     c->backoff_ns = cunik_supervise_backoff(c->backoff_ns, backoff_first_ns);
-    c->due_ns = now + c->backoff_ns;
+    c->due_ns = now + (c->restart_delay_ns ? c->restart_delay_ns : c->backoff_ns);
     c->state = CUNIK_RESTARTING;
 }
 
@@ -264,8 +289,8 @@ static void restart_failed(struct engine *e, const char *name, const char *why)
     if (c) {
         c->changing = false;
         c->exit_code = c->exit_code ? c->exit_code : 1;
-        cunik_supervise_plan_restart(e, c);
         cunik_replace(&c->reason, why);
+        cunik_supervise_plan_restart(e, c);
         told = cunik_registry_note(&e->registry, c, false);
     }
     pthread_mutex_unlock(&e->registry.lock);

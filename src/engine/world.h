@@ -92,6 +92,9 @@ bool cunik_state_is_completed(enum cunik_state s, enum cunik_end end, int64_t ex
  * not, as with Docker. */
 bool cunik_restart_keeps_up(enum restart_policy p);
 
+/* So many ends in a row, each soon after its start, are a crash loop. */
+enum { CRASH_LOOP = 5 };
+
 /* A key with a value, such as a label; value "" when empty. Lists of them are sorted by key. */
 struct world_pair {
     char *key;
@@ -184,6 +187,7 @@ struct world_status {
     int64_t created_ms, started_ms, ended_ms; /* CLOCK_REALTIME since the epoch; 0 = never */
     int64_t pid;                              /* of its QEMU, 0 when it does not run */
     int64_t restarts;                         /* by the restart policy since it was created */
+    int64_t crashes;    /* ends in a row, each soon after its start; see CRASH_LOOP */
     char *reason;       /* a sentence: last probe's failure, why it ended; "" = nothing to say */
     bool links_missing; /* drift: a tap is not on its bridge, or (not running) gone */
     bool links_lost;    /* drift: a tap was deleted under a running guest, which holds a dead one
@@ -217,7 +221,10 @@ struct world_cunik {
     size_t n_mounts;
     struct world_health health;
     enum restart_policy restart;
-    int64_t restart_max; /* for on-failure; 0 = without end */
+    int64_t restart_max;       /* starts again at most; 0 = without end */
+    int64_t restart_delay_ns;  /* pause before each; 0 = the engine's back-off */
+    int64_t restart_window_ns; /* having run so long, a start has succeeded and is not counted; 0 =
+                                  all are */
     int64_t stop_grace_ns;
     struct world_depend *depends;
     size_t n_depends;

@@ -171,6 +171,10 @@ static void put_event(void *ctx, const struct event *e)
     case EVENT_ERROR:
         line = cunik_asprintf("%s %s", cunik_event_type_name(e->type), e->message);
         break;
+    case EVENT_VERDICT:
+        line = cunik_asprintf("verdict %s %s%s%s", e->service, e->state, *e->message ? ": " : "",
+                              e->message);
+        break;
     default:
         line = cunik_asprintf("%s %s", cunik_event_type_name(e->type), e->stack);
     }
@@ -307,10 +311,20 @@ struct error *fake_engine_end(struct fake_apply *a)
 struct error *fake_engine_apply(struct fake_engine *f, const struct request *r)
 {
     struct error *err = NULL;
-    int e = cunik_engine_apply(f->engine, r, NULL, NULL, &err);
+    struct fake_apply a;
 
-    assert_true((e < 0) == (err != NULL));
-    return err;
+    if (!r->wait) {
+        int e = cunik_engine_apply(f->engine, r, NULL, NULL, &err);
+        assert_true((e < 0) == (err != NULL));
+        return err;
+    }
+    /* Who waits may wait for time to pass. */
+    fake_engine_begin(f, &a, r);
+    while (!a.over) {
+        fake_engine_advance(f, 50000000);
+        fake_engine_pause();
+    }
+    return fake_engine_end(&a);
 }
 
 void fake_engine_assert_well(struct fake_engine *f)

@@ -339,6 +339,48 @@ static void test_wait(void **state)
     apply_fails(s, &s->up, ERROR_FAILED, "'demo-plain-1' has ended (killed, status 4)");
 }
 
+/* Without a healthcheck, running is not enough: it has to stay up for a moment. */
+static void test_wait_stays_up(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    fake_add_cunik(&s->up.desired, "web", 1, "default");
+    fake_add_cunik(&s->up.desired, "job", 1, "default");
+    fake_add_health(fake_add_cunik(&s->up.desired, "db", 1, "default"));
+    fake_host_exits(s->f.host, "job", 0);
+    s->up.wait = true;
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-web-1 done");
+    fake_engine_await_event(&s->f, "state demo-job-1 exited");
+    fake_engine_advance(&s->f, 999000000);
+    for (int i = 0; i < 5; i++)
+        fake_engine_pause();
+    assert_false(a.over);
+    fake_engine_advance(&s->f, 1000000);
+    assert_null(fake_engine_end(&a));
+    assert_int_equal(fake_engine_count_events(&s->f, "verdict web running"), 1);
+    assert_int_equal(fake_engine_count_events(&s->f, "verdict job completed"), 1);
+    assert_int_equal(fake_engine_count_events(&s->f, "verdict db healthy"), 1);
+
+    /* Who has been up for long is waited for no longer. */
+    apply_ok(s, &s->up);
+
+    /* One that falls within the moment has not come up. */
+    cunik_world_pair_add(&s->up.desired.cuniks[0].environment, "A", "2");
+    fake_engine_clear_events(&s->f);
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step recreate demo-web-1 done");
+    fake_engine_advance(&s->f, 500000000);
+    fake_host_end(s->f.host, "demo-web-1", END_PANICKED, 134);
+    _cleanup_error_ struct error *err = fake_engine_end(&a);
+    assert_non_null(err);
+    assert_string_equal(err->message, "'demo-web-1' has ended (panicked, status 134)");
+    assert_int_equal(fake_engine_count_events(
+                         &s->f, "verdict web failed: demo-web-1 has ended (panicked, status 134)"),
+                     1);
+}
+
 static void test_cancel(void **state)
 {
     struct scene *s = *state;
@@ -684,6 +726,7 @@ int main(void)
         SCENE(test_dependency_ends),
         SCENE(test_one_shots),
         SCENE(test_wait),
+        SCENE(test_wait_stays_up),
         SCENE(test_cancel),
         SCENE(test_stop_start_restart_kill),
         SCENE(test_partial_failure),

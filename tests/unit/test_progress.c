@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "compose/progress.h"
 
@@ -93,12 +94,32 @@ static void nothing_to_show(void **state _unused_)
     assert_string_equal(frame, "[+] Running 0/0\n");
 }
 
+static void verdicts_have_consoles(void **state _unused_)
+{
+    _cleanup_json_ json_t *data =
+        json_pack("{s:[{s:s},{s:s, s:[s,s]}]}", "cuniks", "name", "t-db-1", "name", "t-db-2",
+                  "console", "db: out of luck", "db: \033[31mbye");
+    const struct event e = {.type = EVENT_VERDICT,
+                            .service = "db",
+                            .state = "failed",
+                            .message = "t-db-2 has ended (killed, status 1)",
+                            .data = data};
+    const struct event good = {.type = EVENT_VERDICT, .service = "web", .state = "healthy"};
+    _cleanup_free_ char *text = cunik_progress_verdict(&e), *other = cunik_progress_verdict(&good);
+
+    assert_string_equal(text, " Service db  failed: t-db-2 has ended (killed, status 1)\n"
+                              "   t-db-2 | db: out of luck\n"
+                              "   t-db-2 | db:  [31mbye");
+    assert_string_equal(other, " Service web  healthy");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_follow_events),
         cmocka_unit_test(frames_fit_the_terminal),
         cmocka_unit_test(nothing_to_show),
+        cmocka_unit_test(verdicts_have_consoles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

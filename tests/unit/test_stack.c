@@ -43,7 +43,8 @@ static const char everything[] =
     "  web:\n"
     "    depends_on: {db: {condition: service_healthy, restart: true},\n"
     "      off: {condition: service_completed_successfully, required: false}}\n"
-    "    deploy: {replicas: 3, resources: {limits: {memory: 1g}}}\n"
+    "    deploy: {replicas: 3, resources: {limits: {memory: 1g}},\n"
+    "      restart_policy: {delay: 2s, max_attempts: 3, window: 1m}}\n"
     "    networks: [low]\n"
     "    unikernel: {kernel: /w}\n"
     "  off: {profiles: [p, q], unikernel: {kernel: /o}}\n"
@@ -127,7 +128,10 @@ static void typed(void **state _unused_)
     assert_int_equal(web->scale, 3);
     assert_int_equal(web->memory, 1 << 30);
     assert_int_equal(web->stop_grace_ns, 10 * SECOND);
-    assert_int_equal(web->restart, RESTART_NO);
+    assert_int_equal(web->restart, RESTART_ALWAYS);
+    assert_int_equal(web->restart_max, 3);
+    assert_int_equal(web->restart_delay_ns, 2 * SECOND);
+    assert_int_equal(web->restart_window_ns, 60 * SECOND);
     assert_int_equal(web->health.test.n, 0);
     assert_int_equal(web->n_depends, 2);
     assert_int_equal(web->depends[0].condition, DEPEND_HEALTHY);

@@ -152,6 +152,62 @@ static void test_on_failure(void **state)
     assert_int_equal(planned(s), 0);
 }
 
+/* deploy.restart_policy: a pause of its own, and a count that begins anew after a start that has
+ * succeeded. */
+static void test_delay_and_window(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ALWAYS;
+    s->web->restart_max = 2;
+    s->web->restart_delay_ns = 3 * second;
+    s->web->restart_window_ns = 5 * second;
+    apply_ok(s, &s->up);
+    end(s, END_POWEROFF, 0, CUNIK_RESTARTING);
+    starts_after(s, 3 * second);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    starts_after(s, 3 * second);
+    fake_engine_advance(&s->f, 5 * second);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    starts_after(s, 3 * second);
+    fake_engine_advance(&s->f, 4999 * ms);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    starts_after(s, 3 * second);
+    end(s, END_KILLED, 1, CUNIK_EXITED);
+    fake_engine_advance(&s->f, 1000 * second);
+    assert_int_equal(starts(s), 5);
+    assert_int_equal(status(s).restarts, 4);
+}
+
+/* What ends again and again is said to do so, by the event, and by those who wait for it. */
+static void test_crash_loop(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    s->web->restart = RESTART_ALWAYS;
+    s->up.wait = true;
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-web-1 done");
+    for (int64_t delay = 100 * ms; delay < 1600 * ms; delay *= 2) {
+        end(s, END_KILLED, 1, CUNIK_RESTARTING);
+        starts_after(s, delay);
+        assert_false(a.over);
+    }
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    assert_int_equal(status(s).crashes, CRASH_LOOP);
+    _cleanup_error_ struct error *err = fake_engine_end(&a);
+    assert_non_null(err);
+    assert_string_equal(err->message, "'demo-web-1' does not stay up: crash loop: it has ended 5 "
+                                      "times in a row soon after its start");
+    fake_engine_await_event(&s->f, "verdict web failed: demo-web-1 is restarting: crash loop: it "
+                                   "has ended 5 times in a row soon after its start");
+    starts_after(s, 1600 * ms);
+    fake_engine_advance(&s->f, 10 * second);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    assert_int_equal(status(s).crashes, 0);
+}
+
 static void test_no_policy(void **state)
 {
     struct scene *s = *state;
@@ -589,6 +645,7 @@ static void test_restart_during_a_request(void **state)
     end(s, END_KILLED, 137, CUNIK_RESTARTING);
     starts_after(s, 100 * ms);
     fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    fake_engine_advance(&s->f, second);
     assert_null(fake_engine_end(&a));
 }
 
@@ -599,6 +656,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE(test_back_off),
         SCENE(test_on_failure),
+        SCENE(test_delay_and_window),
+        SCENE(test_crash_loop),
         SCENE(test_no_policy),
         SCENE(test_failing_restart),
         SCENE(test_stop_ends_restarts),
