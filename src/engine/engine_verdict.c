@@ -8,7 +8,7 @@
 #include "engine/engine_internal.h"
 
 enum {
-    LINES_MOST = 10,  /* of a console */
+    LINES_MOST = 10,   /* of a console */
     TAIL_BYTES = 8192, /* looked through for them */
 };
 
@@ -24,7 +24,7 @@ enum verdict_word {
 };
 
 static const char *const words[] = {
-    [WORD_HEALTHY] = "healthy", [WORD_RUNNING] = "running", [WORD_COMPLETED] = "completed",
+    [WORD_HEALTHY] = "healthy", [WORD_RUNNING] = "running",     [WORD_COMPLETED] = "completed",
     [WORD_WAITING] = "waiting", [WORD_STOPPED] = "not started", [WORD_FAILED] = "failed",
 };
 _Static_assert(ARRAY_SIZE(words) == WORD_MAX_, "every verdict has its word");
@@ -123,16 +123,16 @@ static char *why_of(const struct world_cunik *c, const struct live *l, enum verd
         what = cunik_asprintf("has ended (%s, status %lld)", cunik_end_name(l->end),
                               (long long)l->exit_code);
     else if (l->state == CUNIK_RUNNING)
-        what = cunik_asprintf("is %s", l->health == HEALTH_UNHEALTHY ? "unhealthy"
-                                                                     : "not healthy yet");
+        what = cunik_asprintf("is %s",
+                              l->health == HEALTH_UNHEALTHY ? "unhealthy" : "not healthy yet");
     else
         what = cunik_asprintf("is %s", cunik_state_name(l->state));
     return cunik_asprintf("%s %s%s%s", c->name, what, reason ? ": " : "", reason ? l->reason : "");
 }
 
 /* The copies of the service of cunik `first`, from there on; those seen are marked in `done`. */
-static void tell_service(struct engine *e, const char *stack, const struct world *w,
-                         const bool *in, size_t first, bool *done, const struct event_sink *sink)
+static void tell_service(struct engine *e, const char *stack, const struct world *w, const bool *in,
+                         size_t first, bool *done, const struct event_sink *sink)
 {
     enum verdict_word worst = WORD_HEALTHY;
     _cleanup_strv_ struct strv why = {0};

@@ -10,8 +10,7 @@ enum { VERSION = 1 };
 static const char *const types[] = {
     [EVENT_PLAN] = "plan",     [EVENT_STEP] = "step",       [EVENT_STATE] = "state",
     [EVENT_HEALTH] = "health", [EVENT_CONSOLE] = "console", [EVENT_WARNING] = "warning",
-    [EVENT_ERROR] = "error",   [EVENT_DONE] = "done",
-    [EVENT_VERDICT] = "verdict",
+    [EVENT_ERROR] = "error",   [EVENT_DONE] = "done",       [EVENT_VERDICT] = "verdict",
 };
 _Static_assert(ARRAY_SIZE(types) == EVENT_TYPE_MAX_, "every type has its name");
 
