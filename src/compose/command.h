@@ -62,6 +62,12 @@ int cunik_command_up_request(struct command *c, struct request *ret, struct erro
             NULL, false                                                                            \
     }
 
+/* command_kept.c: a plan in a file, with the request that it is for; the file has `version`,
+ * `request` and `plan`. Reading takes the place of cunik_command_up_request(). */
+int cunik_command_keep_plan(const char *path, const struct request *r, const struct plan *plan,
+                            struct error **err);
+int cunik_command_kept_plan(struct command *c, struct request *ret, struct error **err);
+
 /* Sends the request and shows its progress. */
 int cunik_command_apply(struct command *c, const struct request *r, struct error **err);
 

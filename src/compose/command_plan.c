@@ -20,6 +20,8 @@ int cunik_command_plan(void *context, const struct arguments *a, int *status, st
         r = cunik_command_client(c, &client, err);
     if (r == 0)
         r = cunik_client_plan(client, &request, &plan, err);
+    if (r == 0 && cunik_arguments_given(a, "out"))
+        r = cunik_command_keep_plan(cunik_arguments_value(a, "out"), &request, &plan, err);
     if (r < 0)
         return r;
     if (cunik_text_equal(cunik_arguments_value(a, "format"), "json")) {

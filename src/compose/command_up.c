@@ -18,7 +18,8 @@ static int wait_options(const struct arguments *a, struct request *r, struct err
     const char *text = cunik_arguments_value(a, "wait-timeout");
     uint64_t seconds;
 
-    r->wait = cunik_arguments_flag(a, "wait");
+    r->atomic = cunik_arguments_flag(a, "atomic");
+    r->wait = r->atomic || cunik_arguments_flag(a, "wait");
     r->no_start = cunik_arguments_flag(a, "no-start");
     if (!text)
         return 0;
@@ -115,7 +116,8 @@ int cunik_command_up(void *context, const struct arguments *a, int *status, stru
     int r;
 
     cunik_request_init(&request);
-    r = cunik_command_up_request(c, &request, err);
+    r = cunik_arguments_given(a, "plan") ? cunik_command_kept_plan(c, &request, err)
+                                         : cunik_command_up_request(c, &request, err);
     if (r == 0)
         r = wait_options(a, &request, err);
     if (r == 0)

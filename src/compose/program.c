@@ -26,6 +26,10 @@ static const struct option_row up_options[] = {
      false},
     {"wait", 0, NULL, "Return when all services are running or healthy; implies -d", NULL, false},
     {"wait-timeout", 0, "SECONDS", "Longest time to wait for, over all", NULL, false},
+    {"atomic", 0, NULL,
+     "When the stack does not come up, go back to what it was before; implies --wait", NULL, false},
+    {"plan", 0, "FILE", "Carry out a plan that was kept, unless the world has changed since", NULL,
+     false},
     {"timeout", 't', "SECONDS", "Grace period when something has to be stopped", NULL, false},
     {"no-start", 0, NULL, "Create without starting", NULL, false},
     {"timings", 0, NULL, "Show at the end what the start had to wait for", NULL, false},
@@ -96,6 +100,7 @@ static const struct option_row config_options[] = {
 };
 
 static const struct option_row plan_options[] = {
+    {"out", 0, "FILE", "Keep the plan, for `up --plan`", NULL, false},
     {"format", 0, "FORMAT", "Form of the output", "text|json", false},
     {"detailed-exitcode", 0, NULL, "Exit with 0 for nothing to do, 1 for an error, 2 for changes",
      NULL, false},

@@ -7,6 +7,7 @@ compose_SOURCES = \
 	src/compose/command_down.c \
 	src/compose/command_events.c \
 	src/compose/command_graph.c \
+	src/compose/command_kept.c \
 	src/compose/command_lifecycle.c \
 	src/compose/command_logs.c \
 	src/compose/command_ls.c \

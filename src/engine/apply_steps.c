@@ -183,7 +183,9 @@ static int create_cunik(const struct apply_things *t, const struct world_cunik *
 
     if (r == 0) {
         cunik_registry_defined(t->s->registry, c);
-        r = connect(t, c, err);
+        /* Names are served of what runs. */
+        r = c->status.state == CUNIK_RUNNING ? connect(t, c, err)
+                                             : HOST(t, links_create, c, t->s->desired, err);
     }
     if (r == 0 && c->status.state == CUNIK_RUNNING)
         r = t->s->start(t->s->ctx, c, err);

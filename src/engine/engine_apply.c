@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "engine/engine_internal.h"
 #include "engine/parallel.h"
+#include "engine/plan_saved.h"
 
 enum { CHECKS_AT_ONCE = 8, KILLS_AT_ONCE = 32 };
 
@@ -60,7 +61,7 @@ static void run_changed(void *ctx, const char *name)
     cunik_apply_poke(((struct engine_run *)ctx)->apply, name);
 }
 
-static void hold_all(struct engine *e, const struct plan *plan, bool hold)
+void cunik_engine_hold(struct engine *e, const struct plan *plan, bool hold)
 {
     for (size_t i = 0; i < plan->n; i++)
         if (plan->steps[i].kind == PLAN_CUNIK)
@@ -199,8 +200,8 @@ static int check_all(struct engine *e, const struct prepared *p, struct strv *re
 
 /* The whole */
 
-static void emit_plan(struct engine *e, const struct prepared *p, const struct event_sink *sink,
-                      const struct strv *warnings)
+void cunik_engine_emit_plan(struct engine *e, const struct prepared *p,
+                            const struct event_sink *sink, const struct strv *warnings)
 {
     json_t *json = cunik_plan_to_json(&p->plan);
     const struct event event = {
@@ -320,34 +321,57 @@ static int run_prepared(struct engine *e, struct slot *s, const struct request *
     return e_;
 }
 
+/* A plan that was kept is carried out as it was read, or not at all. */
+static int check_planned(const struct request *r, const struct plan *plan, struct error **err)
+{
+    _cleanup_strv_ struct strv now = {0}, changes = {0};
+
+    if (!r->planned)
+        return 0;
+    cunik_plan_lines(plan, &now);
+    cunik_plan_changes(&r->plan_lines, &now, &changes);
+    if (!changes.n)
+        return 0;
+    _cleanup_free_ char *text = cunik_strv_join(&changes, "\n");
+    return cunik_error_set(err, ERROR_CONFLICT,
+                           "the world has changed since the plan was made:\n%s", text);
+}
+
 static int apply_in_turn(struct engine *e, struct slot *s, const struct request *r,
                          const struct event_sink *sink, const _Atomic bool *cancel,
                          int64_t deadline_ns, struct error **err)
 {
     _cleanup_strv_ struct strv warnings = {0};
     struct prepared p;
+    struct wish_before before;
     struct error *why = NULL;
     int e_ = cunik_engine_prepare(e, s, r, true, &p, err);
 
     if (e_ < 0)
         return e_;
-    hold_all(e, &p.plan, true);
+    cunik_engine_hold(e, &p.plan, true);
     cunik_engine_unhold(e, s);
-    e_ = check_all(e, &p, &warnings, &why);
+    e_ = check_planned(r, &p.plan, &why);
+    if (e_ == 0)
+        e_ = check_all(e, &p, &warnings, &why);
     if (e_ == 0 && cancel && *cancel)
         e_ = cunik_error_set(&why, ERROR_CANCELLED, "cancelled");
+    cunik_engine_remember(e, s, &before);
     if (e_ == 0)
         e_ = commit(e, s, r, &p, &warnings, &why);
     if (e_ == 0) {
-        emit_plan(e, &p, sink, &warnings);
+        cunik_engine_emit_plan(e, &p, sink, &warnings);
         e_ = run_prepared(e, s, r, &p, sink, cancel, deadline_ns, &why);
+        if (e_ < 0 && r->atomic)
+            cunik_engine_go_back(e, s, &p, &before, sink, &why);
         cunik_engine_unmark(e, s);
         emit_end(e, r, &p, sink, e_, why);
     } else {
         cunik_engine_unreserve(e, s);
     }
-    hold_all(e, &p.plan, false);
+    cunik_engine_hold(e, &p.plan, false);
     cunik_engine_prepared_done(&p);
+    cunik_world_done(&before.desired);
     if (err)
         *err = why;
     else

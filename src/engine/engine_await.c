@@ -97,7 +97,13 @@ static enum verdict judge_all(struct engine *e, const struct world *desired, con
         enum verdict v = judge(e, &desired->cuniks[i], &why, due_ns);
         if (v == READY)
             continue;
-        cunik_strv_take(missing, why);
+        /* What has failed is the reason, not what is on its way. */
+        if (v == FAILED && all != FAILED)
+            cunik_strv_done(missing);
+        if (v == FAILED || all != FAILED)
+            cunik_strv_take(missing, why);
+        else
+            free(why);
         if (all != FAILED)
             all = v;
     }

@@ -4,6 +4,7 @@
  *     engine_slots.c    one request at a time for each stack; what each stack is wanted to be
  *     engine_prepare.c  from a request to a plan
  *     engine_apply.c    carrying it out
+ *     engine_back.c     and, when that fails, going back
  *     engine_await.c    waiting for what came of it
  *     engine_verdict.c  and telling it, service by service
  *     engine_intent.c   what a request was about to stop outlives the engine
@@ -168,6 +169,22 @@ void cunik_engine_unmark(struct engine *e, struct slot *s);
 int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const struct request *r,
                           const struct event_sink *sink, const _Atomic bool *cancel,
                           int64_t deadline_ns, struct error **err);
+
+void cunik_engine_hold(struct engine *e, const struct plan *plan, bool hold);
+void cunik_engine_emit_plan(struct engine *e, const struct prepared *p,
+                            const struct event_sink *sink, const struct strv *warnings);
+
+/* engine_back.c: what a stack was wanted to be before a request, and going back to that and to what
+ * there was then (p->observed) when the request has failed. *err, which says how it did, says
+ * afterwards as well what has become of the stack. */
+struct wish_before {
+    struct world desired;
+    bool known;
+};
+void cunik_engine_remember(struct engine *e, struct slot *s, struct wish_before *ret);
+void cunik_engine_go_back(struct engine *e, struct slot *s, const struct prepared *p,
+                          const struct wish_before *before, const struct event_sink *sink,
+                          struct error **err);
 
 /* engine_await.c: until all are healthy, have stayed up for a moment (where nothing checks them),
  * or have completed; `in` by desired cunik, NULL = all of them. */

@@ -29,6 +29,9 @@ RECORD_FIELDS(
     ROW("wait_timeout", DURATION, struct request, wait_timeout_ns, NONE),
     ROW("stop_grace_period", DURATION, struct request, stop_grace_ns, NONE, .flags = FIELD_UNSET),
     ROW("parallel", INT, struct request, parallel, NONE, .max = PARALLEL_MOST),
+    ROW("atomic", BOOL, struct request, atomic, NONE),
+    ROW("planned", BOOL, struct request, planned, NONE),
+    ROW("plan_lines", STRV, struct request, plan_lines, NONE, .text = TEXT_ANY, .most = 1 << 20),
     ROW("lock_timeout", DURATION, struct request, lock_timeout_ns, NONE, .flags = FIELD_UNSET),
     ROW("client", STRING, struct request, client, NONE, .text = TEXT_LINE));
 

@@ -24,6 +24,7 @@ engine_SOURCES = \
 	src/engine/engine.c \
 	src/engine/engine_apply.c \
 	src/engine/engine_await.c \
+	src/engine/engine_back.c \
 	src/engine/engine_create.c \
 	src/engine/engine_cunik.c \
 	src/engine/engine_intent.c \
@@ -67,6 +68,7 @@ engine_SOURCES = \
 	src/engine/plan_decide.c \
 	src/engine/plan_edges.c \
 	src/engine/plan_graph.c \
+	src/engine/plan_saved.c \
 	src/engine/plan_text.c \
 	src/engine/probe.c \
 	src/engine/probe_command.c \

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "engine/plan_saved.h"
 #include "tests/support/fake_engine.h"
 
 struct scene {
@@ -381,6 +382,112 @@ static void test_wait_stays_up(void **state)
                      1);
 }
 
+static char *inventory(struct scene *s)
+{
+    _cleanup_strv_ struct strv lines = {0};
+    _cleanup_world_ struct world w = {0};
+
+    fake_host_inventory(s->f.host, &lines);
+    test_ok(cunik_engine_world(s->f.engine, "demo", &w, NULL), NULL);
+    for (size_t i = 0; i < w.n_cuniks; i++) {
+        const struct world_cunik *c = &w.cuniks[i];
+        cunik_strv_addf(&lines, "%s %s %s A=%s", c->name, cunik_state_name(c->status.state),
+                        c->interfaces[0].address,
+                        c->environment.n ? c->environment.items[0].value : "");
+    }
+    /* What did not run and had to be made anew has not run yet. */
+    char *text = cunik_strv_join(&lines, "\n");
+    for (char *at; (at = strstr(text, "created"));) {
+        memmove(at + 6, at + 7, strlen(at + 7) + 1);
+        memcpy(at, "exited", 6);
+    }
+    return text;
+}
+
+/* What fails goes back: to nothing, and to another stack with all its states and addresses. */
+static void test_atomic(void **state)
+{
+    struct scene *s = *state;
+
+    add_three(&s->up.desired);
+    fake_host_exits(s->f.host, "web", 3);
+    s->up.wait = s->up.atomic = true;
+    apply_fails(s, &s->up, ERROR_FAILED,
+                "'demo-web-1' has ended (killed, status 3)\nthe stack is what it was before");
+    fake_engine_assert_empty(&s->f);
+
+    fake_host_exits(s->f.host, "web", -1);
+    apply_ok(s, &s->up);
+    cunik_strv_add(&s->other.services, "app");
+    act(s, ACTION_STOP);
+    _cleanup_free_ char *before = inventory(s);
+
+    struct request change;
+    cunik_request_init(&change);
+    cunik_replace(&change.stack, "demo");
+    cunik_world_copy(&change.desired, &s->up.desired);
+    cunik_world_pair_add(&change.desired.cuniks[0].environment, "A", "2");
+    cunik_world_pair_add(&change.desired.cuniks[1].environment, "A", "2");
+    cunik_world_pair_add(&change.desired.cuniks[2].environment, "A", "2");
+    fake_add_network(&change.desired, "more");
+    fake_add_cunik(&change.desired, "new", 1, "more");
+    fake_host_exits(s->f.host, "new", 4);
+    change.wait = change.atomic = true;
+    apply_fails(s, &change, ERROR_FAILED,
+                "'demo-new-1' has ended (killed, status 4)\nthe stack is what it was before");
+    _cleanup_free_ char *after = inventory(s);
+    assert_string_equal(after, before);
+
+    /* Also when there is no time, and when it is called off. */
+    fake_host_exits(s->f.host, "new", -1);
+    fake_engine_sicken(&s->f, "new");
+    fake_add_health(&change.desired.cuniks[3]);
+    change.wait_timeout_ns = 5000000000;
+    apply_fails(s, &change, ERROR_TIMEOUT,
+                "not in time: 'demo-new-1' is not healthy yet\nthe stack is what it was before");
+    _cleanup_free_ char *late = inventory(s);
+    assert_string_equal(late, before);
+    struct fake_apply a;
+    change.wait_timeout_ns = 0;
+    fake_engine_clear_events(&s->f);
+    fake_engine_begin(&s->f, &a, &change);
+    fake_engine_await_event(&s->f, "step create demo-new-1 done");
+    a.cancel = true;
+    cunik_engine_interrupt(s->f.engine);
+    _cleanup_error_ struct error *err = fake_engine_end(&a);
+    assert_non_null(err);
+    assert_int_equal(err->code, ERROR_CANCELLED);
+    _cleanup_free_ char *cancelled = inventory(s);
+    assert_string_equal(cancelled, before);
+    cunik_request_done(&change);
+}
+
+/* A plan that was kept is carried out as long as it is the plan. */
+static void test_kept_plan(void **state)
+{
+    struct scene *s = *state;
+    _cleanup_plan_ struct plan plan = {0};
+
+    add_three(&s->up.desired);
+    apply_ok(s, &s->up);
+    cunik_world_pair_add(&s->up.desired.cuniks[2].environment, "A", "2");
+    test_ok(cunik_engine_plan(s->f.engine, &s->up, &plan, NULL), NULL);
+    s->up.planned = true;
+    cunik_plan_lines(&plan, &s->up.plan_lines);
+    assert_int_equal(s->up.plan_lines.n, 1);
+    fake_host_end(s->f.host, "demo-db-1", END_KILLED, 137);
+    fake_engine_await_event(&s->f, "state demo-db-1 exited");
+    apply_fails(s, &s->up, ERROR_CONFLICT,
+                "the world has changed since the plan was made:\n"
+                "now: ▶ start db-1: it has ended (killed, status 137)");
+    assert_false(fake_host_runs(s->f.host, "demo-db-1"));
+    act(s, ACTION_START);
+    apply_ok(s, &s->up);
+    apply_fails(s, &s->up, ERROR_CONFLICT,
+                "the world has changed since the plan was made:\n"
+                "no longer: ~ recreate web-1: environment.A added \"2\"");
+}
+
 static void test_cancel(void **state)
 {
     struct scene *s = *state;
@@ -727,6 +834,8 @@ int main(void)
         SCENE(test_one_shots),
         SCENE(test_wait),
         SCENE(test_wait_stays_up),
+        SCENE(test_atomic),
+        SCENE(test_kept_plan),
         SCENE(test_cancel),
         SCENE(test_stop_start_restart_kill),
         SCENE(test_partial_failure),
