@@ -30,6 +30,7 @@ E2E_TESTS := bad_input commands cunik death dialects engine examples faults foll
 	traffic up_down volumes
 E2E_TESTS += chaos cycles
 E2E_TESTS += endings
+E2E_TESTS += updates
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \

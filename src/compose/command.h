@@ -68,6 +68,14 @@ int cunik_command_keep_plan(const char *path, const struct request *r, const str
                             struct error **err);
 int cunik_command_kept_plan(struct command *c, struct request *ret, struct error **err);
 
+/* command_abort.c: --abort-on-exit and --exit-code-from of `up`. */
+bool cunik_command_aborts(const struct arguments *a);
+int cunik_command_check_abort(const struct arguments *a, const struct request *r,
+                              struct error **err);
+/* A cunik has ended: stops the stack; *status becomes that of the one asked for, or of the first
+ * that has ended badly, or else 0. */
+int cunik_command_abort(struct command *c, const char *stack, int *status, struct error **err);
+
 /* Sends the request and shows its progress. */
 int cunik_command_apply(struct command *c, const struct request *r, struct error **err);
 

@@ -44,10 +44,9 @@ static int read_parts(const json_t *json, struct request *ret, struct error **er
 /* What the plan was made of cannot be said again. */
 static int check_alone(const struct arguments *a, struct error **err)
 {
-    static const char *const options[] = {"file",          "scale",   "force-recreate",
-                                          "no-recreate",   "no-deps", "remove-orphans",
-                                          "profile",       "env-file", "project-name",
-                                          "project-directory"};
+    static const char *const options[] = {
+        "file",           "scale",   "force-recreate", "no-recreate",  "no-deps",
+        "remove-orphans", "profile", "env-file",       "project-name", "project-directory"};
 
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (cunik_arguments_given(a, options[i]))

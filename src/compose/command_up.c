@@ -69,11 +69,14 @@ static int follow(struct command *c, const struct request *r, int *status, struc
 
     cunik_log_printer_expect(&printer, &r->desired);
     cunik_strv_copy(&services, &r->services);
+    bool abort = cunik_command_aborts(c->arguments);
     const struct log_query query = {
-        .stack = r->stack, .services = services, .follow = true, .tail = -1};
+        .stack = r->stack, .services = services, .follow = true, .until_end = abort, .tail = -1};
     failed = cunik_command_client(c, &client, err);
     if (failed == 0)
         failed = cunik_client_logs(client, &query, cunik_log_printer_put, &printer, err);
+    if (failed == 0 && abort)
+        return cunik_command_abort(c, r->stack, status, err);
     if (failed == 0 || (*err)->code != ERROR_CANCELLED)
         return failed;
     cunik_error_destroy(TAKE_PTR(*err));
@@ -118,6 +121,8 @@ int cunik_command_up(void *context, const struct arguments *a, int *status, stru
     cunik_request_init(&request);
     r = cunik_arguments_given(a, "plan") ? cunik_command_kept_plan(c, &request, err)
                                          : cunik_command_up_request(c, &request, err);
+    if (r == 0)
+        r = cunik_command_check_abort(a, &request, err);
     if (r == 0)
         r = wait_options(a, &request, err);
     if (r == 0)

@@ -34,6 +34,10 @@ static const struct option_row up_options[] = {
     {"no-start", 0, NULL, "Create without starting", NULL, false},
     {"timings", 0, NULL, "Show at the end what the start had to wait for", NULL, false},
     {"trace", 0, "FILE", "Write the timeline of the start, for a trace viewer", NULL, false},
+    {"abort-on-exit", 0, NULL, "Stop the stack when a cunik has ended; its status is ours", NULL,
+     false},
+    {"abort-on-container-exit", 0, NULL, "The same, by Docker Compose's name", NULL, false},
+    {"exit-code-from", 0, "SERVICE", "The same, with the status of that service", NULL, false},
     {"no-log-prefix", 0, NULL, "Print logs without names in front", NULL, false},
     COMMAND_UP_OPTIONS,
 };

@@ -317,6 +317,8 @@ int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put
         add_query(&path, "service", q->services.items[i]);
     if (q->follow)
         add_query(&path, "follow", "1");
+    if (q->until_end)
+        add_query(&path, "until", "end");
     if (q->tail >= 0)
         add_query(&path, "tail", tail);
     return cunik_client_call(

@@ -55,6 +55,7 @@ struct log_query {
     const char *stack;
     struct strv services; /* names of services or of cuniks; empty = all */
     bool follow;          /* go on until all of them are gone or the user cancels */
+    bool until_end;       /* with follow: only until the first of them has ended */
     int64_t tail;         /* last lines of each, -1 = all */
 };
 

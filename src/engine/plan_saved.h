@@ -1,5 +1,5 @@
-/* A plan that is kept to be carried out later: what it says, line by line, and what has become other
- * since. Pure. */
+/* A plan that is kept to be carried out later: what it says, line by line, and what has become
+ * other since. Pure. */
 #pragma once
 
 #include "engine/plan.h"

@@ -25,6 +25,8 @@ struct logs {
     char *stack;          /* "" = all */
     struct strv services; /* or names of cuniks; empty = all */
     bool follow, entered;
+    bool until_end;       /* goes no further than the first end */
+    bool ended;           /* one has ended */
     int64_t tail;         /* -1 = all */
     size_t id;            /* of the subscription, when following */
     _Atomic bool changed; /* cuniks came or went */
@@ -44,6 +46,23 @@ static struct follower *follower(struct logs *l, const char *cunik)
         if (strcmp(l->items[i].cunik, cunik) == 0)
             return &l->items[i];
     return NULL;
+}
+
+/* Whether it has come to an end that ends the whole: one that others wait to see complete, and that
+ * has, does not. */
+static bool has_ended(const struct world *w, const struct world_cunik *c)
+{
+    const struct world_status *s = &c->status;
+
+    if (s->state != CUNIK_EXITED)
+        return false;
+    for (size_t i = 0; s->exit_code == 0 && i < w->n_cuniks; i++)
+        for (size_t k = 0; k < w->cuniks[i].n_depends; k++)
+            if (w->cuniks[i].depends[k].condition == DEPEND_COMPLETED &&
+                strcmp(w->cuniks[i].depends[k].service, c->service) == 0 &&
+                strcmp(w->cuniks[i].stack, c->stack) == 0)
+                return false;
+    return true;
 }
 
 /* Looks which cuniks there are. One that is new while following is read from its beginning. */
@@ -69,6 +88,7 @@ static int refresh(struct logs *l, bool first, struct error **err)
                 f->offset = cunik_console_tail(l->server->consoles, c->name, (uint64_t)l->tail);
         }
         f->alive = cunik_state_is_active(c->status.state);
+        l->ended = l->ended || has_ended(&w, c);
     }
     /* One that is being restarted or recreated goes on in a moment. */
     for (size_t i = 0; i < l->n; i++)
@@ -149,7 +169,7 @@ static void fill(struct stream *s, void *ctx)
         cunik_log(LOG_LEVEL_WARNING, "logs may miss new cuniks: %s", err->message);
     if (read_followers(l))
         cunik_stream_wake(s);
-    else if (!l->follow || !any_alive(l))
+    else if (!l->follow || !any_alive(l) || (l->until_end && l->ended))
         cunik_stream_end(s);
 }
 
@@ -204,6 +224,7 @@ static int read_query(struct logs *l, struct MHD_Connection *connection, struct 
 
     l->stack = cunik_strdup(stack ? stack : "");
     l->follow = cunik_server_query_flag(connection, "follow");
+    l->until_end = cunik_text_equal(cunik_server_query(connection, "until"), "end");
     l->tail = -1;
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_service, l);
     if (!tail || strcmp(tail, "all") == 0)
