@@ -126,7 +126,8 @@ static void health_changed(void *ctx, const char *name, _unused_ enum cunik_heal
     _cleanup_free_ char *why = NULL;
     enum cunik_health now = e->prober_ops->health(e->prober, name, &why);
 
-    cunik_registry_health(&e->registry, name, now, why);
+    if (cunik_registry_health(&e->registry, name, now, why))
+        cunik_engine_wake(e, name);
 }
 
 void cunik_engine_interrupt(struct engine *e)

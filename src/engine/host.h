@@ -27,7 +27,8 @@ struct host_ops {
     /* The network's dnsmasq; names are added and removed without restarting it. */
     int (*names_start)(void *ctx, const struct world_network *n, struct error **err);
     int (*names_stop)(void *ctx, const struct world_network *n, struct error **err);
-    /* The names of one cunik on all its networks. */
+    /* The names of one cunik on all its networks; of one that is unhealthy (status.health) not on
+     * networks that hide such, where they are taken away. */
     int (*names_add)(void *ctx, const struct world_cunik *c, struct error **err);
     int (*names_remove)(void *ctx, const struct world_cunik *c, struct error **err);
 

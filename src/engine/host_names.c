@@ -237,7 +237,6 @@ static int add_names(struct host_real *h, const struct world_cunik *c, size_t in
     const struct world_network *n = cunik_world_network(w, in->network);
     _cleanup_free_ char *folder = cunik_host_names_folder(h, in->network);
     _cleanup_strv_ struct strv names = {0};
-    int r;
 
     /* A network that someone else made has its own way of naming, or none. */
     if (!n || !*in->address)
@@ -251,10 +250,9 @@ static int add_names(struct host_real *h, const struct world_cunik *c, size_t in
         .way_out = cunik_world_way_out(c, w) == index,
         .server = cunik_world_name_server(c, index, n) ? in->dns : NULL,
     };
-    r = cunik_dnsmasq_add(folder, c->name, &host, err);
-    if (r == 0 && n->hide_unhealthy && c->status.health == HEALTH_UNHEALTHY)
-        r = cunik_dnsmasq_hide(folder, c->name, err);
-    return r;
+    if (n->hide_unhealthy && c->status.health == HEALTH_UNHEALTHY)
+        return cunik_dnsmasq_hide(folder, c->name, err);
+    return cunik_dnsmasq_add(folder, c->name, &host, err);
 }
 
 int cunik_host_names_add(void *ctx, const struct world_cunik *c, struct error **err)

@@ -201,6 +201,7 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *e = get(r, c);
     const struct world_status *s = &c->status;
+    e->hidden = e->checked; /* whoever has looked after it may have hidden it */
     e->state = s->state;
     e->end = s->end;
     e->exit_code = s->exit_code;
@@ -398,15 +399,17 @@ void cunik_registry_removed(struct registry *r, const char *name)
     cunik_registry_tell(r, told);
 }
 
-void cunik_registry_health(struct registry *r, const char *name, enum cunik_health health,
+bool cunik_registry_health(struct registry *r, const char *name, enum cunik_health health,
                            const char *reason)
 {
     struct registry_told *told = NULL;
+    bool names = false;
 
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *c = cunik_registry_find(r, name);
     if (c && c->state == CUNIK_RUNNING && c->checked && health != HEALTH_NONE) {
         bool changed = c->health != health;
+        names = changed && (health == HEALTH_UNHEALTHY || c->hidden);
         c->health = health;
         cunik_replace(&c->reason, reason ? reason : "");
         if (changed)
@@ -414,4 +417,5 @@ void cunik_registry_health(struct registry *r, const char *name, enum cunik_heal
     }
     pthread_mutex_unlock(&r->lock);
     cunik_registry_tell(r, told);
+    return names;
 }

@@ -19,6 +19,7 @@ struct registry_cunik {
     int64_t exit_code;
     char *reason;
     bool checked; /* it has a healthcheck */
+    bool hidden;  /* its names may be missing where they lead to nothing unhealthy */
     enum restart_policy restart;
     int64_t restart_max, restart_delay_ns, restart_window_ns;
     bool wanted;   /* it is to run */
@@ -105,7 +106,8 @@ void cunik_registry_stop_failed(struct registry *r, const char *name);
 void cunik_registry_defined(struct registry *r, const struct world_cunik *c);
 void cunik_registry_updated(struct registry *r, const struct world_cunik *c);
 void cunik_registry_removed(struct registry *r, const char *name);
-void cunik_registry_health(struct registry *r, const char *name, enum cunik_health health,
+/* True when names may have to go or come back (supervise_names.c). */
+bool cunik_registry_health(struct registry *r, const char *name, enum cunik_health health,
                            const char *reason);
 
 /* For the supervisor, with r->lock held. */

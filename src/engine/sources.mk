@@ -93,6 +93,7 @@ engine_SOURCES = \
 	src/engine/stats.c \
 	src/engine/server_volumes.c \
 	src/engine/supervise.c \
+	src/engine/supervise_names.c \
 	src/engine/supervise_repair.c \
 	src/engine/verb.c \
 	src/engine/verb_change.c \

@@ -419,6 +419,7 @@ static void look(struct engine *e)
     bool stale = compare_all(e, &w, seq, &o);
     adopt_new(e, &w, &o);
     follow_up(e, &w, &o);
+    cunik_supervise_names(e, &w);
     cunik_registry_overlay(&e->registry, &w);
     cunik_supervise_repair(e, &w);
     if (stale)

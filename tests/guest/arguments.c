@@ -40,6 +40,12 @@ static void set_acpi(uint32_t number)
     arguments.acpi = true;
 }
 
+static void set_dhcp(uint32_t number)
+{
+    (void)number;
+    arguments.dhcp = true;
+}
+
 static void set_debug_exit(uint32_t number)
 {
     (void)number;
@@ -133,6 +139,7 @@ static const struct request {
     {"crash", 0, 0, add_crash, NULL},
     {"debugexit", 0, 0, set_debug_exit, NULL},
     {"delay=", 0, MOST, set_delay, NULL},
+    {"dhcp", 0, 0, set_dhcp, NULL},
     {"disk=", 0, DISK_MOST - 1, print_disk, NULL},
     {"exit=", 0, 255, add_exit, NULL},
     {"flood=", 0, MOST, add_flood, NULL},

@@ -17,6 +17,7 @@ struct arguments {
     uint16_t port;
     uint32_t delay_ms; /* before the guest answers anything */
     uint32_t after_ms; /* before the actions */
+    bool dhcp;         /* ask for addresses */
     bool acpi;         /* heed the power button */
     bool debug_exit;   /* end through isa-debug-exit */
     bool unhealthy;

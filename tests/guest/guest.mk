@@ -17,6 +17,7 @@ GUEST_SOURCES := \
 	tests/guest/config.c \
 	tests/guest/console.c \
 	tests/guest/cpu.c \
+	tests/guest/dhcp.c \
 	tests/guest/dialect_linux.c \
 	tests/guest/dialect_osv.c \
 	tests/guest/dialect_rumprun.c \

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "console.h"
 #include "cpu.h"
+#include "dhcp.h"
 #include "disk.h"
 #include "ip.h"
 #include "memory.h"
@@ -59,6 +60,8 @@ _Noreturn void guest_main(uint32_t magic, const struct multiboot *info)
     clock_init(power_timer_port());
     print_mounts();
     arguments_read();
+    if (arguments.dhcp)
+        dhcp_configure();
     if (ip_init() > 0 && !tcp_init())
         give_up("not enough memory");
     behave_start();
