@@ -55,7 +55,7 @@ static uint16_t header_sum(const uint8_t *header)
     for (size_t i = 0; i < IP_HEADER; i += 2)
         total += get16(header + i);
     total = (total >> 16) + (total & 0xFFFF);
-    return (uint16_t)~((total >> 16) + (total & 0xFFFF));
+    return (uint16_t) ~((total >> 16) + (total & 0xFFFF));
 }
 
 static uint8_t *put_option(uint8_t *at, uint8_t option, uint32_t value)
