@@ -81,8 +81,8 @@ static void warn_of_addresses(const struct boot_settings *s, struct boot *ret)
         const struct boot_interface *n = &s->interfaces[i];
         if (!strstr(s->cmdline, n->address))
             cunik_strv_addf(&ret->warnings,
-                            "networks: the raw backend does not tell the guest its address %s/%u, "
-                            "and unikernel.cmdline does not have it",
+                            "networks: the raw backend tells the guest its address %s/%u by DHCP "
+                            "only, and unikernel.cmdline does not have it",
                             n->address, n->prefix_length);
         if (n->address6 && *n->address6 && !strstr(s->cmdline, n->address6))
             cunik_strv_addf(&ret->warnings,

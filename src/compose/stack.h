@@ -55,7 +55,7 @@ struct stack_attachment {
     char *interface_name;
     struct strv aliases;
     int64_t priority, gw_priority;
-    struct place place;
+    struct place place, place6; /* of the address, or else of all */
 };
 
 struct stack_port {

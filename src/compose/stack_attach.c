@@ -31,7 +31,7 @@ static void read_addresses(struct stack_maker *m, const struct node *n,
     if (address6 && cunik_address6_parse(address6->text, &value6, &err) == 0) {
         free(a->ipv6_address);
         a->ipv6_address = cunik_address6_text(&value6); /* one text for one address */
-        a->place = cunik_stack_place(m, &address6->place);
+        a->place6 = cunik_stack_place(m, &address6->place);
     } else if (address6) {
         cunik_stack_mistake(m, &address6->place, s->name, key, "%s", err->message);
     }
@@ -76,6 +76,7 @@ static void attach(struct stack_maker *m, struct stack_service *s, const char *n
     a->gw_priority = gw_priority ? gw_priority->integer : 0;
     a->mac_address = cunik_strdup("");
     a->place = cunik_stack_place(m, place);
+    a->place6 = a->place;
     a->priority = priority ? priority->integer : 0;
     cunik_stack_read_strings(cunik_node_get(n, "aliases"), &a->aliases);
     read_addresses(m, n, s, a);

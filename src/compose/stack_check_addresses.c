@@ -69,7 +69,7 @@ static void check_six(struct stack_maker *m, const struct stack_service *s,
     if (cunik_address6_parse(a->ipv6_address, &address, NULL) < 0)
         return;
     if (cunik_cidr6_parse_subnet(n->subnet6, &subnet, NULL) < 0) {
-        cunik_stack_mistake(m, &a->place, s->name, key,
+        cunik_stack_mistake(m, &a->place6, s->name, key,
                             "ipv6_address needs a subnet: name one in networks.%s.ipam.config",
                             a->network);
         return;
@@ -77,19 +77,19 @@ static void check_six(struct stack_maker *m, const struct stack_service *s,
     if (!*n->gateway6 || cunik_address6_parse(n->gateway6, &gateway, NULL) < 0)
         gateway = cunik_cidr6_host(&subnet, 1);
     if (!cunik_cidr6_usable(&subnet, &address))
-        cunik_stack_mistake(m, &a->place, s->name, key, "%s is no address of its subnet %s",
+        cunik_stack_mistake(m, &a->place6, s->name, key, "%s is no address of its subnet %s",
                             a->ipv6_address, n->subnet6);
     else if (memcmp(&address, &gateway, sizeof(address)) == 0)
-        cunik_stack_mistake(m, &a->place, s->name, key, "%s is the gateway of its network",
+        cunik_stack_mistake(m, &a->place6, s->name, key, "%s is the gateway of its network",
                             a->ipv6_address);
     else if (cunik_strv_has(&n->reserved, a->ipv6_address))
-        cunik_stack_mistake(m, &a->place, s->name, key, "%s is kept free by aux_addresses",
+        cunik_stack_mistake(m, &a->place6, s->name, key, "%s is kept free by aux_addresses",
                             a->ipv6_address);
 }
 
 /* No two on one network may have the same address or MAC address. */
 static void claim(struct stack_maker *m, struct map *claims, const struct stack_service *s,
-                  const struct stack_attachment *a, const char *address)
+                  const struct stack_attachment *a, const struct place *place, const char *address)
 {
     _cleanup_free_ char *claim = cunik_asprintf("%s %s", a->network, address),
                         *key = cunik_asprintf("networks.%s", a->network);
@@ -97,7 +97,7 @@ static void claim(struct stack_maker *m, struct map *claims, const struct stack_
     if (!*address || cunik_map_add(claims, claim, (void *)s))
         return;
     const struct stack_service *other = cunik_map_get(claims, claim);
-    cunik_stack_mistake(m, &a->place, s->name, key, "%s is already the address of service \"%s\"",
+    cunik_stack_mistake(m, place, s->name, key, "%s is already the address of service \"%s\"",
                         address, other->name);
 }
 
@@ -117,9 +117,9 @@ static void check_attachments(struct stack_maker *m)
                 check_four(m, s, a, n, key);
             if (*a->ipv6_address && n && !n->external)
                 check_six(m, s, a, n, key);
-            claim(m, &claims, s, a, a->ipv4_address);
-            claim(m, &claims, s, a, a->ipv6_address);
-            claim(m, &claims, s, a, a->mac_address);
+            claim(m, &claims, s, a, &a->place, a->ipv4_address);
+            claim(m, &claims, s, a, &a->place6, a->ipv6_address);
+            claim(m, &claims, s, a, &a->place, a->mac_address);
         }
     }
 }

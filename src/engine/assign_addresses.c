@@ -379,8 +379,13 @@ void cunik_assign_addresses(struct assignment *a)
         check_interfaces(&s, &a->desired->cuniks[a->order[i]]);
     take_others(&s);
     for (enum pass pass = 0; pass < PASS_MAX_; pass++) {
+        /* A new one comes before new guests, so that it is in the first subnet, which they reach.
+         */
+        if (pass == PASS_NEW)
+            run_resolvers(&s, pass);
         run_pass(&s, pass);
-        run_resolvers(&s, pass);
+        if (pass != PASS_NEW)
+            run_resolvers(&s, pass);
     }
     for (size_t i = 0; i < a->desired->n_cuniks; i++)
         set_dns(a, &a->desired->cuniks[i]);

@@ -9,7 +9,7 @@
 enum {
     PART_LENGTH = 24, /* what a network gets of a pool */
     PART_LONGEST = 30,
-    CANDIDATES_MOST = 65536 /* of all pools */
+    CANDIDATES_MOST = 1 << 20 /* of one pool */
 };
 
 /* A subnet that is in use, and by what. */
@@ -92,8 +92,8 @@ static void init_pools(struct subnets *s)
         p->part = part;
         p->first = s->n;
         p->n = (size_t)1 << (p->part - c.length);
-        if (p->n > CANDIDATES_MOST - s->n)
-            p->n = CANDIDATES_MOST - s->n;
+        if (p->n > CANDIDATES_MOST)
+            p->n = CANDIDATES_MOST;
         s->n += p->n;
     }
     s->n_free = s->n;

@@ -125,6 +125,7 @@ engine_TESTS = \
 	tests/unit/test_accel.c \
 	tests/unit/test_api.c \
 	tests/unit/test_assign.c \
+	tests/unit/test_assign_laws.c \
 	tests/unit/test_chaos.c \
 	tests/unit/test_console.c \
 	tests/unit/test_doctor.c \

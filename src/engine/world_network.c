@@ -80,6 +80,12 @@ size_t cunik_world_way_out(const struct world_cunik *c, const struct world *w)
             (best == SIZE_MAX || c->interfaces[i].gw_priority > c->interfaces[best].gw_priority))
             best = i;
     }
+    /* No way out, but one to the network's other subnets. */
+    for (size_t i = 0; best == SIZE_MAX && i < c->n_interfaces; i++) {
+        const struct world_network *n = cunik_world_network(w, c->interfaces[i].network);
+        if (n && n->n_pools)
+            best = i;
+    }
     return best;
 }
 

@@ -16,7 +16,8 @@ int cunik_world_network_more(const struct world_network *n, struct cidr **ret, s
                              struct error **err);
 
 /* Whose gateway is the guest's: of its networks with a way out the one of the greatest gw_priority,
- * and of those the first. Its index; SIZE_MAX = none. */
+ * and of those the first; without any, that of the first network with several subnets, to reach
+ * them. Its index; SIZE_MAX = none. */
 size_t cunik_world_way_out(const struct world_cunik *c, const struct world *w);
 /* Whether a cunik asks for names on that interface: at its service's own name server, else at the
  * gateway of its first network, unless that is someone else's. */

@@ -20,6 +20,7 @@ network_SOURCES = \
 
 network_TESTS = \
 	tests/unit/test_address.c \
+	tests/unit/test_dnsmasq_files.c \
 	tests/unit/test_rules.c \
 	tests/integration/test_dnsmasq.c \
 	tests/integration/test_frames.c \

@@ -305,9 +305,48 @@ static void test_labels(_unused_ void **state)
     cunik_link_label_done(&label);
 }
 
+/* Further subnets, a name server's address with a label of its own, IPv6 and an MTU; what is no
+ * longer wanted of the name servers goes. */
+static void test_more_addresses(_unused_ void **state)
+{
+    _cleanup_error_ struct error *err = NULL;
+    struct cidr more[] = {{0x0a430001, 16}, {0x0a090805, 32}};
+    struct bridge_settings b = bridge("ckb6");
+    struct tap_settings t = tap("ckt6");
+    struct cidr6 six;
+
+    test_ok(cunik_cidr6_parse("fd00:8::1/64", &six, NULL), NULL);
+    b.more = more;
+    b.n_more = ARRAY_SIZE(more);
+    b.address6 = &six;
+    b.mtu = 1400;
+    t.bridge = "ckb6";
+    t.mtu = 1400;
+    for (int i = 0; i < 2; i++) {
+        test_ok(cunik_link_create_bridge(&b, &err), err);
+        test_ok(cunik_link_create_tap(&t, &err), err);
+    }
+    must("ip -o addr show ckb6 | grep -q 'inet 10.9.8.1/24 .* ckb6'");
+    must("ip -o addr show ckb6 | grep -q 'inet 10.67.0.1/16 .* ckb6'");
+    must("ip -o addr show ckb6 | grep -q 'inet 10.9.8.5/32 .* ck-names'");
+    must("ip -o addr show ckb6 | grep 'inet6 fd00:8::1/64 ' | grep -qv tentative");
+    must("ip -o link show ckb6 | grep -q 'mtu 1400 '");
+    must("ip -o link show ckt6 | grep -q 'mtu 1400 '");
+
+    more[1].address = 0x0a090806;
+    test_ok(cunik_link_create_bridge(&b, &err), err);
+    must("ip -o addr show ckb6 | grep -q 'inet 10.9.8.6/32 '");
+    must("! ip -o addr show ckb6 | grep -q 'inet 10.9.8.5/32 '");
+    b.n_more = 1;
+    test_ok(cunik_link_create_bridge(&b, &err), err);
+    must("! ip -o addr show ckb6 | grep -q ck-names");
+    must("ip -o addr show ckb6 | grep -q 'inet 10.67.0.1/16 '");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_more_addresses, start, clean),
         cmocka_unit_test(test_labels),
         cmocka_unit_test_setup_teardown(test_create, start, clean),
         cmocka_unit_test_setup_teardown(test_held, start, clean),

@@ -610,6 +610,31 @@ static void test_repair_backs_off(void **state)
     AWAIT(planned(s) == 0);
 }
 
+/* Names of what is unhealthy go where the network asks for that, and come back. */
+static void test_hidden_names(void **state)
+{
+    struct scene *s = *state;
+
+    fake_add_health(s->web);
+    apply_ok(s, &s->up);
+    AWAIT(status(s).health == HEALTH_HEALTHY);
+    fake_host_log_clear(s->f.host);
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "connection refused");
+    cunik_engine_wake(s->f.engine, NULL);
+    fake_engine_await_event(&s->f, "health demo-web-1 unhealthy");
+    assert_int_equal(fake_host_log_find(s->f.host, "names_add demo-web-1"), SIZE_MAX);
+
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_HEALTHY, "");
+    s->up.desired.networks[0].hide_unhealthy = true;
+    apply_ok(s, &s->up);
+    fake_host_log_clear(s->f.host);
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "connection refused");
+    AWAIT(fake_host_log_find(s->f.host, "names_add demo-web-1") != SIZE_MAX);
+    fake_host_log_clear(s->f.host);
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_HEALTHY, "");
+    AWAIT(fake_host_log_find(s->f.host, "names_add demo-web-1") != SIZE_MAX);
+}
+
 static void test_health_goes_on(void **state)
 {
     struct scene *s = *state;
@@ -674,6 +699,7 @@ int main(void)
         SCENE(test_a_resumption_that_fails),
         SCENE(test_a_repair_does_not_pretend),
         SCENE(test_repair_backs_off),
+        SCENE(test_hidden_names),
         SCENE(test_health_goes_on),
         SCENE(test_restart_during_a_request),
     };
