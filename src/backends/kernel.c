@@ -115,7 +115,8 @@ static int look_at_elf(const struct image *image, uint32_t multiboot_flags, stru
 
     if (r < 0)
         return r;
-    if (facts.interpreted)
+    /* Solo5's name a linker that is nowhere, so that Linux does not run them. */
+    if (facts.interpreted && !k->solo5)
         return cunik_error_set(err, ERROR_INVALID, "'%s' is a program for Linux, not a kernel",
                                image->path);
     /* EM_X86_64 (62) decides for QEMU, not the class. */

@@ -256,7 +256,7 @@ static void read_unikernel(struct stack_maker *m, const struct node *n, struct s
     u->machine_place = cunik_stack_key_place(m, whole, "machine");
     u->firmware_place = cunik_stack_key_place(m, whole, "firmware");
     read_disks(m, unikernel, s);
-    if (!*u->kernel && !cunik_node_get(n, "extends") && !has_mistake(m->d, s->name))
+    if (!*u->kernel && !u->n_disks && !cunik_node_get(n, "extends") && !has_mistake(m->d, s->name))
         cunik_stack_mistake(m, &n->key_place, s->name, NULL,
                             "images are not supported yet: name a kernel by unikernel.kernel");
 }
