@@ -286,7 +286,7 @@ EOF
     six() { timeout 10 "$BASH" -c 'exec 3<>/dev/tcp/fd66::a/7000 && head -1 <&3'; }
     check '… answers by IPv6' equal "$(six)" six
     check '… and its subnet is a part of the pool' run grep -E '"10\.99\.0\.' <<<"$(addresses six-a-1)"
-    check '… of the length that was said' equal "$(ip -o -4 addr show type bridge | awk '{sub(".*/", "", $4); print $4}')" 28
+    check '… of the length that was said' equal "$(ip -o -4 addr show | awk '$4 ~ /^10\.99\.0\./ {sub(".*/", "", $4); print $4}')" 28
     check '… down' expect 0 cunik-compose -f six.yaml down
     check '… wholly' nothing_left
 fi
