@@ -26,11 +26,15 @@ $(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/
 -include $(B)/tests/faulty/faulty_host.d
 
 # Tests of the whole, each a script that makes its own network namespace.
-E2E_TESTS := bad_input commands cunik death dialects engine examples faults follow networks observe readme system torture \
+E2E_TESTS := bad_input commands cunik death dialects engine examples faults follow images networks observe readme system torture \
 	traffic up_down volumes
 E2E_TESTS += chaos cycles
 E2E_TESTS += endings
 E2E_TESTS += updates
+
+# A registry for tests/e2e/images.sh: Debian's, unpacked and never installed, for its package starts a service.
+build/registry/usr/bin/docker-registry: guests/linux/debs.sh tests/registry.sh
+	tests/registry.sh build/registry
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \
@@ -41,7 +45,7 @@ CHECKS = \
 	"unit/schema.py=tests/schema.py" \
 	$(GUEST_CHECKS) \
 	"guest/linux=guests/linux/selftest.sh"
-CHECK_PROGRAMS = $(FAULTY_ENGINE) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS)
+CHECK_PROGRAMS = $(FAULTY_ENGINE) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS) build/registry/usr/bin/docker-registry
 
 # ThreadSanitizer looks at what has threads.
 TSAN_TESTS := api console engine health reaper supervise

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "compose/command_images.h"
 #include "compose/load.h"
 #include "compose/lower.h"
 #include "compose/timeline.h"
@@ -293,6 +294,9 @@ int cunik_command_up_request(struct command *c, struct request *ret, struct erro
         r = check_services(&s, cunik_arguments_positional(a), err);
     if (r == 0)
         r = cunik_lower(&s, &ret->desired, err);
+    if (r == 0 && c->fetch_images)
+        r = cunik_command_images(
+            c, &s, cunik_arguments_flag(a, "build") ? IMAGES_BUILD : IMAGES_NEED, err);
     if (r == 0)
         r = send_contents(c, &s, err);
     if (r < 0)

@@ -28,6 +28,7 @@ struct command {
     bool color; /* standard error, or what --ansi says */
     int64_t parallel;
     struct command_load load;
+    bool fetch_images; /* cunik_command_up_request() builds and fetches them as they are needed */
     struct client *client;     /* made by cunik_command_client() */
     struct timeline *timeline; /* gets the events of what is applied; NULL = none */
 };

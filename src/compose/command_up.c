@@ -119,6 +119,7 @@ int cunik_command_up(void *context, const struct arguments *a, int *status, stru
     int r;
 
     cunik_request_init(&request);
+    c->fetch_images = true;
     r = cunik_arguments_given(a, "plan") ? cunik_command_kept_plan(c, &request, err)
                                          : cunik_command_up_request(c, &request, err);
     if (r == 0)

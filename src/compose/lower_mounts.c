@@ -2,11 +2,9 @@
 
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/memory.h"
 #include "engine/volume.h"
-
-enum { OWN_DIGITS = 12 };
+#include "engine/world_image.h"
 
 int cunik_lower_volumes(const struct stack *s, struct world *w, struct error **err)
 {
@@ -30,20 +28,6 @@ int cunik_lower_volumes(const struct stack *s, struct world *w, struct error **e
     return 0;
 }
 
-/* A volume without a name belongs to one copy and one place in it, and is found again by these. */
-static void add_own(struct world *w, const struct world_cunik *c, struct world_mount *m)
-{
-    _cleanup_free_ char *mark = cunik_digest_hex(m->target, strlen(m->target), OWN_DIGITS);
-    _cleanup_free_ char *name =
-        cunik_asprintf("%s_%s-%lld-%s", c->stack, c->service, (long long)c->index, mark);
-    struct world_volume *v = cunik_world_add_volume(w);
-
-    cunik_replace(&m->source, name);
-    cunik_replace(&v->name, name);
-    cunik_replace(&v->stack, c->stack);
-    cunik_replace(&v->format, "raw");
-}
-
 void cunik_lower_mounts(const struct stack *s, const struct stack_service *service, struct world *w,
                         struct world_cunik *c)
 {
@@ -62,7 +46,7 @@ void cunik_lower_mounts(const struct stack *s, const struct stack_service *servi
             to->uid = from->uid;
             to->gid = from->gid;
         } else if (volume && !*from->source) {
-            add_own(w, c, to);
+            cunik_world_own_volume(w, c, to);
         }
     }
 }

@@ -2,6 +2,7 @@
 #include "compose/program.h"
 
 #include "compose/command.h"
+#include "compose/command_images.h"
 
 static const struct option_row global_options[] = {
     {"file", 'f', "FILE", "Stack file; may be repeated, \"-\" is standard input", NULL, true},
@@ -32,6 +33,7 @@ static const struct option_row up_options[] = {
      false},
     {"timeout", 't', "SECONDS", "Grace period when something has to be stopped", NULL, false},
     {"no-start", 0, NULL, "Create without starting", NULL, false},
+    {"build", 0, NULL, "Build images anew, also those that are there", NULL, false},
     {"timings", 0, NULL, "Show at the end what the start had to wait for", NULL, false},
     {"trace", 0, "FILE", "Write the timeline of the start, for a trace viewer", NULL, false},
     {"abort-on-exit", 0, NULL, "Stop the stack when a cunik has ended; its status is ours", NULL,
@@ -136,6 +138,12 @@ static const struct option_row version_options[] = {
 static const struct verb_row verbs[] = {
     {"config", "[SERVICE...]", "Check the stack file and print its canonical form",
      OPTIONS(config_options), 0, SIZE_MAX, cunik_command_config},
+    {"build", "[SERVICE...]", "Build the images of services", NULL, 0, 0, SIZE_MAX,
+     cunik_command_build},
+    {"pull", "[SERVICE...]", "Fetch the images of services that are not built", NULL, 0, 0,
+     SIZE_MAX, cunik_command_pull},
+    {"push", "[SERVICE...]", "Send the images of services that are built to their registries", NULL,
+     0, 0, SIZE_MAX, cunik_command_push},
     {"down", "[SERVICE...]", "Stop and remove the stack", OPTIONS(down_options), 0, SIZE_MAX,
      cunik_command_down},
     {"events", "[SERVICE...]", "Show what happens, and what happened", OPTIONS(events_options), 0,

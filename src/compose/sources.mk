@@ -8,6 +8,7 @@ compose_SOURCES = \
 	src/compose/command_down.c \
 	src/compose/command_events.c \
 	src/compose/command_graph.c \
+	src/compose/command_images.c \
 	src/compose/command_kept.c \
 	src/compose/command_lifecycle.c \
 	src/compose/command_logs.c \
@@ -18,6 +19,8 @@ compose_SOURCES = \
 	src/compose/command_up.c \
 	src/compose/command_version.c \
 	src/compose/config_lists.c \
+	src/compose/cunikfile.c \
+	src/compose/cunikfile_build.c \
 	src/compose/diagnostics.c \
 	src/compose/dotenv.c \
 	src/compose/emit.c \
@@ -60,6 +63,7 @@ compose_SOURCES = \
 	src/compose/short_forms.c \
 	src/compose/stack.c \
 	src/compose/stack_attach.c \
+	src/compose/stack_build.c \
 	src/compose/stack_check.c \
 	src/compose/stack_check_addresses.c \
 	src/compose/stack_maker.c \
@@ -77,6 +81,7 @@ compose_SOURCES = \
 	src/compose/tree.c \
 	src/compose/validate.c \
 	src/compose/variables.c \
+	src/compose/verb_build.c \
 	src/compose/yaml.c \
 	src/compose/yaml_builder.c
 

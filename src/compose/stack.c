@@ -93,9 +93,18 @@ struct stack_service *cunik_stack_add_service(struct stack *s, const char *name)
 {
     struct stack_service *service = ARRAY_APPEND(s->services, s->n_services);
     struct stack_unikernel *u = &service->unikernel;
-    char **strings[] = {&service->image, &service->hostname, &service->container_name,
-                        &u->backend,     &u->kernel,         &u->initrd,
-                        &u->cmdline,     &u->machine,        &u->firmware,
+    char **strings[] = {&service->image,
+                        &service->build,
+                        &service->cunikfile,
+                        &service->pull_policy,
+                        &service->hostname,
+                        &service->container_name,
+                        &u->backend,
+                        &u->kernel,
+                        &u->initrd,
+                        &u->cmdline,
+                        &u->machine,
+                        &u->firmware,
                         &u->accel};
 
     empty(strings, ARRAY_SIZE(strings));
@@ -181,6 +190,9 @@ static void service_done(struct stack_service *s)
     cunik_stack_pairs_done(&s->labels);
     free(s->name);
     free(s->image);
+    free(s->build);
+    free(s->cunikfile);
+    free(s->pull_policy);
     free(s->hostname);
     free(s->container_name);
 }

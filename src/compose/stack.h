@@ -129,7 +129,10 @@ struct stack_unikernel {
 struct stack_service {
     char *name;
     struct strv profiles;
-    char *image;
+    char *image;                     /* STACK-SERVICE when it is built and has no name */
+    char *build;                     /* folder to build it from, "" = it is not built */
+    char *cunikfile;                 /* in that folder */
+    char *pull_policy;               /* "missing", "always", "never", "build" */
     struct strv entrypoint, command; /* words */
     struct stack_pairs environment;  /* env_file first, environment over it; each key once */
     char *hostname;

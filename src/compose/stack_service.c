@@ -256,9 +256,10 @@ static void read_unikernel(struct stack_maker *m, const struct node *n, struct s
     u->machine_place = cunik_stack_key_place(m, whole, "machine");
     u->firmware_place = cunik_stack_key_place(m, whole, "firmware");
     read_disks(m, unikernel, s);
-    if (!*u->kernel && !u->n_disks && !cunik_node_get(n, "extends") && !has_mistake(m->d, s->name))
+    if (!*u->kernel && !*s->image && !u->n_disks && !cunik_node_get(n, "extends") &&
+        !has_mistake(m->d, s->name))
         cunik_stack_mistake(m, &n->key_place, s->name, NULL,
-                            "images are not supported yet: name a kernel by unikernel.kernel");
+                            "there is nothing to boot: say image, build or unikernel.kernel");
 }
 
 static bool is_host_name(const char *text)
@@ -319,6 +320,7 @@ void cunik_stack_read_service(struct stack_maker *m, const struct node *n)
     s->command_place = cunik_stack_key_place(m, n, "command");
     s->entrypoint_place = cunik_stack_key_place(m, n, "entrypoint");
     read_names(m, n, s);
+    cunik_stack_read_build(m, n, s);
     cunik_stack_read_strings(cunik_node_get(n, "profiles"), &s->profiles);
     cunik_stack_read_strings(cunik_node_get(n, "entrypoint"), &s->entrypoint);
     cunik_stack_read_strings(cunik_node_get(n, "command"), &s->command);

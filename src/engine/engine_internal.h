@@ -149,6 +149,9 @@ struct prepared {
     bool whole; /* the whole stack goes */
 };
 
+/* engine_images.c: fills in what the images of its cuniks give. */
+int cunik_engine_use_images(struct engine *e, struct world *w, struct error **err);
+
 /* reserve: what was assigned stays taken until cunik_engine_settle() or
  * cunik_engine_unreserve(). */
 int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request *r, bool reserve,

@@ -187,6 +187,8 @@ static int prepare_up(struct engine *e, struct slot *s, const struct request *r,
         p->desired.cuniks[i].status.state = r->no_start ? CUNIK_CREATED : CUNIK_RUNNING;
     int e_ = find_scope(r, &p->desired, &in_scope, err);
     if (e_ == 0)
+        e_ = cunik_engine_use_images(e, &p->desired, err);
+    if (e_ == 0)
         e_ = assign(e, s, r, reserve, in_scope, p, err);
     if (e_ < 0)
         return e_;

@@ -65,6 +65,10 @@ struct host_ops {
     int (*console)(void *ctx, const struct world_cunik *c, char **ret_path, uint64_t *ret_size,
                    struct error **err);
 
+    /* What an image of the store gives to a cunik that boots it: image_digest, boot, command,
+     * environment, memory, health.test and, as mounts, where it wants volumes. May be NULL. */
+    int (*image)(void *ctx, const char *name, struct world_cunik *ret, struct error **err);
+
     /* Volumes as JSON (volume.h), and what a file for a guest holds (file_store.h). */
     int (*volume_list)(void *ctx, json_t **ret, struct error **err);
     int (*volume_create)(void *ctx, const struct world_volume *v, json_t **ret, struct error **err);

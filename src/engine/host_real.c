@@ -228,6 +228,7 @@ static const struct host_ops operations = {
     .domain_destroy = domain_destroy,
     .domain_undefine = domain_undefine,
     .console = console,
+    .image = cunik_host_image,
     .volume_list = cunik_host_volume_list,
     .volume_create = cunik_host_volume_create,
     .volume_remove = cunik_host_volume_remove,

@@ -79,6 +79,9 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
 int cunik_host_check_writers(struct host_real *h, const struct world_cunik *c,
                              const struct world *w, struct error **err);
 
+/* host_store.c */
+int cunik_host_image(void *ctx, const char *name, struct world_cunik *ret, struct error **err);
+
 /* host_volumes.c */
 int cunik_host_volume_list(void *ctx, json_t **ret, struct error **err);
 int cunik_host_volume_create(void *ctx, const struct world_volume *v, json_t **ret,

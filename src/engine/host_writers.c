@@ -27,7 +27,9 @@ static size_t count(const struct world_cunik *c)
 static bool get(const struct world_cunik *c, size_t i, struct use *ret)
 {
     if (i < c->boot.n_disks) {
-        *ret = (struct use){NULL, c->boot.disks[i].path, c->boot.disks[i].readonly};
+        /* Nobody writes to a disk of an image, see cover_disks() of host_attach.c. */
+        bool covered = *c->image_digest && strstr(c->boot.disks[i].path, "/unpacked/");
+        *ret = (struct use){NULL, c->boot.disks[i].path, covered || c->boot.disks[i].readonly};
         return true;
     }
     const struct world_mount *m = &c->mounts[i - c->boot.n_disks];

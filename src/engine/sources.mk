@@ -27,6 +27,7 @@ engine_SOURCES = \
 	src/engine/engine_back.c \
 	src/engine/engine_create.c \
 	src/engine/engine_cunik.c \
+	src/engine/engine_images.c \
 	src/engine/engine_intent.c \
 	src/engine/engine_lock.c \
 	src/engine/engine_prepare.c \
@@ -55,6 +56,7 @@ engine_SOURCES = \
 	src/engine/host_observe.c \
 	src/engine/host_prerequisites.c \
 	src/engine/host_real.c \
+	src/engine/host_store.c \
 	src/engine/host_unreadable.c \
 	src/engine/host_volumes.c \
 	src/engine/host_writers.c \
@@ -99,6 +101,7 @@ engine_SOURCES = \
 	src/engine/verb_change.c \
 	src/engine/verb_doctor.c \
 	src/engine/verb_events.c \
+	src/engine/verb_image.c \
 	src/engine/verb_inspect.c \
 	src/engine/verb_list.c \
 	src/engine/verb_logs.c \
@@ -116,6 +119,7 @@ engine_SOURCES = \
 	src/engine/volume_disk.c \
 	src/engine/world.c \
 	src/engine/world_boot.c \
+	src/engine/world_image.c \
 	src/engine/world_network.c \
 	src/engine/world_rules.c
 

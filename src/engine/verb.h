@@ -24,6 +24,10 @@ cunik_verb cunik_verb_create, cunik_verb_doctor, cunik_verb_events, cunik_verb_i
     cunik_verb_remove, cunik_verb_restart, cunik_verb_run, cunik_verb_start, cunik_verb_stats,
     cunik_verb_top, cunik_verb_stop, cunik_verb_system_df, cunik_verb_update, cunik_verb_version,
     cunik_verb_wait;
+/* verb_image.c; the first in compose/verb_build.c, for it reads YAML. */
+cunik_verb cunik_verb_build, cunik_verb_image_import, cunik_verb_image_inspect,
+    cunik_verb_image_load, cunik_verb_image_ls, cunik_verb_image_prune, cunik_verb_image_pull,
+    cunik_verb_image_push, cunik_verb_image_rm, cunik_verb_image_save, cunik_verb_image_tag;
 /* verb_volume.c, verb_volume_copy.c */
 cunik_verb cunik_verb_volume_create, cunik_verb_volume_export, cunik_verb_volume_import,
     cunik_verb_volume_inspect, cunik_verb_volume_ls, cunik_verb_volume_prune, cunik_verb_volume_rm;

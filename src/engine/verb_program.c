@@ -94,6 +94,36 @@ static const struct option_row events_options[] = {
     FORMAT("text|json", "How to print"),
 };
 
+static const struct option_row build_options[] = {
+    {"tag", 't', "NAME", "Its name", NULL, true},
+    {"file", 'f', "FILE", "The file that says how, in the folder; Cunikfile otherwise", NULL,
+     false},
+};
+static const struct option_row image_list_options[] = {
+    {"quiet", 'q', NULL, "Digests alone", NULL, false},
+    FORMAT("table|json", "How to print"),
+};
+static const struct option_row image_rm_options[] = {
+    {"force", 'f', NULL, "Also the last name of one that a cunik boots", NULL, false},
+};
+static const struct option_row image_prune_options[] = {
+    {"all", 'a', NULL, "All that no cunik boots, not only those without a name", NULL, false},
+};
+static const struct option_row transfer_options[] = {
+    {"insecure", 0, NULL, "The registry has no TLS, or a certificate that cannot be checked", NULL,
+     false},
+};
+
+#define IMAGE_PULL                                                                                 \
+    "NAME", "Fetch an image from a registry", transfer_options, ARRAY_SIZE(transfer_options), 1,   \
+        1, cunik_verb_image_pull
+#define IMAGE_PUSH                                                                                 \
+    "NAME", "Send an image to its registry", transfer_options, ARRAY_SIZE(transfer_options), 1, 1, \
+        cunik_verb_image_push
+#define IMAGE_LS                                                                                   \
+    NULL, "List images", image_list_options, ARRAY_SIZE(image_list_options), 0, 0,                 \
+        cunik_verb_image_ls
+
 static const struct option_row volume_create_options[] = {
     {"format", 0, "FORMAT", "What it is", "raw|qcow2|directory", false},
     {"filesystem", 0, "TYPE", "What is made on the disk", "ext4|ext3|ext2|none", false},
@@ -160,6 +190,28 @@ static const struct verb_row verbs[] = {
      cunik_verb_network_rm},
     {"network prune", NULL, "Remove all networks that no cunik is on", OPTIONS(prune_options), 0, 0,
      cunik_verb_network_prune},
+    {"build", "[FOLDER]", "Build an image as its Cunikfile says", build_options,
+     ARRAY_SIZE(build_options), 0, 1, cunik_verb_build},
+    {"pull", IMAGE_PULL},
+    {"push", IMAGE_PUSH},
+    {"images", IMAGE_LS},
+    {"image import", "FOLDER NAME",
+     "Make an image of a folder with metadata.json (the first Cunik)", NULL, 0, 2, 2,
+     cunik_verb_image_import},
+    {"image inspect", "NAME...", "Show all that is known of images, as JSON", NULL, 0, 1, SIZE_MAX,
+     cunik_verb_image_inspect},
+    {"image load", "FILE NAME", "Take an image from an OCI archive", NULL, 0, 2, 2,
+     cunik_verb_image_load},
+    {"image ls", IMAGE_LS},
+    {"image prune", NULL, "Remove images without a name", image_prune_options,
+     ARRAY_SIZE(image_prune_options), 0, 0, cunik_verb_image_prune},
+    {"image pull", IMAGE_PULL},
+    {"image push", IMAGE_PUSH},
+    {"image rm", "NAME...", "Remove images", image_rm_options, ARRAY_SIZE(image_rm_options), 1,
+     SIZE_MAX, cunik_verb_image_rm},
+    {"image save", "NAME FILE", "Write an image to an OCI archive", NULL, 0, 2, 2,
+     cunik_verb_image_save},
+    {"image tag", "IMAGE NAME", "Give an image another name", NULL, 0, 2, 2, cunik_verb_image_tag},
     {"volume create", "[NAME]", "Make a volume", volume_create_options,
      ARRAY_SIZE(volume_create_options), 0, 1, cunik_verb_volume_create},
     {"volume export", "NAME [FILE]",

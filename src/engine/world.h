@@ -202,9 +202,10 @@ struct world_cunik {
     char *name; /* unique within the engine: STACK-SERVICE-N or container_name */
     char *stack;
     char *service;
-    int64_t index; /* from 1 */
-    char *uuid;    /* of the libvirt domain; derived from (stack, service, index) */
-    char *image;   /* as named in the file, "" = none */
+    int64_t index;      /* from 1 */
+    char *uuid;         /* of the libvirt domain; derived from (stack, service, index) */
+    char *image;        /* as named in the file, "" = none */
+    char *image_digest; /* of the image that it boots; "" = none, or still to be found */
     char *hostname;
     struct strv dns, dns_search, extra_hosts; /* as in the file: the resolver below has the first
                                                  and the last */

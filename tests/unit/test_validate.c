@@ -127,7 +127,7 @@ static void merged(void **state _unused_)
         "f:3:52: services.a.ports[0]: 'target' is missing",
         "f:1:1: warning: version: has no effect",
         "f:3:7: warning: services.a.cap_add: is not supported and has no effect: a unikernel",
-        "services.a.build: is not supported and has no effect: images are not built yet",
+        "f:3:29: warning: services.a.build.args: is not supported and has no effect",
     };
     _cleanup_(cunik_tree_destroyp) struct tree *t = cunik_tree_create();
     _cleanup_diagnostics_ struct diagnostics d = {0}, strict = {.strict = true};

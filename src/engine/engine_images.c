@@ -1,0 +1,32 @@
+/* What cuniks boot that name an image and no kernel. */
+#include "base/map.h"
+#include "base/memory.h"
+#include "engine/engine_internal.h"
+#include "engine/world_image.h"
+
+/* Copies of a service, and services of one image, ask the host once. */
+int cunik_engine_use_images(struct engine *e, struct world *w, struct error **err)
+{
+    _cleanup_map_ struct map known = {0};
+    int r = 0;
+
+    for (size_t i = 0; i < w->n_cuniks && r == 0; i++) {
+        struct world_cunik *c = &w->cuniks[i];
+        struct world_cunik *image = cunik_map_get(&known, c->image);
+        if (!cunik_world_wants_image(c) || !e->host.ops->image)
+            continue;
+        if (!image) {
+            image = cunik_calloc(1, sizeof(*image));
+            cunik_map_set(&known, c->image, image);
+            r = e->host.ops->image(e->host.ctx, c->image, image, err);
+        }
+        if (r == 0)
+            cunik_world_use_image(w, c, image);
+        r = cunik_error_prefix(err, r, "service '%s'", c->service);
+    }
+    for (size_t i = 0; i < known.n; i++) {
+        cunik_world_cunik_done(known.entries[i].value);
+        free(known.entries[i].value);
+    }
+    return r;
+}

@@ -1,0 +1,142 @@
+#!/bin/bash
+# Images: built from a Cunikfile, reproducibly; sent to a registry and fetched from it; in stack files; never written to
+# by guests; hostile ones are refused, and the store stays whole, which another OCI tool checks.
+. "$(dirname "$0")/lib.sh"
+
+REGISTRY=$ROOT_DIR/build/registry/usr/bin/docker-registry
+if [ ! -x "$REGISTRY" ] || ! command -v skopeo >/dev/null; then
+    echo "ok 1 - images # SKIP skopeo and docker-registry (tests/registry.sh) are needed"
+    echo 1..1
+    exit 0
+fi
+export HOME=$WORK CUNIK_INSECURE_REGISTRY=1
+store() { skopeo inspect --raw "oci:$CUNIK_ROOT/store:$1" >"$OUT" 2>"$ERR" && skopeo inspect --config "oci:$CUNIK_ROOT/store:$1" >"$OUT" 2>"$ERR"; }
+digest() { cunik image inspect "$1" | jq -r '.[0].digest'; }
+
+mkdir "$WORK/web" && cd "$WORK" || exit 1
+cp "$PROBE" web/probe.elf
+cat >web/Cunikfile <<END
+backend: unikraft
+kernel: probe.elf
+command: [text=hello from an image]
+memory: 16M
+ports: [80]
+healthcheck: [HTTP, "http://:80/"]
+labels: {made-by: test}
+END
+check 'build' expect 0 cunik build -t web web
+first=$(digest web)
+check '… has a digest' test -n "$first"
+sleep 0.01
+cp -p web/probe.elf web/again.elf && mv web/again.elf web/probe.elf && touch web/probe.elf
+check '… again gives the same digest' equal "$(cunik build -t web:again web)" "$first"
+check 'an OCI tool reads the store' store web:latest
+check '… and what the configuration says' equal "$(jq -r '.config.Labels["io.cunik.backend"]' "$OUT")" unikraft
+check 'a mistake is named with its place' expect 2 bash -c 'mkdir bad && echo "kernle: x" >bad/Cunikfile && cunik build -t bad bad'
+check '… and the key that was meant' err_has "bad/Cunikfile:1:1: unknown key 'kernle'; did you mean 'kernel'?"
+check 'tag, list' expect 0 cunik image tag web localhost:5000/team/web:1
+check '…' equal "$(cunik image ls --format json | jq -c '.names')" '["web:latest","web:again","localhost:5000/team/web:1"]'
+check 'remove a name' expect 0 cunik image rm web:again
+
+cat >registry.yml <<END
+version: 0.1
+storage: {filesystem: {rootdirectory: $WORK/registry}}
+http: {addr: 127.0.0.1:5000}
+END
+"$REGISTRY" serve registry.yml >registry.log 2>&1 &
+registry=$!
+trap 'kill $registry 2>/dev/null; cleanup' EXIT
+wait_until 30 fetch http://127.0.0.1:5000/v2/
+check 'push' expect 0 cunik push --insecure localhost:5000/team/web:1
+check 'the registry has the same digest' equal "$(skopeo inspect --tls-verify=false docker://localhost:5000/team/web:1 | jq -r .Digest)" "$first"
+check 'save' expect 0 cunik image save web web.tar
+check 'remove all' expect 0 cunik image rm "$first"
+check '… leaves no blob' equal "$(find "$CUNIK_ROOT/store/blobs" -type f | wc -l)" 0
+check 'load' expect 0 cunik image load web.tar web
+check '… the same' equal "$(digest web)" "$first"
+check 'remove it' expect 0 cunik image rm web
+
+cat >compose.yaml <<END
+name: shop
+services:
+  web:
+    image: localhost:5000/team/web:1
+    ports: ["127.0.0.1:8080:80"]
+  built:
+    build: ./web
+    command: ["text=\${TEXT:-built}"]
+    ports: ["127.0.0.1:8081:80"]
+END
+check 'up fetches and builds' expect 0 cunik-compose up -d --wait --wait-timeout 60
+check '… boots the image' wait_until 30 answers http://127.0.0.1:8080/args 'text=hello from an image'
+check '… with what the service says' wait_until 30 answers http://127.0.0.1:8081/args text=built
+check '… healthy by the image'"'"'s check' equal "$(cunik inspect shop-web-1 | jq -r '.[0].status.health')" healthy
+check '… knows its digest' equal "$(cunik inspect shop-web-1 | jq -r '.[0].image_digest')" "$first"
+check 'nothing to do' bash -c 'cunik-compose plan | grep -q "Nothing to do"'
+check 'an image in use stays' expect 1 cunik image rm localhost:5000/team/web:1 shop-built
+sed -i 's/hello from/greetings of/' web/Cunikfile
+check 'another version' expect 0 cunik build -t localhost:5000/team/web:1 web
+run cunik-compose plan
+check '… is planned' bash -c 'grep -q "$1.*→ \"$2" "$3"' - "image_digest \"${first:0:40}" "$(digest localhost:5000/team/web:1 | cut -c1-40)" "$OUT"
+check '… for that service alone' equal "$(grep -c '^~ recreate' "$OUT")" 1
+check 'prune keeps what runs' expect 0 cunik image prune -a
+check '… whole' store shop-built:latest
+cunik build -t localhost:5000/team/web:1 web >/dev/null # nothing ran of this one
+check 'up' expect 0 cunik-compose up -d --wait --wait-timeout 60
+check '… boots the new one' wait_until 30 answers http://127.0.0.1:8080/args 'text=greetings of an image'
+check 'down' expect 0 cunik-compose down
+
+# Disks of an image: each guest writes to a layer of its own.
+mkdir disk && cp "$PROBE" disk/ && truncate -s 1M disk/data.raw
+printf 'backend: raw\nkernel: probe.elf\ndisks: [data.raw]\nmemory: 16M\n' >disk/Cunikfile
+check 'an image with a disk' expect 0 cunik build -t disk disk
+mkdir two && printf 'name: two\nservices: {d: {image: disk, scale: 2, pull_policy: never, network_mode: none}}\n' >two/compose.yaml
+check '… two guests' expect 0 cunik-compose -f two/compose.yaml up -d
+check '… each with a file of its own over it' equal "$(find "$CUNIK_ROOT/images" -name 'disk-0.qcow2' | wc -l)" 2
+check '… and none that could write to the image' equal "$(find /proc/[0-9]*/fd -lname "$CUNIK_ROOT/unpacked/*.raw" -printf '%h\n' 2>/dev/null | while read -r d; do grep -h flags "${d%/fd}"/fdinfo/* 2>/dev/null; done | grep -c 'never')" 0
+check '… down' expect 0 cunik-compose -f two/compose.yaml down
+
+# The first Cunik's folders, and images of Unikraft's tools.
+mkdir old && cp "$PROBE" old/kernel.bin && echo '{"unikernel":{"name":"unikraft"},"default_cmdline":""}' >old/metadata.json
+check 'import' expect 0 cunik image import old old
+mkdir -p uk/unikraft/bin uk/blobs/sha256 && cp "$PROBE" uk/unikraft/bin/kernel
+put() { local d; d=$(sha256sum "$1" | cut -d' ' -f1); cp "$1" "uk/blobs/sha256/$d"; echo "{\"mediaType\":\"$2\",\"digest\":\"sha256:$d\",\"size\":$(stat -c %s "$1")}"; }
+tar -C uk -cf layer.tar unikraft
+layer=$(put layer.tar application/vnd.oci.image.layer.v1.tar)
+echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"text=kraft\"]},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[$(jq .digest <<<"$layer")]}}" >config.json
+config=$(put config.json application/vnd.oci.image.config.v1+json)
+echo "{\"schemaVersion\":2,\"config\":$config,\"layers\":[$layer]}" >manifest.json
+manifest=$(put manifest.json application/vnd.oci.image.manifest.v1+json)
+echo "{\"schemaVersion\":2,\"manifests\":[$manifest]}" >uk/index.json
+echo '{"imageLayoutVersion":"1.0.0"}' >uk/oci-layout
+tar -C uk -cf uk.tar oci-layout index.json blobs
+check 'an image in Unikraft'"'"'s layout' expect 0 cunik image load uk.tar kraft
+mkdir kraft && printf 'name: kraft\nservices: {k: {image: kraft, unikernel: {backend: unikraft}, ports: ["127.0.0.1:8082:80"]}}\n' >kraft/compose.yaml
+check '… runs' expect 0 cunik-compose -f kraft/compose.yaml up -d
+check '… with its arguments' wait_until 30 answers http://127.0.0.1:8082/args text=kraft
+check '… down' expect 0 cunik-compose -f kraft/compose.yaml down
+
+# Hostile ones.
+blobs() { find "$CUNIK_ROOT/store" -type f ! -name .lock | sort | xargs sha256sum | sha256sum; }
+before=$(blobs)
+blob=$(jq -r .digest <<<"$layer" | cut -d: -f2)
+printf X | dd of="uk/blobs/sha256/$blob" bs=1 seek=700 conv=notrunc status=none
+tar -C uk -cf bad.tar oci-layout index.json blobs
+check 'a corrupt blob is refused' expect 1 cunik image load bad.tar bad
+truncate -s 5000 "uk/blobs/sha256/$blob"
+tar -C uk -cf bad.tar oci-layout index.json blobs
+check 'a truncated layer too' not cunik image load bad.tar bad
+check '… the store is as it was' equal "$(blobs)" "$before"
+check 'a registry that is not there' not cunik pull --insecure localhost:5001/x
+check '… is named' err_has "pulling 'localhost:5001/x:latest'"
+check '… the store is as it was' equal "$(blobs)" "$before"
+check '… and has nothing half done' equal "$(ls -A "$CUNIK_ROOT/store/.tmp")" ''
+mkdir "$WORK/small" && mount -t tmpfs -o size=40k none "$WORK/small"
+check 'a full disk is an error' not env CUNIK_ROOT="$WORK/small" cunik build -t web web
+check '… that says so' err_has 'No space left on device'
+check '… and leaves a store without the image' equal "$(jq -c '.manifests // []' "$WORK/small/store/index.json" 2>/dev/null || echo '[]')" '[]'
+umount "$WORK/small"
+check 'an OCI tool still reads the store' store kraft:latest
+kill $registry
+check 'nothing is left' nothing_left
+plan_tests_done
