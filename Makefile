@@ -66,7 +66,7 @@ ARCHIVE := $(B)/libcunik.a
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all check check-built check-programs check-units demo demo-built demo-down deps install clean lint format bench help fuzz
+.PHONY: deb all check check-built check-programs check-units demo demo-built demo-down deps install clean lint format bench help fuzz
 
 COMPLETIONS := $(foreach shell,bash zsh fish,$(foreach program,cunik cunik-compose,$(BIN)/completions/$(program).$(shell)))
 
@@ -174,6 +174,13 @@ install: all $(MANUALS:%=$(B)/docs/%)
 	install -D -m 644 $(BIN)/completions/$$p.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$p.fish || exit 1; \
 	done
 	install -D -m 644 $(BIN)/cunik-stack.schema.json $(DESTDIR)$(PREFIX)/share/cunik/cunik-stack.schema.json
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in cunikd.socket cunikd.service cunik-stack@.service; do \
+	    sed 's#@BINDIR@#$(PREFIX)/bin#' packaging/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
+	done
+
+deb: all
+	packaging/deb.sh $(VERSION) build
 
 clean:
 	rm -rf build
@@ -191,6 +198,7 @@ help:
 	@echo 'check      install, build and run all tests'
 	@echo 'bench      measure against plain QEMU'
 	@echo 'install    to DESTDIR$(PREFIX)'
+	@echo 'deb        a Debian package, in build/'
 	@echo 'lint       order of includes between rooms, formatting, forbidden functions, scripts'
 	@echo 'format     clang-format in place'
 	@echo 'fuzz       build the fuzz targets (VARIANT=fuzz)'

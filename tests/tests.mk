@@ -36,6 +36,8 @@ E2E_TESTS += updates
 build/registry/usr/bin/docker-registry: guests/linux/debs.sh tests/registry.sh
 	tests/registry.sh build/registry
 
+E2E_TESTS += package
+
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \
 	$(foreach t,$(TEST_PROGRAMS),"unit/$(notdir $(t))=$(t)") \
