@@ -157,6 +157,25 @@ static bool is_over(enum cunik_state s)
     return s == CUNIK_CREATED || s == CUNIK_EXITED;
 }
 
+bool cunik_registry_wants_restart(const struct registry_cunik *c, int64_t exit_code)
+{
+    if (!c->wanted)
+        return false;
+    if (c->restart_max && c->attempts >= c->restart_max)
+        return false;
+    switch (c->restart) {
+    case RESTART_ALWAYS:
+    case RESTART_UNLESS_STOPPED:
+        return true;
+    case RESTART_ON_FAILURE:
+        return exit_code != 0;
+    case RESTART_NO:
+    case RESTART_MAX_:
+        break;
+    }
+    return false;
+}
+
 void cunik_registry_overlay(struct registry *r, struct world *w)
 {
     pthread_mutex_lock(&r->lock);
@@ -173,7 +192,10 @@ void cunik_registry_overlay(struct registry *r, struct world *w)
         s->health = s->state == CUNIK_RUNNING ? c->health : HEALTH_NONE;
         if (*c->reason)
             cunik_replace(&s->reason, c->reason);
-        if (is_over(s->state) && c->state == CUNIK_RESTARTING)
+        /* Also one whose end the supervisor has not seen yet. */
+        if (is_over(s->state) &&
+            (c->state == CUNIK_RESTARTING ||
+             (cunik_state_is_up(c->state) && cunik_registry_wants_restart(c, s->exit_code))))
             s->state = CUNIK_RESTARTING;
         /* Also one that has heard the request and that nobody has waited for yet. */
         if (s->state == CUNIK_EXITED && (c->stopped || (c->changing && !c->wanted)))

@@ -79,6 +79,9 @@ void cunik_registry_done(struct registry *r);
 bool cunik_registry_look(struct registry *r, const char *name, struct live *ret);
 /* Whether it has ended by itself, well, and is not about to be started again. */
 bool cunik_registry_completed(const struct live *l);
+/* Whether its policy would have it started again after an end with this code. With the lock held.
+ */
+bool cunik_registry_wants_restart(const struct registry_cunik *c, int64_t exit_code);
 /* Puts what only the registry knows into a world that was observed. */
 void cunik_registry_overlay(struct registry *r, struct world *w);
 /* Whether any cunik runs or is about to. */

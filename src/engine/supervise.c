@@ -37,25 +37,6 @@ static void outcome_done(struct outcome *o)
 
 /* Policy */
 
-static bool wants_restart(const struct registry_cunik *c)
-{
-    if (!c->wanted)
-        return false;
-    if (c->restart_max && c->attempts >= c->restart_max)
-        return false;
-    switch (c->restart) {
-    case RESTART_ALWAYS:
-    case RESTART_UNLESS_STOPPED:
-        return true;
-    case RESTART_ON_FAILURE:
-        return c->exit_code != 0;
-    case RESTART_NO:
-    case RESTART_MAX_:
-        break;
-    }
-    return false;
-}
-
 /* Whether the start that has come to an end had succeeded. */
 static void judge_run(struct registry_cunik *c, int64_t now)
 {
@@ -85,7 +66,7 @@ void cunik_supervise_plan_restart(struct engine *e, struct registry_cunik *c)
 
     judge_run(c, now);
     say_crash_loop(c);
-    if (!wants_restart(c)) {
+    if (!cunik_registry_wants_restart(c, c->exit_code)) {
         c->state = CUNIK_EXITED;
         c->due_ns = CLOCK_NEVER;
         return;
@@ -153,7 +134,7 @@ static void see_gone(struct engine *e, struct registry_cunik *c, struct outcome 
 {
     if (cunik_state_is_active(c->state)) { /* how it ended is not known: not well */
         c->exit_code = EXIT_KILLED;
-        c->lost = wants_restart(c);
+        c->lost = cunik_registry_wants_restart(c, c->exit_code);
     }
     c->state = CUNIK_ABSENT;
     c->due_ns = CLOCK_NEVER;

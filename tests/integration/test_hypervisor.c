@@ -488,7 +488,7 @@ static void test_errors(void **state)
     assert_true(cunik_hypervisor_start(hypervisor, "nobody", &err) < 0);
     assert_int_equal(err->code, ERROR_NOT_FOUND);
     assert_true(cunik_hypervisor_define(hypervisor, "x", "<domain", &err) < 0);
-    assert_true(cunik_text_starts(err->message, "defining the domain: "));
+    assert_true(cunik_text_starts(err->message, "defining domain 'x': "));
     define(hypervisor, "gone", "gone");
     assert_true(cunik_hypervisor_start(hypervisor, "gone", &err) < 0);
     assert_true(cunik_text_starts(err->message, "starting domain 'gone': "));

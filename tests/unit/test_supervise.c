@@ -86,8 +86,12 @@ static size_t planned(struct scene *s)
 
 static void end(struct scene *s, enum cunik_end how, int64_t code, enum cunik_state then)
 {
+    _cleanup_free_ char *told = cunik_asprintf("state demo-web-1 %s", cunik_state_name(then));
+    size_t before = fake_engine_count_events(&s->f, told);
+
     fake_host_end(s->f.host, "demo-web-1", how, code);
-    AWAIT(status(s).state == then);
+    AWAIT(fake_engine_count_events(&s->f, told) > before);
+    assert_int_equal(status(s).state, then);
 }
 
 /* Nothing happens for so long, and then a start. */
@@ -674,12 +678,45 @@ static void test_restart_during_a_request(void **state)
     assert_null(fake_engine_end(&a));
 }
 
+/* An end that was seen before the supervisor saw it says what is about to follow. */
+static void test_an_end_not_yet_seen(_unused_ void **state)
+{
+    static const struct {
+        enum restart_policy policy;
+        int64_t exit_code;
+        enum cunik_state wanted;
+    } cases[] = {
+        {RESTART_NO, 134, CUNIK_EXITED},
+        {RESTART_ON_FAILURE, 0, CUNIK_EXITED},
+        {RESTART_ON_FAILURE, 134, CUNIK_RESTARTING},
+        {RESTART_ALWAYS, 0, CUNIK_RESTARTING},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_world_ struct world w = {0};
+        struct registry r;
+        fake_add_network(&w, "default");
+        struct world_cunik *c = fake_add_cunik(&w, "web", 1, "default");
+        c->restart = cases[i].policy;
+        c->status.state = CUNIK_RUNNING;
+        cunik_registry_init(&r, &cunik_clock_real, NULL, NULL);
+        cunik_registry_adopt(&r, c, true, false);
+        c->status.state = CUNIK_EXITED;
+        c->status.end = END_KILLED;
+        c->status.exit_code = cases[i].exit_code;
+        cunik_registry_overlay(&r, &w);
+        assert_int_equal(c->status.state, cases[i].wanted);
+        cunik_registry_done(&r);
+    }
+}
+
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE(test_back_off),
+        cmocka_unit_test(test_an_end_not_yet_seen),
         SCENE(test_on_failure),
         SCENE(test_delay_and_window),
         SCENE(test_crash_loop),
