@@ -14,16 +14,15 @@
 
 enum { BLOCK = 1 << 18, ENTRIES_MOST = 1000000 };
 
+/* libarchive says "Write error" and keeps the cause as a number; its own numbers are negative. */
 static int archive_failed(struct archive *a, const char *what, struct error **err)
 {
     const char *words = archive_error_string(a);
     int number = archive_errno(a);
 
-    return cunik_error_set(err,
-                           number == ENOSPC   ? ERROR_FAILED
-                           : number == EACCES ? ERROR_PERMISSION
-                                              : ERROR_INVALID,
-                           "%s: %s", what, words ? words : strerror(number));
+    if (number == ENOSPC || number == EDQUOT || number == EACCES || number == EROFS)
+        return cunik_error_errno(err, number, "%s", what);
+    return cunik_error_set(err, ERROR_INVALID, "%s: %s", what, words ? words : strerror(number));
 }
 
 /* Writing */
