@@ -1,29 +1,8 @@
 /* events: what happens to the stack, and what happened. */
-#include <stdio.h>
-
-#include "base/json.h"
 #include "base/memory.h"
-#include "base/output.h"
 #include "base/text.h"
 #include "compose/command.h"
-#include "engine/event_text.h"
 #include "engine/verb.h"
-
-static void print_json_line(void *ctx _unused_, const struct event *e)
-{
-    _cleanup_json_ json_t *json = cunik_event_to_json(e);
-
-    cunik_verb_print_json(json, JSON_COMPACT);
-    cunik_output_flush();
-}
-
-static void print_text(void *ctx _unused_, const struct event *e)
-{
-    _cleanup_free_ char *text = cunik_event_text(e);
-
-    puts(text);
-    cunik_output_flush();
-}
 
 int cunik_command_events(void *context, const struct arguments *a, int *status _unused_,
                          struct error **err)
@@ -31,7 +10,7 @@ int cunik_command_events(void *context, const struct arguments *a, int *status _
     struct command *c = context;
     const struct strv *services = cunik_arguments_positional(a);
     bool json = cunik_arguments_flag(a, "json") || cunik_verb_wants_json(a);
-    const struct event_sink sink = {json ? print_json_line : print_text, NULL};
+    const struct event_sink sink = cunik_verb_event_printer(json);
     struct event_query q = {.since_ms = -1, .until_ms = -1};
     _cleanup_strv_ struct strv filters = {0};
     _cleanup_free_ char *stack = NULL;

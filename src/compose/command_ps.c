@@ -1,12 +1,12 @@
 /* ps: the stack's cuniks. */
 #include <stdio.h>
-#include <time.h>
 
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "compose/command.h"
 #include "compose/listing.h"
+#include "engine/clock.h"
 
 static int check_services(const struct world *w, const struct strv *services, struct error **err)
 {
@@ -57,7 +57,6 @@ int cunik_command_ps(void *context, const struct arguments *a, int *status _unus
     _cleanup_world_ struct world w = {0};
     _cleanup_free_ char *stack = NULL;
     struct client *client;
-    struct timespec now;
     int r;
 
     r = cunik_command_stack_name(c, &stack, err);
@@ -69,12 +68,11 @@ int cunik_command_ps(void *context, const struct arguments *a, int *status _unus
         r = check_services(&w, cunik_arguments_positional(a), err);
     if (r < 0)
         return r;
-    clock_gettime(CLOCK_REALTIME, &now);
     print(a, &w,
           &(struct listing_options){
               .all = cunik_arguments_flag(a, "all"),
               .services = *cunik_arguments_positional(a),
-              .now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+              .now_ms = cunik_clock_real.wall_ms(NULL),
           });
     return 0;
 }

@@ -33,13 +33,6 @@ static void default_bool(struct tree *t, struct node *map, const char *key, bool
     set_default(t, map, key, cunik_node_bool(t, &map->place, value));
 }
 
-static bool is_true(const struct node *map, const char *key)
-{
-    const struct node *n = cunik_node_get(map, key);
-
-    return n && n->kind == NODE_BOOL && n->boolean;
-}
-
 static const char *string_of(const struct node *map, const char *key)
 {
     const struct node *n = cunik_node_get(map, key);
@@ -263,7 +256,7 @@ static void name_resources(const struct normaliser *c, struct node *root, const 
             cunik_node_set(c->tree, resources, resource->key, map);
             resource = map;
         }
-        _cleanup_free_ char *name = is_true(resource, "external")
+        _cleanup_free_ char *name = cunik_node_is_true(resource, "external")
                                         ? cunik_strdup(resource->key)
                                         : cunik_asprintf("%s_%s", stack, resource->key);
         default_string(c->tree, resource, "name", name);
@@ -277,7 +270,7 @@ static void check_external(const struct normaliser *c, const struct node *root, 
 
     for (size_t i = 0; resources && i < resources->n; i++) {
         const struct node *resource = resources->items[i];
-        if (!is_true(resource, "external"))
+        if (!cunik_node_is_true(resource, "external"))
             continue;
         for (size_t k = 0; k < resource->n; k++) {
             const struct node *n = resource->items[k];

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "compose/progress.h"
+#include "engine/clock.h"
 
 enum { REDRAW_MS = 100 };
 
@@ -26,14 +27,6 @@ struct progress_display {
     pthread_cond_t wake;
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void draw(struct progress_display *d)
 {
     _cleanup_buffer_ struct buffer b = {0};
@@ -47,8 +40,8 @@ static void draw(struct progress_display *d)
     }
     if (d->drawn)
         cunik_buffer_printf(&b, "\033[%zuA\r\033[J", d->drawn);
-    _cleanup_free_ char *frame =
-        cunik_progress_frame(&d->progress, now_ms(), size.ws_col, size.ws_row, d->color);
+    _cleanup_free_ char *frame = cunik_progress_frame(&d->progress, cunik_clock_real.wall_ms(NULL),
+                                                      size.ws_col, size.ws_row, d->color);
     cunik_buffer_text_append(&b, frame);
     d->drawn = 0;
     for (const char *p = frame; *p; p++)

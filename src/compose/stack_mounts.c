@@ -11,13 +11,6 @@
 #include "compose/variables.h"
 #include "engine/file_store.h"
 
-static bool is_true(const struct node *map, const char *key)
-{
-    const struct node *n = cunik_node_get(map, key);
-
-    return n && n->kind == NODE_BOOL && n->boolean;
-}
-
 /* What is valid elsewhere and is not, or not quite, carried out here. */
 static void unsupported(struct stack_maker *m, const struct place *place, const char *path,
                         const char *format, ...) _printf_(4, 5);
@@ -131,7 +124,7 @@ static void read_volumes(struct stack_maker *m, const struct node *n, struct sta
             continue;
         }
         struct stack_mount *mount = add_mount(m, s, item, type);
-        mount->readonly = is_true(item, "read_only");
+        mount->readonly = cunik_node_is_true(item, "read_only");
         const char *folder = bound_folder(m, type, cunik_stack_text(item, "source"));
         if (folder)
             cunik_replace(&mount->type, "bind");
@@ -191,7 +184,7 @@ static void read_files(struct stack_maker *m, const struct node *n, struct stack
         const struct node *defined = cunik_node_get(all, cunik_stack_text(item, "source"));
         if (!defined) /* said by the check of references */
             continue;
-        if (is_true(defined, "external")) {
+        if (cunik_node_is_true(defined, "external")) {
             _cleanup_free_ char *path = path_of(s, key);
             unsupported(m, &item->place, path,
                         "%s '%s' is external and has no effect: there is nowhere to take it from",
@@ -291,7 +284,7 @@ static void read_volume(struct stack_maker *m, const struct node *n, const char 
 
     v->key = cunik_strdup(key);
     v->name = *name ? cunik_strdup(name) : cunik_asprintf("%s_%s", m->stack->name, key);
-    v->external = is_true(n, "external");
+    v->external = cunik_node_is_true(n, "external");
     v->format = cunik_strdup(v->external ? "" : "raw");
     v->filesystem = cunik_strdup("");
     v->place = n ? cunik_stack_place(m, &n->key_place) : (struct place){0};

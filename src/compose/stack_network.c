@@ -4,13 +4,6 @@
 #include "base/memory.h"
 #include "compose/stack_maker.h"
 
-static bool is_true(const struct node *map, const char *key)
-{
-    const struct node *n = cunik_node_get(map, key);
-
-    return n && n->kind == NODE_BOOL && n->boolean;
-}
-
 static void read_network(struct stack_maker *m, const struct node *n, struct stack_network *ret)
 {
     const struct node *driver = cunik_node_get(n, "driver");
@@ -20,14 +13,14 @@ static void read_network(struct stack_maker *m, const struct node *n, struct sta
     ret->subnet_place = ret->place;
     if (*cunik_stack_text(n, "name"))
         cunik_replace(&ret->name, cunik_stack_text(n, "name"));
-    ret->internal = is_true(n, "internal");
-    ret->external = is_true(n, "external");
+    ret->internal = cunik_node_is_true(n, "internal");
+    ret->external = cunik_node_is_true(n, "external");
     cunik_stack_read_pairs(m, cunik_node_get(n, "labels"), &ret->labels);
     if (driver && *driver->text && strcmp(driver->text, "bridge") != 0 &&
         strcmp(driver->text, "default") != 0)
         cunik_stack_network_mistake(m, &driver->place, n->key,
                                     "driver '%s' is not supported, only bridge is", driver->text);
-    ret->ipv6 = is_true(n, "enable_ipv6");
+    ret->ipv6 = cunik_node_is_true(n, "enable_ipv6");
     cunik_stack_read_subnets(m, configs, ret);
     cunik_stack_read_network_options(m, cunik_node_get(n, "driver_opts"), ret);
 }

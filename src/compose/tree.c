@@ -266,6 +266,13 @@ struct node *cunik_node_get(const struct node *map, const char *key)
     return i == SIZE_MAX ? NULL : map->items[i];
 }
 
+bool cunik_node_is_true(const struct node *map, const char *key)
+{
+    const struct node *n = cunik_node_get(map, key);
+
+    return n && n->kind == NODE_BOOL && n->boolean;
+}
+
 /* The capacity is the next power of two, at least 2; what was outgrown stays in the arena, which
  * costs at most as much again. */
 void cunik_node_append(struct tree *t, struct node *list, struct node *value)

@@ -75,6 +75,8 @@ struct node *cunik_node_copy(struct tree *t, const struct node *n);
 /* Mapping members: look-up is by hash for large mappings. set replaces or appends; the key's place
  * is the value's key_place. remove keeps the order of the rest. */
 struct node *cunik_node_get(const struct node *map, const char *key);
+/* Whether a member is the boolean true. */
+bool cunik_node_is_true(const struct node *map, const char *key);
 void cunik_node_set(struct tree *t, struct node *map, const char *key, struct node *value);
 bool cunik_node_remove(struct node *map, const char *key);
 void cunik_node_append(struct tree *t, struct node *list, struct node *value);

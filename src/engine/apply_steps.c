@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/apply_parts.h"
+#include "engine/world_network.h"
 
 void cunik_apply_things_init(struct apply_things *t, const struct apply_settings *s)
 {
@@ -70,14 +71,6 @@ static int create_network(const struct apply_things *t, const struct world_netwo
     return r;
 }
 
-static bool is_on(const struct world_cunik *c, const char *network)
-{
-    for (size_t i = 0; i < c->n_interfaces; i++)
-        if (strcmp(c->interfaces[i].network, network) == 0)
-            return true;
-    return false;
-}
-
 /* A names server that had to be started anew may have lost what it knew. */
 static int update_network(const struct apply_things *t, const struct world_network *n,
                           const struct world_network *old, struct error **err)
@@ -86,7 +79,7 @@ static int update_network(const struct apply_things *t, const struct world_netwo
 
     for (size_t i = 0; r == 0 && (!old || !old->names_served) && i < t->s->actual->n_cuniks; i++) {
         const struct world_cunik *c = &t->s->actual->cuniks[i];
-        if (c->status.state == CUNIK_RUNNING && is_on(c, n->name))
+        if (c->status.state == CUNIK_RUNNING && cunik_world_is_on(c, n->name))
             r = HOST(t, names_add, c, err);
     }
     return r;

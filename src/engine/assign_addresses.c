@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "engine/assign_parts.h"
+#include "engine/world_network.h"
 
 /* The addresses of one network that are in use, and by whom: an open hash. */
 struct table {
@@ -266,7 +267,7 @@ static void run_resolvers(struct addresses *s, enum pass pass)
         struct table *t = table_of(s, n->name);
         for (size_t k = 0; t && k < n->n_resolvers; k++) {
             struct world_resolver *r = &n->resolvers[k];
-            const struct world_resolver *was = old ? cunik_assign_resolver(old, r->service) : NULL;
+            const struct world_resolver *was = old ? cunik_world_resolver(old, r->service) : NULL;
             _cleanup_free_ char *seed = cunik_asprintf("resolver/%s/%s", r->service, n->name);
             if (pass == PASS_OLD && !*r->address)
                 keep(t, was ? was->address : NULL, r->service, &r->address);
@@ -274,15 +275,6 @@ static void run_resolvers(struct addresses *s, enum pass pass)
                 choose(s, t, seed, r->service, &r->address);
         }
     }
-}
-
-const struct world_resolver *cunik_assign_resolver(const struct world_network *n,
-                                                   const char *service)
-{
-    for (size_t i = 0; i < n->n_resolvers; i++)
-        if (strcmp(n->resolvers[i].service, service) == 0)
-            return &n->resolvers[i];
-    return NULL;
 }
 
 /* It asks the outside when one of its networks may. */
@@ -311,7 +303,7 @@ static void set_dns(struct assignment *a, struct world_cunik *c)
     for (size_t k = 0; k < c->n_interfaces; k++) {
         struct world_interface *i = &c->interfaces[k];
         const struct assign_network *p = cunik_map_get(&a->networks, i->network);
-        const struct world_resolver *r = p ? cunik_assign_resolver(p->n, c->service) : NULL;
+        const struct world_resolver *r = p ? cunik_world_resolver(p->n, c->service) : NULL;
         cunik_replace(&i->dns, r ? r->address : "");
     }
 }

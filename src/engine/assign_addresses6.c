@@ -6,11 +6,6 @@
 #include "base/memory.h"
 #include "engine/assign_parts.h"
 
-static bool is_foreign(const struct world_network *n, const struct world_network *old)
-{
-    return old && !n->external && strcmp(n->stack, old->stack) != 0;
-}
-
 /* What another network has that is there or wanted; NULL when the subnet is free. */
 static const char *in_the_way(const struct assignment *a, const struct world_network *self,
                               const struct cidr6 *subnet)
@@ -86,7 +81,7 @@ static void set_subnet(struct assignment *a, struct assign_network *p)
     _cleanup_error_ struct error *e = NULL;
     struct cidr6 subnet;
 
-    if (!n->ipv6 || is_foreign(n, old))
+    if (!n->ipv6 || cunik_assign_is_foreign(n, old))
         return;
     if (!*n->subnet6 && old)
         cunik_replace(&n->subnet6, old->subnet6);

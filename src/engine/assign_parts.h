@@ -55,8 +55,8 @@ void cunik_assign_conflict(struct assignment *a, const char *format, ...) _print
 const struct world_cunik *cunik_assign_old(const struct assignment *a, const struct world_cunik *c);
 /* Whether an actual cunik is still there beside the desired ones. */
 bool cunik_assign_stays(const struct assignment *a, const struct world_cunik *actual);
-/* The name server that a service has on a network for itself; NULL when it has none. */
-const struct world_resolver *cunik_assign_resolver(const struct world_network *n,
-                                                   const char *service);
+/* Whether what is there (NULL = nothing) is a network of another stack that has the name of ours:
+ * that is said once, by cunik_assign_subnets(). */
+bool cunik_assign_is_foreign(const struct world_network *n, const struct world_network *old);
 /* A number derived from a text, spread over 64 bits. */
 uint64_t cunik_assign_hash(const char *text);

@@ -100,8 +100,7 @@ static void init_pools(struct subnets *s)
     s->taken = cunik_calloc(s->n, sizeof(*s->taken));
 }
 
-/* A network of another stack that has the name of ours: that has been said already. */
-static bool foreign(const struct world_network *n, const struct world_network *old)
+bool cunik_assign_is_foreign(const struct world_network *n, const struct world_network *old)
 {
     return old && !n->external && strcmp(n->stack, old->stack) != 0;
 }
@@ -118,7 +117,7 @@ static void init_used(struct subnets *s)
     for (size_t i = 0; i < a->actual->n_networks; i++) {
         const struct world_network *n = &a->actual->networks[i];
         const struct assign_network *p = cunik_map_get(&a->networks, n->name);
-        if (p && !foreign(p->n, n))
+        if (p && !cunik_assign_is_foreign(p->n, n))
             continue;
         if (cunik_cidr_parse(n->subnet, &c, NULL) == 0)
             use(s, &c, "the network", n->name);
@@ -272,7 +271,7 @@ static void take_given(struct subnets *s, struct assign_network *p)
     struct world_network *n = p->n;
     const struct world_network *old = cunik_map_get(&s->a->actual_networks, n->name);
 
-    if (foreign(n, old))
+    if (cunik_assign_is_foreign(n, old))
         return;
     take_external(n, old);
     if (!*n->subnet && old)
@@ -301,7 +300,7 @@ void cunik_assign_subnets(struct assignment *a)
     for (size_t i = 0; i < a->desired->n_networks; i++) {
         struct assign_network *p = &a->parts[a->network_order[i]];
         if (!*p->n->subnet && !p->n->external &&
-            !foreign(p->n, cunik_map_get(&a->actual_networks, p->n->name)))
+            !cunik_assign_is_foreign(p->n, cunik_map_get(&a->actual_networks, p->n->name)))
             choose(&s, p);
     }
     for (size_t i = 0; i < a->desired->n_networks; i++) {

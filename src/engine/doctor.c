@@ -18,11 +18,6 @@ static const char *const levels[] = {
     [DOCTOR_OK] = "ok", [DOCTOR_NOTE] = "note", [DOCTOR_PROBLEM] = "problem"};
 _Static_assert(ARRAY_SIZE(levels) == DOCTOR_LEVEL_MAX_, "every level has its name");
 
-const char *cunik_doctor_level_name(enum doctor_level l)
-{
-    return levels[l];
-}
-
 /* What a check says; its texts are copied. */
 struct verdict {
     enum doctor_level level;

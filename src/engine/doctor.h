@@ -61,7 +61,6 @@ void cunik_doctor_facts_done(struct doctor_facts *f);
 void cunik_doctor_judge(const struct doctor_facts *f, struct doctor_report *ret);
 /* The worst level of all. */
 enum doctor_level cunik_doctor_worst(const struct doctor_report *r);
-const char *cunik_doctor_level_name(enum doctor_level l); /* "ok", "note", "problem" */
 /* A line for each check, with what to do below it. The caller frees it. */
 char *cunik_doctor_text(const struct doctor_report *r);
 /* {"status":"note","checks":[{"check","status","found","advice"}…]} */

@@ -209,15 +209,21 @@ static int attach_files(struct attach *a, struct error **err)
     return r;
 }
 
+bool cunik_host_is_of_image(const struct host_real *h, const char *path)
+{
+    _cleanup_free_ char *images = cunik_asprintf("%s/unpacked/", h->root);
+
+    return cunik_text_starts(path, images);
+}
+
 /* A disk of an image is everybody's: each cunik writes to a file of its own over it. */
 static int cover_disks(struct attach *a, struct error **err)
 {
-    _cleanup_free_ char *images = cunik_asprintf("%s/unpacked/", a->h->root);
     int r = 0;
 
     for (size_t i = 0; i < a->to->boot.n_disks && r == 0; i++) {
         struct world_disk *d = &a->to->boot.disks[i];
-        if (d->readonly || !cunik_text_starts(d->path, images))
+        if (d->readonly || !cunik_host_is_of_image(a->h, d->path))
             continue;
         _cleanup_free_ char *kind = cunik_asprintf("disk-%zu.qcow2", i);
         _cleanup_free_ char *over = cunik_host_image_path(a->h, a->to->name, kind);

@@ -62,15 +62,6 @@ static int start_resolver(const struct host_real *h, const struct world_network 
     return cunik_dnsmasq_start(&s, err);
 }
 
-static const struct world_resolver *find_resolver(const struct world_network *n,
-                                                  const char *service)
-{
-    for (size_t i = 0; i < n->n_resolvers; i++)
-        if (strcmp(n->resolvers[i].service, service) == 0)
-            return &n->resolvers[i];
-    return NULL;
-}
-
 static void list_resolvers(const char *folder, struct strv *ret)
 {
     _cleanup_free_ char *path = cunik_asprintf("%s/resolvers", folder);
@@ -93,7 +84,7 @@ static int stop_resolvers(const char *folder, const struct world_network *keep, 
     list_resolvers(folder, &services);
     for (size_t i = 0; r == 0 && i < services.n; i++) {
         _cleanup_free_ char *own = resolver_folder(folder, services.items[i]);
-        if (!keep || !find_resolver(keep, services.items[i]))
+        if (!keep || !cunik_world_resolver(keep, services.items[i]))
             r = cunik_dnsmasq_stop(own, err);
     }
     return r;

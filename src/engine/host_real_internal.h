@@ -75,6 +75,9 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
                       const struct backend *backend, bool make, struct world_cunik *ret,
                       struct error **err);
 
+/* Whether a file is of an unpacked image: nobody writes to it, cuniks do to a file over it. */
+bool cunik_host_is_of_image(const struct host_real *h, const char *path);
+
 /* host_writers.c: ERROR_CONFLICT when two cuniks would have a disk to which one of them writes. */
 int cunik_host_check_writers(struct host_real *h, const struct world_cunik *c,
                              const struct world *w, struct error **err);

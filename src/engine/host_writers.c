@@ -24,11 +24,11 @@ static size_t count(const struct world_cunik *c)
     return c->boot.n_disks + c->n_mounts;
 }
 
-static bool get(const struct world_cunik *c, size_t i, struct use *ret)
+static bool get(const struct host_real *h, const struct world_cunik *c, size_t i, struct use *ret)
 {
     if (i < c->boot.n_disks) {
         /* Nobody writes to a disk of an image, see cover_disks() of host_attach.c. */
-        bool covered = *c->image_digest && strstr(c->boot.disks[i].path, "/unpacked/");
+        bool covered = cunik_host_is_of_image(h, c->boot.disks[i].path);
         *ret = (struct use){NULL, c->boot.disks[i].path, covered || c->boot.disks[i].readonly};
         return true;
     }
@@ -54,7 +54,7 @@ static int check_against(const struct host_real *h, const struct world_cunik *c,
     struct use theirs;
 
     for (size_t i = 0; i < count(other); i++) {
-        if (!get(other, i, &theirs) || !is_same_disk(use, &theirs) ||
+        if (!get(h, other, i, &theirs) || !is_same_disk(use, &theirs) ||
             (use->readonly && theirs.readonly) || (use->volume && is_folder(h, w, use->volume)))
             continue;
         return cunik_error_set(
@@ -79,7 +79,7 @@ int cunik_host_check_writers(struct host_real *h, const struct world_cunik *c,
     r = cunik_host_observe(h, &there, err);
     for (size_t i = 0; i < count(c) && r == 0; i++) {
         struct use use;
-        if (!get(c, i, &use))
+        if (!get(h, c, i, &use))
             continue;
         for (size_t k = 0; k < w->n_cuniks && r == 0; k++)
             if (strcmp(w->cuniks[k].name, c->name) != 0 &&

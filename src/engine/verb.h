@@ -60,6 +60,8 @@ int cunik_verb_remove_networks(struct client *client, const struct strv *names, 
 /* --format json. */
 bool cunik_verb_wants_json(const struct arguments *a);
 void cunik_verb_print_json(const json_t *value, size_t flags);
+/* Prints events, a line each: as JSON or as text. */
+struct event_sink cunik_verb_event_printer(bool json);
 /* --since and --until; *ret stays as it is when the option was not given. */
 int cunik_verb_time(const struct arguments *a, const char *option, int64_t *ret,
                     struct error **err);

@@ -22,11 +22,16 @@ static void print_text(void *ctx _unused_, const struct event *e)
     cunik_output_flush();
 }
 
+struct event_sink cunik_verb_event_printer(bool json)
+{
+    return (struct event_sink){json ? print_json_line : print_text, NULL};
+}
+
 int cunik_verb_events(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
                       struct error **err)
 {
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
-    const struct event_sink sink = {cunik_verb_wants_json(a) ? print_json_line : print_text, NULL};
+    const struct event_sink sink = cunik_verb_event_printer(cunik_verb_wants_json(a));
     struct event_query q = {.stack = "",
                             .since_ms = -1,
                             .until_ms = -1,

@@ -9,21 +9,14 @@
 #include "base/table.h"
 #include "base/text.h"
 #include "engine/verb.h"
-
-static bool is_on(const struct world_cunik *c, const char *network)
-{
-    for (size_t i = 0; i < c->n_interfaces; i++)
-        if (strcmp(c->interfaces[i].network, network) == 0)
-            return true;
-    return false;
-}
+#include "engine/world_network.h"
 
 static size_t count_users(const struct world *w, const char *network)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < w->n_cuniks; i++)
-        n += is_on(&w->cuniks[i], network);
+        n += cunik_world_is_on(&w->cuniks[i], network);
     return n;
 }
 

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/clock.h"
 #include "engine/record.h"
 
 enum { MANIFEST_LIMIT = 1 << 20 };
@@ -112,8 +112,7 @@ static int make_content(const char *folder, const struct volume *v, struct error
 
     if (strcmp(v->what.format, "directory") == 0)
         return cunik_file_make_folders(path, 0777, err);
-    return cunik_volume_make_disk(path, v->what.format, v->what.filesystem, v->what.size, NULL,
-                                  err);
+    return cunik_volume_make_disk(path, v->what.format, v->what.filesystem, v->what.size, err);
 }
 
 /* Under the lock. */
@@ -138,14 +137,6 @@ static int make(const char *root, struct volume *v, struct error **err)
     return r;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 static void fill(struct world_volume *v, const char *filesystem)
 {
     bool folder = strcmp(v->format, "directory") == 0;
@@ -161,7 +152,7 @@ static void fill(struct world_volume *v, const char *filesystem)
 static int ensure(const char *root, const struct world_volume *wanted, const char *filesystem,
                   bool must_be_new, struct volume *ret, struct error **err)
 {
-    _cleanup_volume_ struct volume v = {.created_ms = now_ms()};
+    _cleanup_volume_ struct volume v = {.created_ms = cunik_clock_real.wall_ms(NULL)};
     _cleanup_close_ int lock = -1;
     struct error *missing = NULL;
     int r;

@@ -44,7 +44,6 @@ int cunik_volume_remove(const char *root, const char *name, struct error **err);
 /* Its JSON: that of the world with "created_ms", "path" and "used", the bytes it takes. */
 json_t *cunik_volume_to_json(const struct volume *v);
 
-/* A disk image at `path`, which must not be there, with what is in `folder` (NULL = nothing) as its
- * files. */
+/* An empty disk image at `path`, which must not be there. Disks with files: data_disk.h. */
 int cunik_volume_make_disk(const char *path, const char *format, const char *filesystem,
-                           int64_t size, const char *folder, struct error **err);
+                           int64_t size, struct error **err);

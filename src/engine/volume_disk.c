@@ -55,34 +55,20 @@ static int make_sparse(const char *path, int64_t size, struct error **err)
     return 0;
 }
 
-/* The root folder of a new filesystem is for whatever user the guest's program has. */
-static int make_filesystem(const char *path, const char *filesystem, const char *folder,
-                           struct error **err)
+static int make_filesystem(const char *path, const char *filesystem, struct error **err)
 {
-    _cleanup_strv_ struct strv argv = {0};
-    static const char *const words[] = {"mke2fs", "-q", "-F", "-m", "0"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        cunik_strv_add(&argv, words[i]);
-    cunik_strv_add(&argv, "-t");
-    cunik_strv_add(&argv, filesystem);
-    if (folder) {
-        cunik_strv_add(&argv, "-d");
-        cunik_strv_add(&argv, folder);
-    }
-    cunik_strv_add(&argv, path);
-    return cunik_process_run(&argv, NULL, err);
+    return PROCESS_RUN(err, "mke2fs", "-q", "-F", "-m", "0", "-t", filesystem, path);
 }
 
 int cunik_volume_make_disk(const char *path, const char *format, const char *filesystem,
-                           int64_t size, const char *folder, struct error **err)
+                           int64_t size, struct error **err)
 {
     bool qcow2 = strcmp(format, "qcow2") == 0;
     _cleanup_free_ char *raw = qcow2 ? cunik_asprintf("%s.raw", path) : cunik_strdup(path);
     int r = make_sparse(raw, size, err);
 
     if (r == 0 && strcmp(filesystem, "none") != 0)
-        r = make_filesystem(raw, filesystem, folder, err);
+        r = make_filesystem(raw, filesystem, err);
     if (r == 0 && qcow2)
         r = PROCESS_RUN(err, "qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", raw, path);
     if (qcow2 || r < 0)

@@ -1,5 +1,7 @@
 #include "engine/world_network.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 
 static int read_pool(const char *subnet, const char *gateway, struct cidr *ret_subnet,
@@ -96,4 +98,21 @@ bool cunik_world_name_server(const struct world_cunik *c, size_t index,
         if (*c->interfaces[i].dns)
             return *c->interfaces[index].dns;
     return index == 0 && *n->stack;
+}
+
+bool cunik_world_is_on(const struct world_cunik *c, const char *network)
+{
+    for (size_t i = 0; i < c->n_interfaces; i++)
+        if (strcmp(c->interfaces[i].network, network) == 0)
+            return true;
+    return false;
+}
+
+const struct world_resolver *cunik_world_resolver(const struct world_network *n,
+                                                  const char *service)
+{
+    for (size_t i = 0; i < n->n_resolvers; i++)
+        if (strcmp(n->resolvers[i].service, service) == 0)
+            return &n->resolvers[i];
+    return NULL;
 }

@@ -15,6 +15,11 @@ int cunik_world_network_around(const struct world_network *n, const char *addres
 int cunik_world_network_more(const struct world_network *n, struct cidr **ret, size_t *ret_n,
                              struct error **err);
 
+/* Whether a cunik has an interface on a network. */
+bool cunik_world_is_on(const struct world_cunik *c, const char *network);
+/* The name server that a service has on a network for itself; NULL when it has none. */
+const struct world_resolver *cunik_world_resolver(const struct world_network *n,
+                                                  const char *service);
 /* Whose gateway is the guest's: of its networks with a way out the one of the greatest gw_priority,
  * and of those the first; without any, that of the first network with several subnets, to reach
  * them. Its index; SIZE_MAX = none. */

@@ -387,8 +387,7 @@ int cunik_image_remove(const char *root, const char *text, struct error **err)
     bool by_name = cunik_image_name(text, &name, NULL) == 0 && name_of(entry) &&
                    strcmp(name_of(entry), name) == 0;
     drop(&s, by_name ? name : NULL, digest, false);
-    r = cunik_image_store_write(&s, err);
-    return r;
+    return cunik_image_store_write(&s, err);
 }
 
 /* What the images of the index, and those kept, consist of. */
