@@ -2,8 +2,7 @@
  * when each guest was created, started, first spoke and became healthy.
  *
  * Pure: events go in, and out come a document for trace viewers (`up --trace`) and the critical
- * path
- * (`up --timings`). Times are milliseconds since the epoch, 0 = it has not happened.
+ * path (`up --timings`). Times are milliseconds since the epoch, 0 = it has not happened.
  */
 #pragma once
 

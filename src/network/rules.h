@@ -13,12 +13,13 @@
  *   output        behind one port share its connections at random
  *   guard         a guest cannot reach the host's 127.0.0.0/8, although its bridge may carry such
  *                 addresses (link.h)
- *   input         of the host, a guest reaches names, addresses (DHCP) and echoes at the gateways
- * of its own network, and all the host serves there when it is trusted; nobody outside reaches the
- * gateways forward       guests reach guests of their network, and others through published ports
- * alone; so does the world outside; internal networks have no way out postrouting   guests'
- * connections to the outside, a host's own over 127.0.0.1, and a guest's to a port published by its
- * own network take the host's address
+ *   input         of the host, a guest reaches names, addresses (DHCP) and echoes at the
+ *                 gateways of its own network, and all the host serves there when it is
+ *                 trusted; nobody outside reaches the gateways
+ *   forward       guests reach guests of their network, and others through published ports
+ *                 alone; so does the world outside; internal networks have no way out
+ *   postrouting   guests' connections to the outside, a host's own over 127.0.0.1, and a
+ *                 guest's to a port published by its own network take the host's address
  *
  * Names are served at the gateways: port 53 there is never published.
  *
