@@ -156,7 +156,8 @@ static void set_boot(struct world_cunik *c, const struct run_options *o)
 {
     struct world_boot *b = &c->boot;
 
-    cunik_replace(&b->kernel, o->kernel);
+    cunik_replace(&b->kernel, o->kernel ? o->kernel : "");
+    cunik_replace(&c->image, o->image ? o->image : "");
     cunik_replace(&b->initrd, o->initrd ? o->initrd : "");
     cunik_replace(&b->backend, o->backend ? o->backend : "");
     cunik_replace(&b->cmdline, o->cmdline ? o->cmdline : "");

@@ -6,7 +6,8 @@
 
 struct run_options {
     const char *name;    /* of the cunik, its service and its stack */
-    const char *kernel;  /* absolute */
+    const char *kernel;  /* absolute; NULL = as the image has it */
+    const char *image;   /* its name, or NULL */
     const char *initrd;  /* absolute, or NULL */
     const char *backend; /* NULL = by looking at the kernel */
     const char *cmdline, *hostname, *memory, *cpus, *restart, *network, *stop_timeout,

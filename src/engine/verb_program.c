@@ -152,9 +152,9 @@ static const struct option_row stats_options[] = {
 #define OPTIONS(rows) rows, ARRAY_SIZE(rows)
 
 static const struct verb_row verbs[] = {
-    {"run", "KERNEL [ARG...]", "Make a cunik and start it", OPTIONS(run_options), 0, SIZE_MAX,
-     cunik_verb_run},
-    {"create", "KERNEL [ARG...]", "Make a cunik", OPTIONS(create_options), 0, SIZE_MAX,
+    {"run", "IMAGE|./KERNEL [ARG...]", "Make a cunik and start it", OPTIONS(run_options), 0,
+     SIZE_MAX, cunik_verb_run},
+    {"create", "IMAGE|./KERNEL [ARG...]", "Make a cunik", OPTIONS(create_options), 0, SIZE_MAX,
      cunik_verb_create},
     {"start", "NAME...", "Start cuniks", NULL, 0, 1, SIZE_MAX, cunik_verb_start},
     {"stop", "NAME...", "Stop cuniks", OPTIONS(stop_options), 1, SIZE_MAX, cunik_verb_stop},

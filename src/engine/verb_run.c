@@ -62,25 +62,33 @@ static void absolute_disks(const char *folder, const struct strv *disks, struct 
     }
 }
 
-/* The kernel: a file that --kernel or the first argument names. What the argument is otherwise is
- * the name of an image. */
-static int find_kernel(const struct arguments *a, const char **ret_kernel, size_t *ret_skip,
-                       struct error **err)
+/* What it boots: a kernel, which --kernel or a path as the first argument names, or an image. */
+struct bootable {
+    const char *kernel, *image; /* one of them; the other is NULL */
+    size_t words;               /* how many arguments it took */
+};
+
+/* Names of images may have slashes as well: "registry:5000/team/redis". */
+static bool is_path(const char *word)
+{
+    return *word == '/' || cunik_text_starts(word, "./") || cunik_text_starts(word, "../") ||
+           (strchr(word, '/') && cunik_file_exists(word));
+}
+
+static int find_bootable(const struct arguments *a, struct bootable *ret, struct error **err)
 {
     const struct strv *words = cunik_arguments_positional(a);
+    const char *kernel = cunik_arguments_value(a, "kernel");
 
-    *ret_kernel = cunik_arguments_value(a, "kernel");
-    *ret_skip = 0;
-    if (*ret_kernel)
-        return 0;
-    if (!words->n)
-        return cunik_error_set(err, ERROR_INVALID, "a kernel is needed: ./FILE or --kernel FILE");
-    if (!strchr(words->items[0], '/'))
-        return cunik_error_set(err, ERROR_NOT_FOUND,
-                               "there is no image '%s'; a kernel is named by its path (./%s)",
-                               words->items[0], words->items[0]);
-    *ret_kernel = words->items[0];
-    *ret_skip = 1;
+    if (kernel)
+        *ret = (struct bootable){.kernel = kernel};
+    else if (!words->n)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "a kernel or an image is needed: ./FILE, --kernel FILE or NAME");
+    else if (is_path(words->items[0]))
+        *ret = (struct bootable){.kernel = words->items[0], .words = 1};
+    else
+        *ret = (struct bootable){.image = words->items[0], .words = 1};
     return 0;
 }
 
@@ -90,22 +98,22 @@ static int describe(const struct arguments *a, const char *name, struct world *r
     const struct strv *words = cunik_arguments_positional(a);
     _cleanup_free_ char *folder = get_current_dir_name();
     _cleanup_strv_ struct strv disks = {0}, command = {0};
-    const char *kernel;
-    size_t skip;
+    struct bootable what = {0};
 
     if (!folder)
         return cunik_error_errno(err, errno, "finding the working directory");
-    int r = find_kernel(a, &kernel, &skip, err);
+    int r = find_bootable(a, &what, err);
     if (r < 0)
         return r;
-    _cleanup_free_ char *kernel_path = absolute(folder, kernel);
+    _cleanup_free_ char *kernel_path = absolute(folder, what.kernel);
     _cleanup_free_ char *initrd_path = absolute(folder, cunik_arguments_value(a, "initrd"));
     absolute_disks(folder, cunik_arguments_values(a, "disk"), &disks);
-    for (size_t i = skip; i < words->n; i++)
+    for (size_t i = what.words; i < words->n; i++)
         cunik_strv_add(&command, words->items[i]);
     const struct run_options o = {
         .name = name,
         .kernel = kernel_path,
+        .image = what.image,
         .initrd = initrd_path,
         .backend = cunik_arguments_value(a, "backend"),
         .cmdline = cunik_arguments_value(a, "cmdline"),

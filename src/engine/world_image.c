@@ -11,7 +11,7 @@ enum { OWN_DIGITS = 12, RETRIES = 3 };
 
 bool cunik_world_wants_image(const struct world_cunik *c)
 {
-    return *c->image && !*c->boot.kernel;
+    return *c->image && !*c->boot.kernel && !*c->image_digest;
 }
 
 void cunik_world_own_volume(struct world *w, const struct world_cunik *c, struct world_mount *m)

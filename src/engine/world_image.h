@@ -3,7 +3,8 @@
 
 #include "engine/world.h"
 
-/* Whether it boots what its image has: there is one, and no kernel is named beside it. */
+/* Whether it is to be filled in with what its image has: there is one, no kernel is named beside
+ * it, and that has not been done yet. */
 bool cunik_world_wants_image(const struct world_cunik *c);
 /* Fills in what the cunik leaves open. Disks of the image come before its own; volumes that the
  * image wants and nothing is mounted at are added to it and to the world. */

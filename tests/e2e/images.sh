@@ -54,6 +54,9 @@ check 'remove all' expect 0 cunik image rm "$first"
 check '… leaves no blob' equal "$(find "$CUNIK_ROOT/store/blobs" -type f | wc -l)" 0
 check 'load' expect 0 cunik image load web.tar web
 check '… the same' equal "$(digest web)" "$first"
+check 'run an image' expect 0 cunik run -d --name one -p 127.0.0.1:8090:80 web
+check '… as it says' wait_until 30 answers http://127.0.0.1:8090/args 'text=hello from an image'
+check '… remove it' expect 0 cunik rm -f one
 check 'remove it' expect 0 cunik image rm web
 
 cat >compose.yaml <<END

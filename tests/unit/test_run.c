@@ -8,6 +8,7 @@
 #include "engine/cunik_filter.h"
 #include "engine/request.h"
 #include "engine/run_options.h"
+#include "engine/world_image.h"
 
 struct words {
     struct strv environment, labels, ports, disks, params, command;
@@ -80,6 +81,27 @@ static void networks(void **state _unused_)
     test_ok(cunik_run_world(&o, &none, NULL), NULL);
     assert_int_equal(none.n_networks, 0);
     assert_int_equal(none.cuniks[0].n_interfaces, 0);
+}
+
+/* What boots its image's disk is filled in once: `update` sends what is there. */
+static void image(void **state _unused_)
+{
+    _cleanup_(words_done) struct words v = {0};
+    _cleanup_world_ struct world w = {0}, given = {0};
+    struct run_options o = options(&v);
+
+    o.kernel = NULL;
+    o.image = "team/web:1";
+    test_ok(cunik_run_world(&o, &w, NULL), NULL);
+    struct world_cunik *c = &w.cuniks[0], *of_image = cunik_world_add_cunik(&given);
+    assert_string_equal(c->image, "team/web:1");
+    assert_string_equal(c->boot.kernel, "");
+    assert_true(cunik_world_wants_image(c));
+    cunik_replace(&of_image->image_digest, "sha256:1");
+    cunik_replace(&cunik_world_add_disk(of_image)->path, "/unpacked/1/disk.raw");
+    cunik_world_use_image(&w, c, of_image);
+    assert_int_equal(c->boot.n_disks, 1);
+    assert_false(cunik_world_wants_image(c));
 }
 
 static void expect(const struct run_options *o, const char *message)
@@ -173,10 +195,8 @@ static void filters(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),
-        cmocka_unit_test(networks),
-        cmocka_unit_test(mistakes),
-        cmocka_unit_test(filters),
+        cmocka_unit_test(whole),    cmocka_unit_test(networks), cmocka_unit_test(image),
+        cmocka_unit_test(mistakes), cmocka_unit_test(filters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
