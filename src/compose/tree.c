@@ -233,7 +233,7 @@ static void fill_index(struct node *map)
 /* Called with the new member in place. */
 static void add_to_index(struct tree *t, struct node *map)
 {
-    if (map->n < INDEX_FROM)
+    if (!map->index && map->n < INDEX_FROM)
         return;
     if (map->index && map->n * 2 <= map->index->n_slots) {
         *slot_of(map, map->items[map->n - 1]->key) = (uint32_t)map->n;

@@ -128,6 +128,27 @@ static void test_map_like_list(void **state)
     }
 }
 
+/* A map that was large once still finds what is added when it is small again. */
+static void test_shrunk_map(_unused_ void **state)
+{
+    enum { KEYS = 100 };
+    _cleanup_tree_ struct tree *t = cunik_tree_create();
+    struct node *map = cunik_node_map(t, NULL);
+
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < KEYS; i++) {
+            _cleanup_free_ char *key = cunik_asprintf("key%zu", i);
+            struct node *item = cunik_node_int(t, NULL, (int64_t)i);
+            cunik_node_set(t, map, key, item);
+            assert_ptr_equal(cunik_node_get(map, key), item);
+        }
+        for (size_t i = 0; i < KEYS; i++) {
+            _cleanup_free_ char *key = cunik_asprintf("key%zu", i);
+            assert_true(cunik_node_remove(map, key));
+        }
+    }
+}
+
 static void test_copy_and_equal(void **state)
 {
     _cleanup_tree_ struct tree *t = cunik_tree_create();
@@ -209,9 +230,9 @@ static void test_diagnostics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scalars),        cmocka_unit_test(test_map_like_list),
-        cmocka_unit_test(test_copy_and_equal), cmocka_unit_test(test_large_texts),
-        cmocka_unit_test(test_diagnostics),
+        cmocka_unit_test(test_scalars),     cmocka_unit_test(test_map_like_list),
+        cmocka_unit_test(test_shrunk_map),  cmocka_unit_test(test_copy_and_equal),
+        cmocka_unit_test(test_large_texts), cmocka_unit_test(test_diagnostics),
     };
 
     return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
