@@ -1,4 +1,6 @@
-/* One engine for each root: two locks (flock(2)) on files of its folder.
+/* One engine for each root: two locks on files of its folder. They are record locks (fcntl(2)),
+ * which belong to a process: what libvirt forks, and may outlive an engine that is killed, has
+ * none.
  *
  * ROOT/lock belongs to the engine from its start to its end. ROOT/lock.start is held while an
  * engine starts, until it listens, and while one ends, from its last look for work to the end of

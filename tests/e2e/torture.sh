@@ -65,8 +65,8 @@ act() {
 # Running it again gets there.
 converges() {
     case $1 in
-    up) run act up && run cunik-compose -f first.yaml plan --detailed-exitcode && wait_until 30 answers http://127.0.0.1:8082/ 'hello from web' ;;
-    change) run act change && run cunik-compose -f second.yaml plan --detailed-exitcode && wait_until 30 answers http://127.0.0.1:8083/ 'hello from web' ;;
+    up) run act up && run cunik-compose -f first.yaml plan --detailed-exitcode && wait_until 30 answers http://127.0.0.1:8082/ 'hello from t-web-1' ;;
+    change) run act change && run cunik-compose -f second.yaml plan --detailed-exitcode && wait_until 30 answers http://127.0.0.1:8083/ 'hello from t-web-1' ;;
     down) run act down && nothing_left ;;
     esac
 }

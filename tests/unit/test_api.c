@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/buffer.h"
@@ -1483,25 +1485,73 @@ static void test_start(void **state)
     assert_non_null(strstr(said, "/dev/null\n"));
 }
 
+/* As another process: whether an engine runs. */
+static bool another_runs(const char *root)
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct engine_lock lock;
+        bool running = false;
+        int r = cunik_engine_lock_take(root, &lock, &running, NULL);
+        _exit(r < 0 ? 2 : running);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+    return WEXITSTATUS(status) == 1;
+}
+
 static void test_locks(void **state)
 {
     struct fixture *f = *state;
-    struct engine_lock first, second, third;
+    struct engine_lock lock;
     bool running = true;
 
-    test_ok(cunik_engine_lock_take(f->root, &first, &running, NULL), NULL);
+    assert_false(another_runs(f->root));
+    test_ok(cunik_engine_lock_take(f->root, &lock, &running, NULL), NULL);
     assert_false(running);
-    cunik_engine_lock_started(&first);
-    test_ok(cunik_engine_lock_take(f->root, &second, &running, NULL), NULL);
-    assert_true(running);
-    assert_int_equal(second.start, -1);
-    cunik_engine_lock_ending(&first, f->root);
-    close(first.engine);
-    close(first.start);
-    test_ok(cunik_engine_lock_take(f->root, &third, &running, NULL), NULL);
-    assert_false(running);
-    close(third.engine);
-    close(third.start);
+    cunik_engine_lock_started(&lock);
+    assert_true(another_runs(f->root));
+    cunik_engine_lock_ending(&lock, f->root);
+    close(lock.engine);
+    close(lock.start);
+    assert_false(another_runs(f->root));
+}
+
+/* What an engine has forked does not hold its locks when it is killed. */
+static void test_locks_of_the_killed(void **state)
+{
+    struct fixture *f = *state;
+    int said[2], go_on[2];
+    char c;
+
+    assert_int_equal(pipe(said), 0);
+    assert_int_equal(pipe(go_on), 0);
+    pid_t engine = fork();
+    if (engine == 0) {
+        struct engine_lock lock;
+        bool running = true;
+        if (cunik_engine_lock_take(f->root, &lock, &running, NULL) < 0 || running)
+            _exit(1);
+        cunik_engine_lock_started(&lock);
+        if (fork() == 0) {
+            close(go_on[1]);
+            _exit(write(said[1], "x", 1) != 1 || read(go_on[0], &c, 1) != 0);
+        }
+        pause();
+        _exit(1);
+    }
+    assert_int_equal(read(said[0], &c, 1), 1);
+    assert_true(another_runs(f->root));
+    assert_int_equal(kill(engine, SIGKILL), 0);
+    assert_int_equal(waitpid(engine, NULL, 0), engine);
+    assert_false(another_runs(f->root));
+    close(go_on[1]);
+    close(go_on[0]);
+    close(said[0]);
+    close(said[1]);
 }
 
 int main(void)
@@ -1545,6 +1595,7 @@ int main(void)
         TEST(test_start_is_cancelled),
         TEST(test_start),
         TEST(test_locks),
+        TEST(test_locks_of_the_killed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
