@@ -90,6 +90,18 @@ int cunik_file_write(const char *path, const void *data, size_t size, mode_t mod
     return 0;
 }
 
+int cunik_file_write_output(const char *path, const void *data, size_t size, mode_t mode,
+                            struct error **err)
+{
+    struct stat st;
+
+    if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+        return cunik_file_write(path, data, size, mode, false, err);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, mode);
+    int r = fd < 0 ? -errno : cunik_write_all(fd, data, size);
+    return r < 0 ? cunik_error_errno(err, r, "writing '%s'", path) : 0;
+}
+
 int cunik_file_make_folders(const char *path, mode_t mode, struct error **err)
 {
     _cleanup_free_ char *partial = cunik_strdup(path);

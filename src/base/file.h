@@ -18,6 +18,11 @@ int cunik_file_read_fd(int fd, const char *name, size_t limit, char **ret, size_
 int cunik_file_write(const char *path, const void *data, size_t size, mode_t mode, bool durable,
                      struct error **err);
 
+/* The same for a file that a user named: what is no regular file (a device, a pipe, a link) stays
+ * what it is and is written to. */
+int cunik_file_write_output(const char *path, const void *data, size_t size, mode_t mode,
+                            struct error **err);
+
 /* Makes a folder and its parents. */
 int cunik_file_make_folders(const char *path, mode_t mode, struct error **err);
 /* Removes a file or a folder with all in it; a missing one is no error. Symbolic links are not

@@ -65,7 +65,7 @@ int cunik_command_config(void *context, const struct arguments *a, int *status _
     if (r < 0)
         return r;
     if (output)
-        return cunik_file_write(output, text, strlen(text), 0644, false, err);
+        return cunik_file_write_output(output, text, strlen(text), 0644, err);
     fputs(text, stdout);
     return 0;
 }

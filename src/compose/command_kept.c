@@ -19,7 +19,7 @@ int cunik_command_keep_plan(const char *path, const struct request *r, const str
     cunik_json_set(json, "plan", cunik_plan_to_json(plan));
     _cleanup_free_ char *text = cunik_json_text(json, JSON_INDENT(1));
     /* The environment of services may hold secrets. */
-    return cunik_file_write(path, text, strlen(text), 0600, false, err);
+    return cunik_file_write_output(path, text, strlen(text), 0600, err);
 }
 
 static int read_parts(const json_t *json, struct request *ret, struct error **err)

@@ -104,7 +104,7 @@ static int apply_timed(struct command *c, const struct request *r, struct error 
         return failed;
     _cleanup_json_ json_t *trace = cunik_timeline_trace(&timeline);
     _cleanup_free_ char *text = cunik_json_text(trace, JSON_COMPACT);
-    if (cunik_file_write(path, text, strlen(text), 0644, false, &why) == 0)
+    if (cunik_file_write_output(path, text, strlen(text), 0644, &why) == 0)
         return failed;
     if (failed == 0)
         return cunik_error_set(err, why->code, "%s", why->message);

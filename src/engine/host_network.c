@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/host_real_internal.h"
@@ -92,6 +93,25 @@ int cunik_host_network_forget(const struct host_real *h, const char *network, st
     return 0;
 }
 
+/* A link of that name that is not ours is not the network's bridge: then there is none to remove,
+ * and a network that could not be made for it can still be taken away. */
+static int remove_bridge(const struct host_real *h, const struct world_network *n,
+                         struct error **err)
+{
+    _cleanup_error_ struct error *why = NULL;
+    int r = cunik_link_remove(n->link, h->engine, cunik_network_group(h->engine, n->stack), &why);
+
+    if (r == 0)
+        return 0;
+    if (why->code == ERROR_CONFLICT) {
+        cunik_log(LOG_LEVEL_WARNING, "network '%s': %s; it is left alone", n->name, why->message);
+        return 0;
+    }
+    if (err)
+        *err = TAKE_PTR(why);
+    return r;
+}
+
 int cunik_host_network_remove(void *ctx, const struct world_network *n, struct error **err)
 {
     const struct host_real *h = ctx;
@@ -101,7 +121,7 @@ int cunik_host_network_remove(void *ctx, const struct world_network *n, struct e
     if (n->external)
         return 0;
     if (*n->link)
-        r = cunik_link_remove(n->link, h->engine, cunik_network_group(h->engine, n->stack), err);
+        r = remove_bridge(h, n, err);
     return r < 0 || cunik_file_exists(folder) ? r : cunik_host_network_forget(h, n->name, err);
 }
 

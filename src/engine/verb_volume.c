@@ -194,7 +194,7 @@ static int read_create(const struct arguments *a, struct world_volume *v, struct
     v->name = names->n ? cunik_strdup(names->items[0]) : some_name();
     cunik_replace(&v->format, format ? format : "raw");
     cunik_replace(&v->filesystem, filesystem ? filesystem : "");
-    if (size && cunik_text_to_bytes(size, &v->size) < 0)
+    if (size && (cunik_text_to_bytes(size, &v->size) < 0 || v->size == 0))
         return cunik_error_set(err, ERROR_INVALID, "option '--size' takes a size, not '%s'", size);
     for (size_t i = 0; i < labels->n; i++) {
         _cleanup_free_ char *key = cunik_strndup(labels->items[i], strcspn(labels->items[i], "="));
@@ -246,15 +246,6 @@ int cunik_verb_volume_rm(void *context _unused_, const struct arguments *a,
     return r;
 }
 
-/* Whether to go on; nobody to ask is no. */
-static bool agreed(void)
-{
-    char answer[8];
-
-    fputs("All volumes that nothing uses are removed, with what they hold. Go on? [y/N] ", stderr);
-    return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
 /* Names that the engine made: of a service's own volumes (lower_mounts.c) and of `create`. */
 static bool is_nameless(const json_t *volume)
 {
@@ -272,8 +263,10 @@ int cunik_verb_volume_prune(void *context _unused_, const struct arguments *a,
     size_t i;
     int r = get_volumes(a, &client, &list, err);
 
-    if (r < 0 || (!cunik_arguments_flag(a, "force") && !agreed()))
+    if (r < 0)
         return r;
+    if (!cunik_verb_agrees(a, "Remove all volumes that nothing uses, with what they hold?"))
+        return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
     json_array_foreach (list, i, volume) {
         struct error *why = NULL;
         if (is_used(volume) || !(all || is_nameless(volume)))

@@ -83,7 +83,7 @@ EOF
 wrong no-kernel 2 'unikernel.kernel' 'web' <<'EOF'
 services:
   web:
-    image: nginx
+    hostname: nothing
 EOF
 wrong missing-kernel 2 "service 'a': unikernel.kernel" '/does/not/exist' <<'EOF'
 services:
@@ -122,6 +122,21 @@ check 'a subnet that overlaps a route: and the route' err_has '10.77.0.0/16'
 ip link del other0
 check 'a subnet that overlaps a route: nothing is left' nothing_left
 
+# A bridge's name that another's link has: nothing is done to that, and `down` still leads back.
+ip link add other0 type bridge
+{
+    echo 'services:'
+    service a
+    echo 'networks: {default: {driver_opts: {com.docker.network.bridge.name: other0}}}'
+} >foreign.yaml
+check "another's bridge: status 1" expect 1 cunik-compose -f foreign.yaml -p bad up -d
+check "another's bridge: is named" err_has "there is a link 'other0' already"
+check "another's bridge: no undoing that failed" equal "$(grep -c undoing "$ERR")" 0
+check "another's bridge: down" expect 0 cunik-compose -f foreign.yaml -p bad down
+check "another's bridge: is still there" run ip link show other0
+ip link del other0
+check "another's bridge: nothing is left" nothing_left
+
 mkdir -p www
 python3 -m http.server --bind 127.0.0.1 --directory www 18080 >/dev/null 2>&1 &
 server=$!
@@ -139,6 +154,19 @@ check 'a taken port: nothing is left' nothing_left
     echo 'services:'
     service a
 } >fine.yaml
+
+# What a user names for output and is no file stays what it is.
+ln -s /dev/full full
+for output in 'plan --out' 'config -o'; do
+    # shellcheck disable=SC2086 # two words
+    check "$output, a full device: status 1" expect 1 cunik-compose -f fine.yaml -p bad $output full
+    check "$output, a full device: says so" err_has 'No space left'
+    check "$output, a full device: is still a link to it" test -L full -a -c full
+done
+
+# The answer that nobody gives is no.
+check 'volume prune without an answer: is cancelled' expect 130 cunik volume prune </dev/null
+check 'a volume of no size: status 2' expect 2 cunik volume create --size 0 nothing
 
 # elsewhere COMMAND...: runs cunik-compose with an engine of its own; its status and errors are kept.
 elsewhere() {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/digest.h"
@@ -135,6 +136,43 @@ static void files(void **state _unused_)
     assert_int_equal(cunik_file_read(path, 4, &text, NULL, &err), -ENOENT);
 }
 
+/* What a user names for output may be a device or a link: it must be there afterwards as it was. */
+static void outputs(void **state _unused_)
+{
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *folder = test_temporary_folder();
+    _cleanup_free_ char *file = cunik_path_join(folder, "file");
+    _cleanup_free_ char *link = cunik_path_join(folder, "link");
+    _cleanup_free_ char *fifo = cunik_path_join(folder, "fifo");
+    _cleanup_free_ char *text = NULL;
+    char got[8] = "";
+    struct stat st;
+
+    test_ok(cunik_file_write_output(file, "long text", 9, 0600, &err), err);
+    assert_int_equal(symlink("file", link), 0);
+    test_ok(cunik_file_write_output(link, "short", 5, 0644, &err), err);
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    test_ok(cunik_file_read(file, 100, &text, NULL, &err), err);
+    assert_string_equal(text, "short");
+
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    _cleanup_close_ int end = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(end >= 0);
+    test_ok(cunik_file_write_output(fifo, "pipe", 4, 0644, &err), err);
+    assert_int_equal(read(end, got, sizeof(got)), 4);
+    assert_string_equal(got, "pipe");
+    assert_int_equal(lstat(fifo, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+
+    assert_int_equal(cunik_file_write_output(folder, "x", 1, 0644, &err), -EISDIR);
+    cunik_error_destroy(err), err = NULL;
+    test_ok(cunik_file_remove_tree(fifo, &err), err);
+    assert_int_equal(symlink("/dev/full", fifo), 0);
+    assert_int_equal(cunik_file_write_output(fifo, "x", 1, 0644, &err), -ENOSPC);
+    test_ok(cunik_file_remove_tree(folder, NULL), NULL);
+}
+
 static void json_members(void **state _unused_)
 {
     static const char text[] = "{\"s\":\"x\",\"i\":3,\"b\":true,\"l\":[\"a\"],\"n\":null}";
@@ -182,6 +220,7 @@ int main(void)
         cmocka_unit_test(buffers),
         cmocka_unit_test(paths),
         cmocka_unit_test(files),
+        cmocka_unit_test(outputs),
         cmocka_unit_test(json_members),
         cmocka_unit_test(digests),
     };
