@@ -4,6 +4,7 @@ base_SOURCES = \
 	src/base/digest.c \
 	src/base/error.c \
 	src/base/file.c \
+	src/base/filter.c \
 	src/base/json.c \
 	src/base/log.c \
 	src/base/map.c \

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -92,54 +91,15 @@ static const struct {
     {"publish", by_publish},
 };
 
-static int unknown_key(const char *key, size_t size, struct error **err)
+static const char *name_of_key(size_t key)
 {
-    _cleanup_buffer_ struct buffer list = {0};
-
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        cunik_buffer_printf(&list, "%s%s", i ? ", " : "", keys[i].name);
-    return cunik_error_set(err, ERROR_INVALID, "cuniks are filtered by %s, not by '%.*s'",
-                           list.data, (int)size, key);
+    return keys[key].name;
 }
 
-int cunik_filter_add(struct cunik_filter *f, const char *text, struct error **err)
+static bool matches(const void *thing, size_t key, const char *value)
 {
-    const char *equals = strchr(text, '=');
-    size_t size = equals ? (size_t)(equals - text) : 0, i = 0;
-
-    if (!size)
-        return cunik_error_set(err, ERROR_INVALID, "a filter is KEY=VALUE, not '%s'", text);
-    while (i < ARRAY_SIZE(keys) &&
-           (strlen(keys[i].name) != size || memcmp(keys[i].name, text, size) != 0))
-        i++;
-    if (i == ARRAY_SIZE(keys))
-        return unknown_key(text, size, err);
-    (void)ARRAY_APPEND(f->items, f->n);
-    f->items[f->n - 1].key = i;
-    f->items[f->n - 1].value = cunik_strdup(equals + 1);
-    return 0;
+    return keys[key].matches(thing, value);
 }
 
-bool cunik_filter_matches(const struct cunik_filter *f, const struct world_cunik *c)
-{
-    for (size_t key = 0; key < ARRAY_SIZE(keys); key++) {
-        bool asked = false, found = false;
-        for (size_t i = 0; i < f->n; i++) {
-            if (f->items[i].key != key)
-                continue;
-            asked = true;
-            found = found || keys[key].matches(c, f->items[i].value);
-        }
-        if (asked && !found)
-            return false;
-    }
-    return true;
-}
-
-void cunik_filter_done(struct cunik_filter *f)
-{
-    for (size_t i = 0; i < f->n; i++)
-        free(f->items[i].value);
-    free(f->items);
-    *f = (struct cunik_filter){0};
-}
+const struct filter_kind cunik_filter_cuniks = {
+    .things = "cuniks", .n = ARRAY_SIZE(keys), .name = name_of_key, .matches = matches};

@@ -1,21 +1,8 @@
-/* Which cuniks are wanted: "KEY=VALUE" as `list --filter` takes them. Pure. Several values of one
- * key: any of them; several keys: all of them, as in docker. */
+/* By what cuniks are filtered: a table for base/filter.h; the things are struct world_cunik. Pure.
+ */
 #pragma once
 
-#include <stdbool.h>
-
+#include "base/filter.h"
 #include "engine/world.h"
 
-struct cunik_filter {
-    struct {
-        size_t key; /* of the table */
-        char *value;
-    } * items;
-    size_t n;
-};
-
-/* ERROR_INVALID for what is no KEY=VALUE, or an unknown key. */
-int cunik_filter_add(struct cunik_filter *f, const char *text, struct error **err);
-bool cunik_filter_matches(const struct cunik_filter *f, const struct world_cunik *c);
-void cunik_filter_done(struct cunik_filter *f);
-#define _cleanup_cunik_filter_ _cleanup_(cunik_filter_done)
+extern const struct filter_kind cunik_filter_cuniks;

@@ -1,9 +1,7 @@
 #include "engine/event_filter.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -97,57 +95,23 @@ static int check_type(const char *value, struct error **err)
                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-static int unknown_key(const char *key, size_t size, struct error **err)
+static int check(size_t key, const char *value, struct error **err)
 {
-    _cleanup_buffer_ struct buffer list = {0};
-
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        cunik_buffer_printf(&list, "%s%s", i ? ", " : "", keys[i].name);
-    return cunik_error_set(err, ERROR_INVALID, "events are filtered by %s, not by '%.*s'",
-                           list.data, (int)size, key);
+    return keys[key].matches == by_type ? check_type(value, err) : 0;
 }
 
-int cunik_event_filter_add(struct event_filter *f, const char *text, struct error **err)
+static const char *name_of_key(size_t key)
 {
-    const char *equals = strchr(text, '=');
-    size_t size = equals ? (size_t)(equals - text) : 0, i = 0;
-
-    if (!size)
-        return cunik_error_set(err, ERROR_INVALID, "a filter is KEY=VALUE, not '%s'", text);
-    while (i < ARRAY_SIZE(keys) &&
-           (strlen(keys[i].name) != size || memcmp(keys[i].name, text, size) != 0))
-        i++;
-    if (i == ARRAY_SIZE(keys))
-        return unknown_key(text, size, err);
-    int r = keys[i].matches == by_type ? check_type(equals + 1, err) : 0;
-    if (r < 0)
-        return r;
-    (void)ARRAY_APPEND(f->items, f->n);
-    f->items[f->n - 1].key = i;
-    f->items[f->n - 1].value = cunik_strdup(equals + 1);
-    return 0;
+    return keys[key].name;
 }
 
-bool cunik_event_filter_matches(const struct event_filter *f, const struct event *e)
+static bool matches(const void *thing, size_t key, const char *value)
 {
-    for (size_t key = 0; key < ARRAY_SIZE(keys); key++) {
-        bool asked = false, found = false;
-        for (size_t i = 0; i < f->n; i++) {
-            if (f->items[i].key != key)
-                continue;
-            asked = true;
-            found = found || keys[key].matches(e, f->items[i].value);
-        }
-        if (asked && !found)
-            return false;
-    }
-    return true;
+    return keys[key].matches(thing, value);
 }
 
-void cunik_event_filter_done(struct event_filter *f)
-{
-    for (size_t i = 0; i < f->n; i++)
-        free(f->items[i].value);
-    free(f->items);
-    *f = (struct event_filter){0};
-}
+const struct filter_kind cunik_filter_events = {.things = "events",
+                                                .n = ARRAY_SIZE(keys),
+                                                .name = name_of_key,
+                                                .matches = matches,
+                                                .check = check};

@@ -13,7 +13,7 @@ struct listener {
     struct server *server;
     struct stream stream;
     char *stack; /* "" = all */
-    struct event_filter filter;
+    struct filter filter;
     struct error *complaint; /* about a filter */
     int64_t since_ms;        /* -1 = from now on */
     int64_t until_ms;        /* -1 = until the client goes */
@@ -32,7 +32,7 @@ static bool wanted(const struct listener *l, const struct event *e)
         return false;
     if (l->until_ms >= 0 && e->time_ms > l->until_ms)
         return false;
-    return cunik_event_filter_matches(&l->filter, e);
+    return cunik_filter_matches(&l->filter, e);
 }
 
 static void put_present(void *ctx, const struct event *e)
@@ -98,7 +98,7 @@ static void close_listener(struct stream *s, void *ctx)
         cunik_server_leave_stream(l->server);
     cunik_closep(&s->also);
     cunik_stream_done(s);
-    cunik_event_filter_done(&l->filter);
+    cunik_filter_done(&l->filter);
     cunik_error_destroy(l->complaint);
     pthread_mutex_destroy(&l->lock);
     json_decref(l->late);
@@ -112,7 +112,7 @@ static enum MHD_Result add_filter(void *ctx, enum MHD_ValueKind kind _unused_, c
     struct listener *l = ctx;
 
     if (strcmp(key, "filter") == 0 && !l->complaint)
-        cunik_event_filter_add(&l->filter, value ? value : "", &l->complaint);
+        cunik_filter_add(&l->filter, value ? value : "", &l->complaint);
     return MHD_YES;
 }
 
@@ -189,6 +189,7 @@ enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *con
         return cunik_server_refuse(connection, err);
     }
     l->server = s;
+    l->filter.kind = &cunik_filter_events;
     l->stream.fill = fill;
     l->stream.close = close_listener;
     l->stream.ctx = l;

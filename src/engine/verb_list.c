@@ -45,18 +45,17 @@ static char *state_text(const struct world_cunik *c)
 /* Which are to be shown: those that are up, unless --all or a filter by their state says else. */
 static int choose(const struct arguments *a, struct world *w, struct error **err)
 {
-    _cleanup_cunik_filter_ struct cunik_filter f = {0};
+    _cleanup_filter_ struct filter f = {.kind = &cunik_filter_cuniks};
     const struct strv *filters = cunik_arguments_values(a, "filter");
     bool all = cunik_arguments_flag(a, "all");
     size_t n = 0;
 
-    for (size_t i = 0; i < filters->n; i++) {
-        int r = cunik_filter_add(&f, filters->items[i], err);
-        if (r < 0)
-            return r;
+    int r = cunik_filter_add_all(&f, filters, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < filters->n; i++)
         all = all || cunik_text_starts(filters->items[i], "status=") ||
               cunik_text_starts(filters->items[i], "exited=");
-    }
     for (size_t i = 0; i < w->n_cuniks; i++) {
         struct world_cunik *c = &w->cuniks[i];
         if ((all || cunik_state_is_active(c->status.state)) && cunik_filter_matches(&f, c))

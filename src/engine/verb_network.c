@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/filter.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -36,24 +37,33 @@ static int find(const struct world *w, const char *name, struct world_network **
                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-/* "stack=shop" or "name=PART". */
-static int matches(const struct world_network *n, const struct strv *filters, bool *ret,
-                   struct error **err)
+static bool by_name(const struct world_network *n, const char *value)
 {
-    *ret = true;
-    for (size_t i = 0; i < filters->n; i++) {
-        const char *f = filters->items[i];
-        if (cunik_text_starts(f, "stack="))
-            *ret = *ret && strcmp(n->stack, f + strlen("stack=")) == 0;
-        else if (cunik_text_starts(f, "name="))
-            *ret = *ret && strstr(n->name, f + strlen("name="));
-        else
-            return cunik_error_set(err, ERROR_INVALID,
-                                   "networks are filtered by name=PART and stack=NAME, not by '%s'",
-                                   f);
-    }
-    return 0;
+    return strstr(n->name, value) != NULL;
 }
+
+static bool by_stack(const struct world_network *n, const char *value)
+{
+    return strcmp(n->stack, value) == 0;
+}
+
+static const struct {
+    const char *name;
+    bool (*matches)(const struct world_network *n, const char *value);
+} keys[] = {{"name", by_name}, {"stack", by_stack}};
+
+static const char *name_of_key(size_t key)
+{
+    return keys[key].name;
+}
+
+static bool matches(const void *thing, size_t key, const char *value)
+{
+    return keys[key].matches(thing, value);
+}
+
+static const struct filter_kind networks = {
+    .things = "networks", .n = ARRAY_SIZE(keys), .name = name_of_key, .matches = matches};
 
 static void print_row(struct table *t, const struct world *w, const struct world_network *n)
 {
@@ -85,16 +95,18 @@ int cunik_verb_network_ls(void *context _unused_, const struct arguments *a,
                           int *ret_status _unused_, struct error **err)
 {
     static const char *const headings[] = {"NAME", "STACK", "SUBNET", "KIND", "CUNIKS"};
-    bool quiet = cunik_arguments_flag(a, "quiet"), json = cunik_verb_wants_json(a), wanted;
+    bool quiet = cunik_arguments_flag(a, "quiet"), json = cunik_verb_wants_json(a);
+    _cleanup_filter_ struct filter filter = {.kind = &networks};
     _cleanup_table_ struct table t = {0};
     _cleanup_world_ struct world w = {0};
-    int r = cunik_verb_world(a, NULL, &w, err);
+    int r = cunik_filter_add_all(&filter, cunik_arguments_values(a, "filter"), err);
 
+    if (r == 0)
+        r = cunik_verb_world(a, NULL, &w, err);
     cunik_table_init(&t, headings, ARRAY_SIZE(headings));
     for (size_t i = 0; i < w.n_networks && r == 0; i++) {
         const struct world_network *n = &w.networks[i];
-        r = matches(n, cunik_arguments_values(a, "filter"), &wanted, err);
-        if (r < 0 || !wanted)
+        if (!cunik_filter_matches(&filter, n))
             continue;
         if (quiet) {
             puts(n->name);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/filter.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/table.h"
@@ -30,54 +31,48 @@ static int get_volumes(const struct arguments *a, struct client **ret_client, js
     return r < 0 ? r : cunik_client_volumes(*ret_client, ret, err);
 }
 
-/* Filters of one key are alternatives, those of several keys must all be met. */
-static bool matches(const json_t *volume, const char *filter)
+static bool by_name(const json_t *volume, const char *value)
 {
-    const char *value = strchr(filter, '=') + 1;
-    const json_t *labels = json_object_get(volume, "labels");
+    return strstr(text_of(volume, "name"), value) != NULL;
+}
 
-    if (cunik_text_starts(filter, "name="))
-        return strstr(text_of(volume, "name"), value) != NULL;
-    if (cunik_text_starts(filter, "stack="))
-        return strcmp(text_of(volume, "stack"), value) == 0;
-    if (cunik_text_starts(filter, "dangling="))
-        return is_used(volume) == (strcmp(value, "false") == 0);
+static bool by_stack(const json_t *volume, const char *value)
+{
+    return strcmp(text_of(volume, "stack"), value) == 0;
+}
+
+static bool by_dangling(const json_t *volume, const char *value)
+{
+    return is_used(volume) == (strcmp(value, "false") == 0);
+}
+
+/* "KEY" or "KEY=VALUE". */
+static bool by_label(const json_t *volume, const char *value)
+{
     _cleanup_free_ char *key = cunik_strndup(value, strcspn(value, "="));
-    const char *label = json_string_value(json_object_get(labels, key));
+    const char *label = json_string_value(json_object_get(json_object_get(volume, "labels"), key));
     const char *wanted = strchr(value, '=');
+
     return label && (!wanted || strcmp(label, wanted + 1) == 0);
 }
 
-static int check_filters(const struct strv *filters, struct error **err)
-{
-    static const char *const keys[] = {"name=", "stack=", "dangling=", "label="};
+static const struct {
+    const char *name;
+    bool (*matches)(const json_t *volume, const char *value);
+} keys[] = {{"name", by_name}, {"label", by_label}, {"stack", by_stack}, {"dangling", by_dangling}};
 
-    for (size_t i = 0; i < filters->n; i++) {
-        bool known = false;
-        for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
-            known = known || cunik_text_starts(filters->items[i], keys[k]);
-        if (!known)
-            return cunik_error_set(err, ERROR_INVALID,
-                                   "option '--filter' takes name=, label=, stack= or dangling=, "
-                                   "not '%s'",
-                                   filters->items[i]);
-    }
-    return 0;
+static const char *name_of_key(size_t key)
+{
+    return keys[key].name;
 }
 
-static bool passes(const json_t *volume, const struct strv *filters)
+static bool matches(const void *thing, size_t key, const char *value)
 {
-    for (size_t i = 0; i < filters->n; i++) {
-        size_t key = strcspn(filters->items[i], "=") + 1;
-        bool met = false;
-        for (size_t k = 0; k < filters->n; k++)
-            met = met || (strncmp(filters->items[i], filters->items[k], key) == 0 &&
-                          matches(volume, filters->items[k]));
-        if (!met)
-            return false;
-    }
-    return true;
+    return keys[key].matches(thing, value);
 }
+
+static const struct filter_kind volumes = {
+    .things = "volumes", .n = ARRAY_SIZE(keys), .name = name_of_key, .matches = matches};
 
 static char *size_text(const json_t *volume, const char *key)
 {
@@ -116,18 +111,18 @@ int cunik_verb_volume_ls(void *context _unused_, const struct arguments *a,
                          int *ret_status _unused_, struct error **err)
 {
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
-    const struct strv *filters = cunik_arguments_values(a, "filter");
+    _cleanup_filter_ struct filter filter = {.kind = &volumes};
     _cleanup_json_ json_t *all = NULL, *list = json_array();
     json_t *volume;
     size_t i;
-    int r = check_filters(filters, err);
+    int r = cunik_filter_add_all(&filter, cunik_arguments_values(a, "filter"), err);
 
     if (r == 0)
         r = get_volumes(a, &client, &all, err);
     if (r < 0)
         return r;
     json_array_foreach (all, i, volume)
-        if (passes(volume, filters))
+        if (cunik_filter_matches(&filter, volume))
             json_array_append(list, volume);
     if (cunik_arguments_flag(a, "quiet")) {
         json_array_foreach (list, i, volume)

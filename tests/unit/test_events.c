@@ -82,13 +82,13 @@ static const struct event ended = {.type = EVENT_STATE,
 
 static bool matches(const char *filters, const struct event *e)
 {
-    _cleanup_event_filter_ struct event_filter f = {0};
+    _cleanup_filter_ struct filter f = {.kind = &cunik_filter_events};
     _cleanup_free_ char *text = cunik_strdup(filters);
     char *rest = text;
 
     for (char *one; (one = strsep(&rest, " "));)
-        test_ok(cunik_event_filter_add(&f, one, NULL), NULL);
-    return cunik_event_filter_matches(&f, e);
+        test_ok(cunik_filter_add(&f, one, NULL), NULL);
+    return cunik_filter_matches(&f, e);
 }
 
 static void filters(void **state _unused_)
@@ -112,10 +112,10 @@ static void filters(void **state _unused_)
 
 static void expect_filter(const char *text, const char *message)
 {
-    _cleanup_event_filter_ struct event_filter f = {0};
+    _cleanup_filter_ struct filter f = {.kind = &cunik_filter_events};
     _cleanup_error_ struct error *err = NULL;
 
-    assert_true(cunik_event_filter_add(&f, text, &err) < 0);
+    assert_true(cunik_filter_add(&f, text, &err) < 0);
     assert_string_equal(err->message, message);
     assert_int_equal(err->code, ERROR_INVALID);
     assert_int_equal(f.n, 0);

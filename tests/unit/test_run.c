@@ -150,7 +150,7 @@ static void mistakes(void **state _unused_)
 
 static bool matches(const struct world_cunik *c, const char *filters)
 {
-    _cleanup_cunik_filter_ struct cunik_filter f = {0};
+    _cleanup_filter_ struct filter f = {.kind = &cunik_filter_cuniks};
     _cleanup_free_ char *text = cunik_strdup(filters);
     char *rest = text;
 
@@ -163,7 +163,7 @@ static void filters(void **state _unused_)
 {
     _cleanup_(words_done) struct words v = {0};
     _cleanup_world_ struct world w = {0};
-    _cleanup_cunik_filter_ struct cunik_filter f = {0};
+    _cleanup_filter_ struct filter f = {.kind = &cunik_filter_cuniks};
     _cleanup_error_ struct error *err = NULL;
 
     cunik_strv_add(&v.labels, "tier=front");
