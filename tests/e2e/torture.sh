@@ -46,6 +46,8 @@ end_engine() {
     wait "$engine" 2>/dev/null
     rm -f "$CUNIK_ROOT/cunikd.sock"
 }
+# One that died at once has been followed by the command's own.
+engine_runs() { kill -0 "$(cat "$CUNIK_ROOT/cunikd.pid")" 2>/dev/null; }
 operations() { cat count 2>/dev/null || echo 0; }
 
 # prepare PLOT: what is there before; act PLOT: what is done.
@@ -100,7 +102,7 @@ one() {
     begin_engine "$2:$3"
     run act "$1"
     case $2 in
-    dies*) wait "$engine" 2>/dev/null; rm -f "$CUNIK_ROOT/cunikd.sock" ;;
+    dies*) wait "$engine" 2>/dev/null; engine_runs || rm -f "$CUNIK_ROOT/cunikd.sock" ;;
     esac
     if [ $((RANDOM % 3)) != 0 ]; then
         check "$what: again" converges "$1"
