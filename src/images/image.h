@@ -16,8 +16,8 @@
  *
  * Nothing is trusted that comes from a registry or a file: a blob is used only when its size and
  * digest are those it was announced with, layers are unpacked without following links or leaving
- * their folder, sizes and counts are bounded. A blob, an index or an unpacked image has its name
- * only when it is whole and on the disk.
+ * their folder, a qcow2 disk names no other file, sizes and counts are bounded. A blob, an index or
+ * an unpacked image has its name only when it is whole and on the disk.
  *
  * Names are as in `docker`: "redis", "redis:7", "registry:5000/team/redis:7",
  * "redis@sha256:…"; without tag and digest ":latest" is meant.

@@ -1,6 +1,7 @@
 images_SOURCES = \
 	src/images/blob.c \
 	src/images/build.c \
+	src/images/disk.c \
 	src/images/image_config.c \
 	src/images/image_name.c \
 	src/images/layer.c \

@@ -71,6 +71,9 @@ int cunik_image_adopt(const char *root, const char *layout, const char *name, ch
 int cunik_image_name_set(struct image_store *s, const struct image_descriptor *d, const char *name,
                          struct error **err);
 
+/* disk.c. That a qcow2 disk names no other file (a backing or data file): ERROR_INVALID. */
+int cunik_image_disk_check(const char *path, struct error **err);
+
 /* layer.c */
 /* Writes a gzipped tar of entries, in their order; ret_diff_id is the digest of what is within. */
 int cunik_image_layer_write(const char *file, const struct image_entry *entries, size_t n,

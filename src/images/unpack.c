@@ -101,6 +101,18 @@ static int unpack_layers(const char *store, const struct image_manifest *m, cons
     return r;
 }
 
+static int check_disks(const char *folder, struct error **err)
+{
+    _cleanup_strv_ struct strv disks = {0};
+    int r = 0;
+
+    find_disks(folder, &disks);
+    for (size_t i = 0; i < disks.n && r == 0; i++)
+        if (cunik_text_ends(disks.items[i], ".qcow2"))
+            r = cunik_image_disk_check(disks.items[i], err);
+    return r;
+}
+
 /* Whole and on the disk before it has its name. */
 static int finish(const char *made, const char *folder, struct error **err)
 {
@@ -137,7 +149,7 @@ static int unpack(const char *root, const char *digest, const char *folder, stru
     memcpy(d.digest, digest, sizeof(d.digest));
     if ((r = cunik_image_manifest_read(s.folder, &d, &m, err)) < 0 ||
         (r = cunik_file_make_folders(made, 0755, err)) < 0 ||
-        (r = unpack_layers(s.folder, &m, made, err)) < 0)
+        (r = unpack_layers(s.folder, &m, made, err)) < 0 || (r = check_disks(made, err)) < 0)
         return r;
     return finish(made, folder, err);
 }

@@ -324,6 +324,53 @@ static void test_hostile_layers(void **state)
     assert_false(cunik_file_exists("/tmp/cunik-evil"));
 }
 
+/* A header of a qcow2 disk; what it has beside is nobody's business here. */
+static void disk(const char *path, uint8_t version, uint8_t backing, uint8_t features)
+{
+    char header[104] = {'Q', 'F', 'I', (char)0xfb};
+
+    header[7] = (char)version;
+    header[15] = (char)backing;
+    header[79] = (char)features;
+    test_ok(cunik_file_write(path, header, sizeof(header), 0644, false, NULL), NULL);
+}
+
+static void expect_disk(const char *path, const char *words)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    assert_true(cunik_image_disk_check(path, &err) < 0);
+    assert_int_equal(err->code, ERROR_INVALID);
+    if (!strstr(err->message, words))
+        fail_msg("'%s' does not say '%s'", err->message, words);
+}
+
+static void test_disks(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *path = cunik_asprintf("%s/disk.qcow2", root), *digest = NULL;
+    struct image_build b = {.config = {.backend = cunik_strdup("nanos")}};
+    struct error *err = NULL;
+
+    disk(path, 3, 0, 3); /* dirty and corrupt are for the guest to bear */
+    test_ok(cunik_image_disk_check(path, &err), err);
+    disk(path, 2, 0, 4); /* version 2 has no features */
+    test_ok(cunik_image_disk_check(path, &err), err);
+    disk(path, 3, 0, 4);
+    expect_disk(path, "stands alone");
+    disk(path, 4, 0, 0);
+    expect_disk(path, "is no qcow2 disk");
+    put(root, "short.qcow2", "QFI");
+    _cleanup_free_ char *cut = cunik_asprintf("%s/short.qcow2", root);
+    expect_disk(cut, "is no qcow2 disk");
+    disk(path, 3, 104, 0);
+    expect_disk(path, "stands alone");
+    cunik_image_build_add(&b, "cunik/disks/0.qcow2", path);
+    test_ok(cunik_image_build(root, &b, "web", &digest, &err), err);
+    cunik_image_build_done(&b);
+    expect_unpack_fails(root, digest, "stands alone");
+}
+
 static void test_large_layer(void **state)
 {
     const char *root = *state;
@@ -390,9 +437,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_names),       TEST(test_build),   TEST(test_remove),
-        TEST(test_import),      TEST(test_corrupt), TEST(test_hostile_layers),
-        TEST(test_large_layer), TEST(test_work),    TEST(test_config),
+        TEST(test_names),   TEST(test_build),          TEST(test_remove), TEST(test_import),
+        TEST(test_corrupt), TEST(test_hostile_layers), TEST(test_disks),  TEST(test_large_layer),
+        TEST(test_work),    TEST(test_config),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
