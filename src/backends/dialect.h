@@ -77,13 +77,13 @@ int cunik_dialect_check_name(const char *text, const char *what, struct error **
 int cunik_dialect_check_environment(const struct boot_settings *s, struct error **err);
 /* A path within the multiboot command line, which QEMU cuts at blanks (and modules at commas). */
 int cunik_dialect_check_multiboot_path(const char *path, const char *what, struct error **err);
-/* Every interface has an address. */
 /* For dialects that have no word for them: IPv6 that the file asks for by address is an error, else
  * a warning; a name for an interface is an error. */
 int cunik_dialect_no_ipv6(const struct dialect *d, const struct boot_settings *s, struct boot *ret,
                           struct error **err);
 int cunik_dialect_no_interface_names(const struct dialect *d, const struct boot_settings *s,
                                      struct error **err);
+/* Every interface has an address. */
 int cunik_dialect_check_interfaces(const struct boot_settings *s, struct error **err);
 
 /* `word` with a blank before it unless the line is empty. */

@@ -14,7 +14,7 @@
 enum { PROCESS_OUTPUT_MAX = 16 << 20 };
 int cunik_process_run(const struct strv *argv, char **ret_output, struct error **err);
 
-/* The same for a handful of literal arguments: RUN(err, "mke2fs", "-q", path). */
+/* The same for a handful of literal arguments: PROCESS_RUN(err, "mke2fs", "-q", path). */
 #define PROCESS_RUN(err, ...)                                                                      \
     ({                                                                                             \
         const char *const words_[] = {__VA_ARGS__};                                                \

@@ -29,8 +29,8 @@ int cunik_command_check_abort(const struct arguments *a, const struct request *r
     return found ? 0 : cunik_error_set(err, ERROR_INVALID, "no such service: %s", service);
 }
 
-/* The one that counts among those that have ended: of the service, or the first that ended; NULL
- * for none. */
+/* The one that counts among those that have ended (of the service, if one is named): the first that
+ * failed, and if none has, the first that ended. NULL for none. */
 static const struct world_cunik *choose(const struct world *w, const char *service)
 {
     const struct world_cunik *first = NULL;

@@ -46,10 +46,10 @@ static void add_folder(int above, const char *name, int depth, struct usage *u)
 static const struct {
     const char *what, *folder;
 } parts[] = {
-    {"images", "images"},
-    {"volumes", "volumes"},
-    {"consoles", "consoles"},
-    {"stacks", "stacks"},
+    {"images", "store"},      {"unpacked", "unpacked"}, /* images that cuniks boot */
+    {"cuniks", "images"},                               /* what each of them boots */
+    {"volumes", "volumes"},   {"files", "files"},
+    {"consoles", "consoles"}, {"stacks", "stacks"},
 };
 
 int cunik_verb_system_df(void *context _unused_, const struct arguments *a,

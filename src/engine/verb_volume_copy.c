@@ -121,10 +121,12 @@ static int import_disk(const struct target *t, const char *file, struct error **
     _cleanup_free_ char *temporary = cunik_asprintf("%s.new", t->path);
     _cleanup_free_ char *size = cunik_asprintf("%lld", (long long)t->size);
     struct stat old, st;
-    int r = PROCESS_RUN(err, "qemu-img", "convert", "-q", "-O", t->format, file, temporary);
+    /* What the file is, is not asked of its first bytes: a guest may have written those. */
+    int r = PROCESS_RUN(err, "qemu-img", "convert", "-q", "-f", "raw", "-O", t->format, file,
+                        temporary);
 
-    if (r == 0 && stat(file, &st) == 0 && strcmp(t->format, "raw") == 0 &&
-        stat(temporary, &st) == 0 && st.st_size < t->size)
+    if (r == 0 && strcmp(t->format, "raw") == 0 && stat(temporary, &st) == 0 &&
+        st.st_size < t->size)
         r = PROCESS_RUN(err, "qemu-img", "resize", "-q", "-f", t->format, temporary, size);
     if (r == 0 && (stat(t->path, &old) < 0 || chmod(temporary, old.st_mode & 0777) < 0 ||
                    rename(temporary, t->path) < 0))
@@ -137,20 +139,20 @@ static int import_disk(const struct target *t, const char *file, struct error **
 static int import_folder(const struct target *t, const char *file, struct error **err)
 {
     _cleanup_free_ char *temporary = cunik_asprintf("%s.new", t->path);
-    _cleanup_free_ char *old = cunik_asprintf("%s.old", t->path);
     int r;
 
     if ((r = cunik_file_remove_tree(temporary, err)) < 0 ||
         (r = cunik_file_make_folders(temporary, 0777, err)) < 0)
         return r;
     r = PROCESS_RUN(err, "tar", "-C", temporary, "--numeric-owner", "--xattrs", "-xpf", file);
-    if (r == 0 && (rename(t->path, old) < 0 || rename(temporary, t->path) < 0))
+    /* In one step: whatever happens, one of the two is there. */
+    if (r == 0 && renameat2(AT_FDCWD, temporary, AT_FDCWD, t->path, RENAME_EXCHANGE) < 0)
         r = cunik_error_errno(err, errno, "replacing '%s'", t->path);
     if (r < 0) {
         cunik_file_remove_tree(temporary, NULL);
         return r;
     }
-    return cunik_file_remove_tree(old, err);
+    return cunik_file_remove_tree(temporary, err);
 }
 
 int cunik_verb_volume_import(void *context _unused_, const struct arguments *a,
