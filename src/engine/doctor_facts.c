@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "engine/accel.h"
 #include "engine/client.h"
@@ -19,7 +20,7 @@
 #include "network/dnsmasq.h"
 #include "network/rules.h"
 
-enum { VERSION_LIMIT = 4096, PROC_LIMIT = 64 << 10 };
+enum { PROC_LIMIT = 64 << 10 };
 
 /* The message of an error that is not needed any more; "" for none. */
 static char *words(struct error *err)
@@ -30,17 +31,17 @@ static char *words(struct error *err)
     return text;
 }
 
-/* What stands behind "version " in what `PROGRAM --version` prints first; "" when nothing does. */
+/* What stands behind "version " in what `PROGRAM --version` prints; "" when nothing does. */
 static char *version_of(const char *program)
 {
-    _cleanup_free_ char *command = cunik_asprintf("'%s' --version 2>/dev/null", program);
-    char line[VERSION_LIMIT] = "";
-    FILE *f = strchr(program, '\'') ? NULL : popen(command, "re");
-    bool got = f && fgets(line, sizeof(line), f);
+    _cleanup_strv_ struct strv argv = {0};
+    _cleanup_free_ char *output = NULL;
 
-    if (f)
-        pclose(f);
-    const char *version = got ? strstr(line, "ersion ") : NULL;
+    cunik_strv_add(&argv, program);
+    cunik_strv_add(&argv, "--version");
+    if (cunik_process_run(&argv, &output, NULL) < 0)
+        return cunik_strdup("");
+    const char *version = strstr(output, "ersion ");
     if (!version)
         return cunik_strdup("");
     version += strlen("ersion ");

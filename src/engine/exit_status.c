@@ -1,6 +1,6 @@
 #include "engine/exit_status.h"
 
-enum { EXIT_SIGNALLED = 128, EXIT_KILLED = 128 + 9, EXIT_CRASHED = 128 + 6 };
+enum { EXIT_SIGNALLED = 128, EXIT_CRASHED = 128 + 6 };
 
 static struct exit_verdict decide_killed(int status)
 {

@@ -5,6 +5,9 @@
 #include "backends/ending.h"
 #include "engine/world.h"
 
+/* Of what was killed, as a shell would say it. */
+enum { EXIT_KILLED = 128 + 9 };
+
 struct exit_facts {
     enum cunik_end end;
     int qemu_status;           /* as cunik_hypervisor_exit_status() gives it; -1 = not seen */

@@ -7,12 +7,10 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/exit_status.h"
 #include "engine/supervise_parts.h"
 
-enum {
-    THREADS_MOST = 64, /* restarts and repairs at once */
-    EXIT_KILLED = 128 + 9,
-};
+enum { THREADS_MOST = 64 }; /* restarts and repairs at once */
 
 static const int64_t backoff_first_ns = 100000000; /* Docker's, doubling */
 static const int64_t long_run_ns = 10 * SECOND_NS; /* having run so long, it begins anew */

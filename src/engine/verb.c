@@ -95,6 +95,17 @@ int cunik_verb_apply(struct client *client, const struct request *r, struct erro
     return cunik_client_apply(client, r, &(struct event_sink){print_warning, NULL}, err);
 }
 
+int cunik_verb_apply_stack(struct client *client, const char *stack, enum request_action action,
+                           struct error **err)
+{
+    _cleanup_request_ struct request r;
+
+    cunik_request_init(&r);
+    cunik_replace(&r.stack, stack);
+    r.action = action;
+    return cunik_verb_apply(client, &r, err);
+}
+
 int cunik_verb_grace(const struct arguments *a, int64_t *ret_ns, struct error **err)
 {
     const char *text = cunik_arguments_value(a, "time");

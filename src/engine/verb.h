@@ -46,6 +46,9 @@ int cunik_verb_find(const struct world *w, const char *name, struct world_cunik 
 
 /* Carries a request out; its warnings go to standard error. */
 int cunik_verb_apply(struct client *client, const struct request *r, struct error **err);
+/* The same for all of a stack, with nothing else to be said. */
+int cunik_verb_apply_stack(struct client *client, const char *stack, enum request_action action,
+                           struct error **err);
 /* --time of a command in nanoseconds; *ret stays as it is when it was not given. */
 int cunik_verb_grace(const struct arguments *a, int64_t *ret_ns, struct error **err);
 /* Whether a person agrees, asked at the terminal; --force is a yes. */

@@ -151,16 +151,6 @@ static bool has_cuniks(const struct world *w, const char *stack)
     return false;
 }
 
-static int remove_stack(struct client *client, const char *stack, struct error **err)
-{
-    _cleanup_request_ struct request r;
-
-    cunik_request_init(&r);
-    r.action = ACTION_DOWN;
-    cunik_replace(&r.stack, stack);
-    return cunik_verb_apply(client, &r, err);
-}
-
 static int check_removable(const struct world *w, const struct world_network *n, struct error **err)
 {
     size_t users = count_users(w, n->name);
@@ -197,7 +187,7 @@ int cunik_verb_remove_networks(struct client *client, const struct strv *names, 
         if (check_removable(&w, &w.networks[i], NULL) == 0)
             cunik_map_add(&stacks, w.networks[i].stack, NULL);
     for (size_t i = 0; i < stacks.n && r == 0; i++) {
-        r = remove_stack(client, stacks.entries[i].key, err);
+        r = cunik_verb_apply_stack(client, stacks.entries[i].key, ACTION_DOWN, err);
         for (size_t k = 0; k < w.n_networks && r == 0; k++)
             if (strcmp(w.networks[k].stack, stacks.entries[i].key) == 0)
                 puts(w.networks[k].name);

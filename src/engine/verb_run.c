@@ -163,17 +163,6 @@ static int make(const struct arguments *a, struct client *client, const char *na
     return e < 0 ? e : cunik_verb_apply(client, &r, err);
 }
 
-static int change(struct client *client, const char *name, enum request_action action,
-                  struct error **err)
-{
-    _cleanup_request_ struct request r;
-
-    cunik_request_init(&r);
-    cunik_replace(&r.stack, name);
-    r.action = action;
-    return cunik_verb_apply(client, &r, err);
-}
-
 static void print_line(void *ctx _unused_, const struct log_line *line)
 {
     cunik_verb_print_text(line->text);
@@ -194,7 +183,7 @@ static int follow(struct client *client, const char *name, struct error **err)
     for (size_t i = 0; i < ARRAY_SIZE(harder) && r < 0 && (*err)->code == ERROR_CANCELLED; i++) {
         cunik_error_destroy(TAKE_PTR(*err));
         (void)!read(interrupts, &count, sizeof(count));
-        r = change(client, name, harder[i], err);
+        r = cunik_verb_apply_stack(client, name, harder[i], err);
     }
     return r;
 }
@@ -214,7 +203,7 @@ static int attached(const struct arguments *a, struct client *client, const char
         *ret_status = (int)c->status.exit_code;
     if (cunik_arguments_flag(a, "rm")) {
         struct error *why = NULL;
-        int gone = change(client, name, ACTION_DOWN, &why);
+        int gone = cunik_verb_apply_stack(client, name, ACTION_DOWN, &why);
         if (r == 0 && gone < 0) {
             r = gone;
             *err = TAKE_PTR(why);
