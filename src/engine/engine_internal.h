@@ -3,6 +3,7 @@
  *     engine.c          creating it, events, looking at the world
  *     engine_slots.c    one request at a time for each stack; what each stack is wanted to be
  *     engine_prepare.c  from a request to a plan
+ *     engine_images.c   with what the images of its cuniks give
  *     engine_apply.c    carrying it out
  *     engine_back.c     and, when that fails, going back
  *     engine_await.c    waiting for what came of it
@@ -11,6 +12,7 @@
  *     engine_cunik.c    starting and stopping one cunik, with its health checks
  *     supervise.c       what happens by itself: ends and restarts
  *     supervise_repair.c  and drift
+ *     supervise_names.c   and names that are not to lead to what is unhealthy
  *     engine_volumes.c  volumes, and who has them
  *     engine_create.c   an engine with the usual parts (engine_parts.h: with others)
  *

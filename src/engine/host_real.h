@@ -9,8 +9,13 @@
  *                                  alone, and no space in its path confuses QEMU. Links to:
  *     ROOT/images/.store/          one copy of each version of a file that is in use
  *     ROOT/images/CUNIK/domain.xml  what libvirt made of its definition, to see what others change
+ *     ROOT/images/CUNIK/…          its initrd with files, layers over disks of its image, copies of
+ *                                  folders: host_attach.c
+ *     ROOT/volumes, ROOT/files     see volume.h, file_store.h
+ *     ROOT/store, ROOT/unpacked    see images/image.h
  *     RUN/networks/NETWORK.json    what a bridge was made from; its alias says whose it is
- *     RUN/names/NETWORK/           see network/dnsmasq.h
+ *     RUN/names/NETWORK/           see network/dnsmasq.h; in resolvers/SERVICE/ those of services
+ *     RUN/forwarding               the links that were let forward: host_forward.c
  *
  * A domain's label is {"engine": ID, "cunik": the cunik, "hears_poweroff": BOOL, "backend": NAME};
  * another engine's are not ours. One of ours that cannot be read is seen with as much as is known
@@ -29,9 +34,8 @@ struct host_real_settings {
     const char *run;  /* absolute; may be root */
     struct hypervisor *hypervisor;
     struct consoles *consoles;
-    struct strv pools; /* of subnets; empty = the usual ones */
-    struct watch
-        *watch; /* is given the name servers to watch; may be NULL. Must outlive the host */
+    struct strv pools;   /* of subnets; empty = the usual ones */
+    struct watch *watch; /* is given the name servers; may be NULL. Must outlive the host */
 };
 
 /* Makes the folders. The hypervisor and the consoles must outlive it. */
