@@ -13,10 +13,37 @@
 
 enum { WORDS_KEPT = 4096 };
 
+/* How many of the words are KEY=VALUE in front of the program. */
+static size_t n_assignments(const struct strv *argv)
+{
+    size_t n = 0;
+
+    while (n + 1 < argv->n && strchr(argv->items[n], '='))
+        n++;
+    return n;
+}
+
+/* Those and our own environment; of two of one name programs see the first. */
+static char **make_environment(const struct strv *argv, size_t n)
+{
+    size_t own = 0;
+
+    while (environ[own])
+        own++;
+    char **all = cunik_calloc(n + own + 1, sizeof(*all));
+    for (size_t i = 0; i < n; i++)
+        all[i] = argv->items[i];
+    for (size_t i = 0; i < own; i++)
+        all[n + i] = environ[i];
+    return all;
+}
+
 /* -1 leaves a stream as it is. The child gets the signals that programs expect. */
 static int spawn(const struct strv *argv, int output, int errors, pid_t *ret)
 {
     _cleanup_free_ char **words = cunik_strv_argv(argv);
+    size_t skip = n_assignments(argv);
+    _cleanup_free_ char **environment = make_environment(argv, skip);
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -37,7 +64,7 @@ static int spawn(const struct strv *argv, int output, int errors, pid_t *ret)
         posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
     }
     posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-    int r = posix_spawnp(ret, words[0], &files, &attributes, words, environ);
+    int r = posix_spawnp(ret, words[skip], &files, &attributes, words + skip, environment);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
     return -r;
@@ -127,7 +154,7 @@ static void close_end(int *fd)
 int cunik_process_run(const struct strv *argv, char **ret_output, struct error **err)
 {
     _cleanup_buffer_ struct buffer out = {0}, said = {0};
-    const char *program = argv->items[0];
+    const char *program = argv->items[n_assignments(argv)];
     int pipes[2][2] = {{-1, -1}, {-1, -1}};
     pid_t pid = 0;
     int r = 0;

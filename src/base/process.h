@@ -6,11 +6,11 @@
 #include "base/error.h"
 #include "base/strv.h"
 
-/* Runs argv[0], found in PATH, with nothing on its standard input and none of our descriptors.
- * ERROR_UNAVAILABLE when it is not there; ERROR_FAILED when it ends with anything but 0, with the
- * last line that it wrote on standard error. ret_output, when not NULL, gets what it wrote on
- * standard output (at most PROCESS_OUTPUT_MAX bytes; more is ERROR_FAILED) and is the caller's;
- * else that goes nowhere. */
+/* Runs argv[0], found in PATH (words KEY=VALUE in front of it go into its environment), with
+ * nothing on its standard input and none of our descriptors. ERROR_UNAVAILABLE when it is not
+ * there; ERROR_FAILED when it ends with anything but 0, with the last line that it wrote on
+ * standard error. ret_output, when not NULL, gets what it wrote on standard output (at most
+ * PROCESS_OUTPUT_MAX bytes; more is ERROR_FAILED) and is the caller's; else that goes nowhere. */
 enum { PROCESS_OUTPUT_MAX = 16 << 20 };
 int cunik_process_run(const struct strv *argv, char **ret_output, struct error **err);
 

@@ -15,9 +15,9 @@
 
 static int make_iso(const char *path, const char *folder, struct error **err)
 {
-    return PROCESS_RUN(err, "env", "SOURCE_DATE_EPOCH=" FIXED_EPOCH, "TZ=UTC", "xorriso", "-as",
-                       "mkisofs", "-quiet", "-R", "-V", "DATA", "--set_all_file_dates", FIXED_DATE,
-                       "-o", path, folder);
+    return PROCESS_RUN(err, "SOURCE_DATE_EPOCH=" FIXED_EPOCH, "TZ=UTC", "xorriso", "-as", "mkisofs",
+                       "-quiet", "-R", "-V", "DATA", "--set_all_file_dates", FIXED_DATE, "-o", path,
+                       folder);
 }
 
 static int make_ext(const char *path, const char *filesystem, const char *folder, int64_t size,
@@ -27,8 +27,8 @@ static int make_ext(const char *path, const char *filesystem, const char *folder
 
     if (fd < 0 || ftruncate(fd, size) < 0)
         return cunik_error_errno(err, errno, "making '%s'", path);
-    return PROCESS_RUN(err, "env", "E2FSPROGS_FAKE_TIME=" FIXED_EPOCH, "mke2fs", "-q", "-F", "-m",
-                       "0", "-t", filesystem, "-U", FIXED_UUID, "-E", "hash_seed=" FIXED_UUID, "-d",
+    return PROCESS_RUN(err, "E2FSPROGS_FAKE_TIME=" FIXED_EPOCH, "mke2fs", "-q", "-F", "-m", "0",
+                       "-t", filesystem, "-U", FIXED_UUID, "-E", "hash_seed=" FIXED_UUID, "-d",
                        folder, path);
 }
 

@@ -45,18 +45,24 @@ void cunik_event_log_destroy(struct event_log *l)
     free(l);
 }
 
-/* Opens the file; one that a death has left in the middle of a line gets that line ended. */
+/* Opens the file; one that a death has left in the middle of a line gets that line ended. What is
+ * no file (a pipe) could make every event wait. */
 static int open_file(struct event_log *l)
 {
+    _cleanup_close_ int fd =
+        open(l->path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0640);
     struct stat st;
     char last = '\n';
 
-    l->fd = open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (l->fd < 0 || fstat(l->fd, &st) < 0)
+    if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EBADFD;
+    if (st.st_size && pread(fd, &last, 1, st.st_size - 1) < 0)
+        return -errno;
+    l->fd = fd;
+    fd = -1;
     l->size = (size_t)st.st_size;
-    if (l->size && pread(l->fd, &last, 1, st.st_size - 1) < 0)
-        return -errno;
     l->torn = last != '\n';
     return 0;
 }
@@ -124,6 +130,22 @@ struct event_sink cunik_event_log_sink(struct event_log *l)
     return (struct event_sink){put, l};
 }
 
+static int open_one(const char *path, int *ret_fd, struct error **err)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return cunik_error_errno(err, errno, "reading '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return cunik_error_set(err, ERROR_FAILED, "'%s' is no file that events are kept in", path);
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
 /* What the two files hold now; what comes while they are read is not waited for. */
 static int open_both(struct event_log *l, int fds[2], struct error **err)
 {
@@ -131,11 +153,8 @@ static int open_both(struct event_log *l, int fds[2], struct error **err)
     int r = 0;
 
     pthread_mutex_lock(&l->lock);
-    for (size_t i = 0; i < 2 && r == 0; i++) {
-        fds[i] = open(paths[i], O_RDONLY | O_CLOEXEC);
-        if (fds[i] < 0 && errno != ENOENT)
-            r = cunik_error_errno(err, errno, "reading '%s'", paths[i]);
-    }
+    for (size_t i = 0; i < 2 && r == 0; i++)
+        r = open_one(paths[i], &fds[i], err);
     pthread_mutex_unlock(&l->lock);
     return r;
 }
@@ -178,7 +197,8 @@ int cunik_event_log_read(struct event_log *l, int64_t since_ms, cunik_event_log_
         if (fds[i] < 0)
             continue;
         /* A line may still have been written after the bound was reached. */
-        r = cunik_file_read_fd(fds[i], l->path, l->most + EVENT_LINE_MOST, &text, &size, err);
+        r = cunik_file_read_fd(fds[i], i ? l->path : l->older, l->most + EVENT_LINE_MOST, &text,
+                               &size, err);
         if (r == 0)
             give_lines(text, size, since_ms, give, ctx);
     }

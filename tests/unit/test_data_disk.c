@@ -3,6 +3,7 @@
 #include "tests/support/test.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -96,6 +97,22 @@ static void test_errors(void **state)
     }
 }
 
+/* A program that is not there is called so, by its own name. */
+static void test_no_program(void **state)
+{
+    _cleanup_free_ char *kept = cunik_strdup(getenv("PATH"));
+    _cleanup_free_ char *path = cunik_asprintf("%s/none", folder);
+    _cleanup_error_ struct error *err = NULL;
+
+    (void)state;
+    assert_int_equal(setenv("PATH", folder, 1), 0);
+    int r = cunik_data_disk_make(path, "iso9660", folder, 8 << 20, &err);
+    assert_int_equal(setenv("PATH", kept, 1), 0);
+    assert_true(r < 0);
+    assert_int_equal(err->code, ERROR_UNAVAILABLE);
+    assert_non_null(strstr(err->message, "'xorriso' is not installed"));
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -117,6 +134,7 @@ int main(void)
         cmocka_unit_test(test_iso),
         cmocka_unit_test(test_ext),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_no_program),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -284,6 +284,28 @@ static void long_data(void **state _unused_)
     test_ok(cunik_file_remove_tree(folder, NULL), NULL);
 }
 
+/* A pipe in the place of a file holds up neither who reads nor who writes. */
+static void pipes(void **state _unused_)
+{
+    static const char *const names[] = {"events.log", "events.log.1"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_error_ struct error *err = NULL;
+        _cleanup_free_ char *folder = test_temporary_folder();
+        _cleanup_free_ char *path = cunik_asprintf("%s/events.log", folder);
+        _cleanup_free_ char *fifo = cunik_asprintf("%s/%s", folder, names[i]);
+        struct got got = {0};
+        assert_int_equal(mkfifo(fifo, 0600), 0);
+        struct event_log *l = cunik_event_log_create(path, 4000);
+        write_log(l, 1, NULL);
+        write_log(l, 2, NULL);
+        assert_true(cunik_event_log_read(l, 0, take, &got, &err) < 0);
+        assert_non_null(strstr(err->message, fifo));
+        cunik_event_log_destroy(l);
+        test_ok(cunik_file_remove_tree(folder, NULL), NULL);
+    }
+}
+
 /* What cannot be written is missing, and no reason to end. */
 static void nowhere(void **state _unused_)
 {
@@ -299,9 +321,10 @@ static void nowhere(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(times), cmocka_unit_test(filters),   cmocka_unit_test(wrong_filters),
-        cmocka_unit_test(lines), cmocka_unit_test(wire),      cmocka_unit_test(kept),
-        cmocka_unit_test(torn),  cmocka_unit_test(long_data), cmocka_unit_test(nowhere),
+        cmocka_unit_test(times),   cmocka_unit_test(filters),   cmocka_unit_test(wrong_filters),
+        cmocka_unit_test(lines),   cmocka_unit_test(wire),      cmocka_unit_test(kept),
+        cmocka_unit_test(torn),    cmocka_unit_test(long_data), cmocka_unit_test(pipes),
+        cmocka_unit_test(nowhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
