@@ -55,6 +55,20 @@ static void add_upstream(const struct dnsmasq_settings *s, struct strv *ret)
         cunik_strv_addf(ret, "--server=%s", s->upstream->items[i]);
 }
 
+/* A network's name may be longer than DNS lets a label be; then names are served alone. */
+static bool is_domain(const char *name)
+{
+    enum { LABEL_MOST = 63, NAME_MOST = 253 };
+    size_t label = 0;
+
+    for (const char *p = name; *p; p++) {
+        label = *p == '.' ? 0 : label + 1;
+        if (label > LABEL_MOST || (*p == '.' && (p == name || p[-1] == '.')))
+            return false;
+    }
+    return label > 0 && strlen(name) <= NAME_MOST;
+}
+
 void cunik_dnsmasq_arguments(const struct dnsmasq_settings *s, const char *program, bool as_root,
                              struct strv *ret)
 {
@@ -71,9 +85,11 @@ void cunik_dnsmasq_arguments(const struct dnsmasq_settings *s, const char *progr
     cunik_strv_add(ret, "--bind-interfaces");
     cunik_strv_add(ret, "--no-hosts");
     cunik_strv_addf(ret, "--hostsdir=%s/hosts", s->folder);
-    cunik_strv_addf(ret, "--domain=%s", s->domain);
-    cunik_strv_addf(ret, "--local=/%s/", s->domain);
-    cunik_strv_add(ret, "--expand-hosts");
+    if (is_domain(s->domain)) {
+        cunik_strv_addf(ret, "--domain=%s", s->domain);
+        cunik_strv_addf(ret, "--local=/%s/", s->domain);
+        cunik_strv_add(ret, "--expand-hosts");
+    }
     cunik_strv_add(ret, "--domain-needed");
     cunik_strv_add(ret, "--bogus-priv");
     add_upstream(s, ret);

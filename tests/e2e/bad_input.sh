@@ -164,6 +164,19 @@ for output in 'plan --out' 'config -o'; do
     check "$output, a full device: is still a link to it" test -L full -a -c full
 done
 
+# What cannot be changed so stays as it was.
+check 'update: a cunik to change' expect 0 cunik run -d --name changed --backend unikraft --kernel "$PROBE"
+check 'update, more memory than there is: status 1' expect 1 cunik update -m 100t changed
+check 'update, more memory than there is: the cunik still runs' \
+    equal "$(cunik inspect changed | jq -r '.[0].status.state')" running
+run cunik rm -f changed
+
+# A name that is longer than a label of DNS.
+long=$(printf 'a%.0s' {1..64})
+check 'a stack with a name of 64 characters' expect 0 cunik-compose -f fine.yaml -p "$long" up -d
+check 'a stack with a name of 64 characters: down' expect 0 cunik-compose -f fine.yaml -p "$long" down
+check 'nothing is left of these' nothing_left
+
 # The answer that nobody gives is no.
 check 'volume prune without an answer: is cancelled' expect 130 cunik volume prune </dev/null
 check 'a volume of no size: status 2' expect 2 cunik volume create --size 0 nothing

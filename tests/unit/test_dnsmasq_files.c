@@ -122,13 +122,44 @@ static void test_leases(_unused_ void **state)
     test_ok(cunik_file_remove_tree(folder, NULL), NULL);
 }
 
+static bool has_domain(const char *name)
+{
+    _cleanup_strv_ struct strv arguments = {0};
+    struct dnsmasq_settings s = network();
+    bool found = false;
+
+    s.domain = name;
+    cunik_dnsmasq_arguments(&s, "dnsmasq", false, &arguments);
+    for (size_t i = 0; i < arguments.n; i++)
+        found = found || strncmp(arguments.items[i], "--domain=", strlen("--domain=")) == 0 ||
+                strncmp(arguments.items[i], "--local=", strlen("--local=")) == 0;
+    return found;
+}
+
+/* What DNS does not take as a name, dnsmasq does not take as an argument. */
+static void test_domains(_unused_ void **state)
+{
+    char label[130];
+
+    memset(label, 'a', sizeof(label));
+    label[63] = '\0';
+    assert_true(has_domain(label));
+    label[63] = 'a';
+    label[64] = '\0';
+    assert_false(has_domain(label));
+    label[32] = '.';
+    assert_true(has_domain(label));
+    label[33] = '.';
+    assert_false(has_domain(label));
+    assert_false(has_domain("a."));
+    assert_false(has_domain(".a"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_network),
-        cmocka_unit_test(test_service),
-        cmocka_unit_test(test_host),
-        cmocka_unit_test(test_leases),
+        cmocka_unit_test(test_network), cmocka_unit_test(test_service), cmocka_unit_test(test_host),
+        cmocka_unit_test(test_domains), cmocka_unit_test(test_leases),
     };
 
     return cmocka_run_group_tests_name("dnsmasq_files", tests, NULL, NULL);
