@@ -115,8 +115,11 @@ static int collect(int output, int errors, struct buffer *out, struct buffer *sa
     char chunk[8192];
 
     while (ends[0].fd >= 0 || ends[1].fd >= 0) {
-        if (poll(ends, 2, -1) < 0 && errno != EINTR)
+        if (poll(ends, 2, -1) < 0) {
+            if (errno == EINTR)
+                continue;
             return -errno;
+        }
         for (size_t i = 0; i < 2; i++) {
             if (ends[i].fd < 0 || !ends[i].revents)
                 continue;

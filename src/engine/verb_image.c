@@ -152,7 +152,7 @@ int cunik_verb_image_rm(void *context _unused_, const struct arguments *a, int *
         if (r == 0)
             puts(names->items[i]);
     }
-    return r < 0 ? r : cunik_image_prune(root, false, &used, &removed, &freed, err);
+    return r < 0 ? r : cunik_image_prune(root, PRUNE_NONE, &used, &removed, &freed, err);
 }
 
 int cunik_verb_image_prune(void *context _unused_, const struct arguments *a,
@@ -165,7 +165,8 @@ int cunik_verb_image_prune(void *context _unused_, const struct arguments *a,
     int r = used_digests(a, &w, &used, err);
 
     if (r == 0)
-        r = cunik_image_prune(root, cunik_arguments_flag(a, "all"), &used, &removed, &freed, err);
+        r = cunik_image_prune(root, cunik_arguments_flag(a, "all") ? PRUNE_ALL : PRUNE_UNNAMED,
+                              &used, &removed, &freed, err);
     for (size_t i = 0; r == 0 && i < removed.n; i++)
         puts(removed.items[i]);
     if (r == 0)

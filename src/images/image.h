@@ -92,10 +92,12 @@ int cunik_image_find(const char *root, const char *name, struct image *ret, stru
 int cunik_image_tag(const char *root, const char *from, const char *to, struct error **err);
 /* Takes a name away, and the image with its last one. `name` a digest: all its names. */
 int cunik_image_remove(const char *root, const char *name, struct error **err);
-/* Removes images without a name (all: and those whose digest is not in `keep`), then blobs and
- * unpacked files that belong to no image, but for digests in `keep`. */
-int cunik_image_prune(const char *root, bool all, const struct strv *keep, struct strv *ret_removed,
-                      int64_t *ret_freed, struct error **err);
+/* Which images go whose digest is not in `keep`. */
+enum image_prune { PRUNE_NONE, PRUNE_UNNAMED, PRUNE_ALL };
+/* Removes these, then blobs and unpacked files that belong to no image, but for digests in `keep`.
+ */
+int cunik_image_prune(const char *root, enum image_prune which, const struct strv *keep,
+                      struct strv *ret_removed, int64_t *ret_freed, struct error **err);
 
 /* unpack.c. */
 
@@ -129,7 +131,8 @@ int cunik_image_build(const char *root, const struct image_build *b, const char 
 int cunik_image_import(const char *root, const char *folder, const char *name, char **ret_digest,
                        struct error **err);
 
-/* transfer.c: through skopeo, with its configuration of registries, mirrors and logins. */
+/* transfer.c: through skopeo, with its configuration of registries, mirrors, logins and signatures.
+ */
 struct image_transfer {
     bool insecure; /* a registry without TLS, or with a certificate that cannot be checked */
 };

@@ -436,8 +436,8 @@ static int sweep(const char *folder, const struct map *used, int64_t *freed, str
     return r;
 }
 
-int cunik_image_prune(const char *root, bool all, const struct strv *keep, struct strv *ret_removed,
-                      int64_t *ret_freed, struct error **err)
+int cunik_image_prune(const char *root, enum image_prune which, const struct strv *keep,
+                      struct strv *ret_removed, int64_t *ret_freed, struct error **err)
 {
     _cleanup_image_store_ struct image_store s = {.lock = -1};
     _cleanup_free_ char *unpacked = cunik_asprintf("%s/unpacked", root), *blobs = NULL;
@@ -451,7 +451,8 @@ int cunik_image_prune(const char *root, bool all, const struct strv *keep, struc
         return r;
     for (size_t k = json_array_size(entries(&s)); k-- > 0;) {
         const json_t *e = json_array_get(entries(&s), k);
-        if ((all || !name_of(e)) && !cunik_strv_has(keep, digest_of(e))) {
+        bool goes = which == PRUNE_ALL || (which == PRUNE_UNNAMED && !name_of(e));
+        if (goes && !cunik_strv_has(keep, digest_of(e))) {
             cunik_strv_add(ret_removed, name_of(e) ? name_of(e) : digest_of(e));
             json_array_remove(entries(&s), k);
         }

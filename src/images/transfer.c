@@ -11,7 +11,7 @@
 static int copy(const char *from, const char *to, const char *option, struct error **err)
 {
     _cleanup_strv_ struct strv argv = {0};
-    static const char *const words[] = {"skopeo", "copy", "--quiet", "--insecure-policy"};
+    static const char *const words[] = {"skopeo", "copy", "--quiet"};
 
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         cunik_strv_add(&argv, words[i]);

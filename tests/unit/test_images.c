@@ -173,17 +173,32 @@ static void test_remove(void **state)
     assert_int_equal(cunik_image_remove(root, "b", NULL), -EIO);
     test_ok(cunik_image_unpack(root, a, &files, &err), err);
     cunik_image_files_done(&files);
-    test_ok(cunik_image_prune(root, false, &none, &removed, &freed, &err), err);
+    test_ok(cunik_image_prune(root, PRUNE_UNNAMED, &none, &removed, &freed, &err), err);
     assert_true(freed > 0);
     assert_true(has(root, "a"));
     /* What is kept is still there after all names have gone. */
     cunik_strv_add(&keep, a);
     test_ok(cunik_image_remove(root, "a", &err), err);
-    test_ok(cunik_image_prune(root, true, &keep, &removed, &freed, &err), err);
+    test_ok(cunik_image_prune(root, PRUNE_ALL, &keep, &removed, &freed, &err), err);
     test_ok(cunik_image_unpack(root, a, &files, &err), err);
     cunik_image_files_done(&files);
-    test_ok(cunik_image_prune(root, true, &none, &removed, &freed, &err), err);
+    test_ok(cunik_image_prune(root, PRUNE_ALL, &none, &removed, &freed, &err), err);
     assert_true(cunik_image_unpack(root, a, &files, NULL) < 0);
+}
+
+/* An image whose name went to another one stays until it is asked for. */
+static void test_prune_unnamed(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *first = build(root, "u", "one"), *second = build(root, "u", "two");
+    _cleanup_strv_ struct strv none = {0}, removed = {0};
+    struct error *err = NULL;
+    int64_t freed = 0;
+
+    test_ok(cunik_image_prune(root, PRUNE_NONE, &none, &removed, &freed, &err), err);
+    assert_true(has(root, first) && has(root, second) && removed.n == 0);
+    test_ok(cunik_image_prune(root, PRUNE_UNNAMED, &none, &removed, &freed, &err), err);
+    assert_true(!has(root, first) && has(root, second) && removed.n == 1);
 }
 
 static void test_import(void **state)
@@ -437,9 +452,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_names),   TEST(test_build),          TEST(test_remove), TEST(test_import),
-        TEST(test_corrupt), TEST(test_hostile_layers), TEST(test_disks),  TEST(test_large_layer),
-        TEST(test_work),    TEST(test_config),
+        TEST(test_names),          TEST(test_build),  TEST(test_remove),
+        TEST(test_prune_unnamed),  TEST(test_import), TEST(test_corrupt),
+        TEST(test_hostile_layers), TEST(test_disks),  TEST(test_large_layer),
+        TEST(test_work),           TEST(test_config),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
