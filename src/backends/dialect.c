@@ -373,6 +373,18 @@ void cunik_dialect_add(struct buffer *line, const char *format, ...)
     cunik_buffer_text_append(line, word);
 }
 
+int cunik_dialect_add_command(struct buffer *line, const struct boot_settings *s, dialect_word *add,
+                              struct error **err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < s->command->n; i++) {
+        _cleanup_free_ char *what = cunik_asprintf("command[%zu]", i);
+        r = add(line, s->command->items[i], what, err);
+    }
+    return r;
+}
+
 int cunik_dialect_check_size(const struct dialect *d, const struct buffer *line, size_t extra,
                              size_t most, struct error **err)
 {

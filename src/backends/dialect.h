@@ -88,6 +88,12 @@ int cunik_dialect_check_interfaces(const struct boot_settings *s, struct error *
 
 /* `word` with a blank before it unless the line is empty. */
 void cunik_dialect_add(struct buffer *line, const char *format, ...) _printf_(2, 3);
+/* One word in a dialect's quoting, or an error that begins with `what`. */
+typedef int dialect_word(struct buffer *line, const char *word, const char *what,
+                         struct error **err);
+/* Each word of the command, called "command[N]". */
+int cunik_dialect_add_command(struct buffer *line, const struct boot_settings *s, dialect_word *add,
+                              struct error **err);
 /* ERROR_INVALID when the line, with `extra` bytes that others put before it, is longer than most.
  */
 int cunik_dialect_check_size(const struct dialect *d, const struct buffer *line, size_t extra,

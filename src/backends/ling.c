@@ -74,12 +74,8 @@ static int make(const struct boot_settings *s, _unused_ const struct kernel *k, 
     }
     if (!cunik_text_blank(s->cmdline))
         cunik_dialect_add(&line, "%s", s->cmdline);
-    for (size_t i = 0; i < s->command->n; i++) {
-        _cleanup_free_ char *what = cunik_asprintf("command[%zu]", i);
-        if ((r = add_word(&line, s->command->items[i], what, err)) < 0)
-            return r;
-    }
-    if ((r = cunik_dialect_check_size(&dialect, &line, 0, XEN_CMDLINE_MOST, err)) < 0)
+    if ((r = cunik_dialect_add_command(&line, s, add_word, err)) < 0 ||
+        (r = cunik_dialect_check_size(&dialect, &line, 0, XEN_CMDLINE_MOST, err)) < 0)
         return r;
     ret->cmdline = cunik_strdup(cunik_buffer_text(&line));
     return 0;

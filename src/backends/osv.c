@@ -189,8 +189,6 @@ static int add_mounts(struct buffer *line, const struct boot_settings *s, struct
 
 static int add_command(struct buffer *line, const struct boot_settings *s, struct error **err)
 {
-    int r = 0;
-
     if (s->command->n == 0)
         return cunik_error_set(err, ERROR_INVALID,
                                "command: OSv has to be told the program, such as /hello");
@@ -199,11 +197,7 @@ static int add_command(struct buffer *line, const struct boot_settings *s, struc
                                "command[0]: '%s' is not the path of a program, which OSv has to be "
                                "told first",
                                s->command->items[0]);
-    for (size_t i = 0; r == 0 && i < s->command->n; i++) {
-        _cleanup_free_ char *what = cunik_asprintf("command[%zu]", i);
-        r = add_argument(line, s->command->items[i], what, err);
-    }
-    return r;
+    return cunik_dialect_add_command(line, s, add_argument, err);
 }
 
 static int make(const struct boot_settings *s, _unused_ const struct kernel *k, struct boot *ret,

@@ -186,12 +186,8 @@ static int make(const struct boot_settings *s, const struct kernel *k, struct bo
         return r;
     if (!cunik_text_blank(s->cmdline))
         cunik_dialect_add(&line, "%s", s->cmdline);
-    for (size_t i = 0; i < s->command->n; i++) {
-        _cleanup_free_ char *what = cunik_asprintf("command[%zu]", i);
-        if ((r = add_word(&line, s->command->items[i], what, err)) < 0)
-            return r;
-    }
-    if ((r = cunik_dialect_check_size(&dialect, &line, 0, CMDLINE_MOST, err)) < 0)
+    if ((r = cunik_dialect_add_command(&line, s, add_word, err)) < 0 ||
+        (r = cunik_dialect_check_size(&dialect, &line, 0, CMDLINE_MOST, err)) < 0)
         return r;
     if (k && k->manifest)
         ret->order = order_of(k);
