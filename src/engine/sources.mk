@@ -121,6 +121,7 @@ engine_SOURCES = \
 	src/engine/world_boot.c \
 	src/engine/world_image.c \
 	src/engine/world_network.c \
+	src/engine/world_records.c \
 	src/engine/world_rules.c
 
 engine_TESTS = \
