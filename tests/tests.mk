@@ -5,12 +5,14 @@
 # children do not survive.
 
 TEST_SUPPORT_SOURCES = \
+	tests/support/demo_world.c \
 	tests/support/fake_engine.c \
 	tests/support/fake_host.c \
 	tests/support/fake_host_kept.c \
 	tests/support/fake_host_ops.c \
 	tests/support/json_schema.c \
 	tests/support/random_world.c \
+	tests/support/scene.c \
 	tests/support/test.c
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with its corpus in tests/fuzz/corpus/NAME. An ordinary build replays

@@ -10,25 +10,14 @@
 #include "compose/command.h"
 #include "compose/config_lists.h"
 
-/* Options that ask for a list. */
-static const struct {
-    const char *option;
-    char *(*list)(const struct loaded *);
-} lists[] = {
-    {"services", cunik_config_services},   {"images", cunik_config_images},
-    {"volumes", cunik_config_volumes},     {"networks", cunik_config_networks},
-    {"profiles", cunik_config_profiles},   {"environment", cunik_config_environment},
-    {"variables", cunik_config_variables}, {"unsupported", cunik_config_unsupported},
-};
-
 static int make_text(const struct arguments *a, const struct loaded *l, char **ret,
                      struct error **err)
 {
     const char *hash = cunik_arguments_value(a, "hash");
 
-    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-        if (cunik_arguments_flag(a, lists[i].option)) {
-            *ret = lists[i].list(l);
+    for (size_t i = 0; i < CONFIG_LISTS; i++)
+        if (cunik_arguments_flag(a, cunik_config_lists[i].option)) {
+            *ret = cunik_config_lists[i].list(l);
             return 0;
         }
     if (hash)

@@ -154,3 +154,10 @@ char *cunik_config_unsupported(const struct loaded *l)
                       &(struct field_visitor){.value = list_unsupported, .context = &t});
     return t.cells.n > t.n_columns ? cunik_table_text(&t) : cunik_strdup("");
 }
+
+const struct config_list cunik_config_lists[CONFIG_LISTS] = {
+    {"services", cunik_config_services},   {"images", cunik_config_images},
+    {"volumes", cunik_config_volumes},     {"networks", cunik_config_networks},
+    {"profiles", cunik_config_profiles},   {"environment", cunik_config_environment},
+    {"variables", cunik_config_variables}, {"unsupported", cunik_config_unsupported},
+};

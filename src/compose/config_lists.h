@@ -27,3 +27,11 @@ int cunik_config_hashes(const struct loaded *l, const char *names, char **ret, s
 /* A table of the keys of all services and sections that are not carried out, where they stand, and
  * why; "" when there are none. */
 char *cunik_config_unsupported(const struct loaded *l);
+
+/* Those that are one option of `config` each. */
+struct config_list {
+    const char *option; /* "services" */
+    char *(*list)(const struct loaded *);
+};
+enum { CONFIG_LISTS = 8 };
+extern const struct config_list cunik_config_lists[CONFIG_LISTS];

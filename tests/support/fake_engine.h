@@ -79,12 +79,3 @@ void fake_engine_pause(void); /* a millisecond */
  * host suffers from. */
 void fake_engine_assert_empty(struct fake_engine *f);
 void fake_engine_assert_well(struct fake_engine *f);
-
-/* What requests are made of. The stack is "demo". */
-struct world_network *fake_add_network(struct world *w, const char *key);
-struct world_cunik *fake_add_cunik(struct world *w, const char *service, int64_t index,
-                                   const char *network);
-struct world_depend *fake_add_depend(struct world_cunik *c, const char *service,
-                                     enum depend_condition condition);
-void fake_add_port(struct world_cunik *c, uint16_t host_port, uint16_t port);
-void fake_add_health(struct world_cunik *c);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "tests/support/fake_engine.h"
+#include "tests/support/demo_world.h"
 #include "tests/support/test.h"
 
 enum { SERVICES_MOST = 10 };
@@ -41,7 +41,7 @@ static void add_depends(uint64_t *seed, struct world_cunik *c, const struct serv
             condition = DEPEND_COMPLETED;
         else if (services[i].health)
             condition = DEPEND_HEALTHY;
-        struct world_depend *d = fake_add_depend(c, services[i].name, condition);
+        struct world_depend *d = demo_add_depend(c, services[i].name, condition);
         d->restart = chance(seed, 30);
         d->required = there || !chance(seed, 50);
         if (!there)
@@ -65,11 +65,11 @@ static void fill(uint64_t seed, struct world *w, struct world_cunik *c,
     cunik_world_pair_add(&c->environment, "A", value);
     cunik_strv_add(&c->command, value);
     if (s->health)
-        fake_add_health(c);
+        demo_add_health(c);
     if (chance(&seed, 30))
-        fake_add_port(c, 0, 80);
+        demo_add_port(c, 0, 80);
     if (chance(&seed, 30) && s->replicas == 1)
-        fake_add_port(c, (uint16_t)(5000 + at), 81);
+        demo_add_port(c, (uint16_t)(5000 + at), 81);
     if (chance(&seed, 30) && !is_job(s->name))
         c->restart = RESTART_ALWAYS;
     c->memory = (int64_t)test_random_below(&seed, 3) << 24;
@@ -82,7 +82,7 @@ void random_world(uint64_t *seed, size_t n, struct world *ret)
     size_t networks = 1 + test_random_below(seed, ARRAY_SIZE(network_keys));
 
     for (size_t i = 0; i < networks; i++) {
-        struct world_network *w = fake_add_network(ret, network_keys[i]);
+        struct world_network *w = demo_add_network(ret, network_keys[i]);
         w->internal = chance(seed, 20);
         if (chance(seed, 20)) {
             free(w->subnet);
@@ -97,7 +97,7 @@ void random_world(uint64_t *seed, size_t n, struct world *ret)
                                        .looks = test_random(seed)};
         cunik_strv_add(&ret->services, services[i].name);
         for (int64_t k = 1; k <= services[i].replicas; k++)
-            fill(services[i].looks, ret, fake_add_cunik(ret, services[i].name, k, NULL), services,
+            fill(services[i].looks, ret, demo_add_cunik(ret, services[i].name, k, NULL), services,
                  i);
     }
 }

@@ -5,46 +5,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/plan_saved.h"
-#include "tests/support/fake_engine.h"
-
-struct scene {
-    struct fake_engine f;
-    struct request up, other;
-};
-
-static int setup(void **state)
-{
-    struct scene *s = cunik_calloc(1, sizeof(*s));
-
-    fake_engine_init(&s->f);
-    cunik_request_init(&s->up);
-    cunik_request_init(&s->other);
-    cunik_replace(&s->up.stack, "demo");
-    cunik_replace(&s->other.stack, "demo");
-    fake_add_network(&s->up.desired, "default");
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    fake_engine_assert_well(&s->f);
-    cunik_request_done(&s->up);
-    cunik_request_done(&s->other);
-    fake_engine_done(&s->f);
-    free(s);
-    return 0;
-}
-
-static void apply_ok(struct scene *s, const struct request *r)
-{
-    _cleanup_error_ struct error *err = fake_engine_apply(&s->f, r);
-
-    if (err)
-        fail_msg("%s", err->message);
-}
+#include "tests/support/demo_world.h"
+#include "tests/support/scene.h"
 
 static void apply_fails(struct scene *s, const struct request *r, enum error_code code,
                         const char *message)
@@ -59,7 +21,7 @@ static void apply_fails(struct scene *s, const struct request *r, enum error_cod
 static void act(struct scene *s, enum request_action action)
 {
     s->other.action = action;
-    apply_ok(s, &s->other);
+    scene_apply(s, &s->other);
 }
 
 static size_t planned(struct scene *s, const struct request *r)
@@ -87,11 +49,11 @@ static bool before(struct scene *s, const char *first, const char *second)
 /* db ← app ← web, with a port and a healthcheck. */
 static void add_three(struct world *w)
 {
-    fake_add_health(fake_add_cunik(w, "db", 1, "default"));
-    fake_add_depend(fake_add_cunik(w, "app", 1, "default"), "db", DEPEND_HEALTHY);
-    struct world_cunik *web = fake_add_cunik(w, "web", 1, "default");
-    fake_add_depend(web, "app", DEPEND_STARTED);
-    fake_add_port(web, 8080, 80);
+    demo_add_health(demo_add_cunik(w, "db", 1, "default"));
+    demo_add_depend(demo_add_cunik(w, "app", 1, "default"), "db", DEPEND_HEALTHY);
+    struct world_cunik *web = demo_add_cunik(w, "web", 1, "default");
+    demo_add_depend(web, "app", DEPEND_STARTED);
+    demo_add_port(web, 8080, 80);
 }
 
 static void test_up_and_down(void **state)
@@ -100,7 +62,7 @@ static void test_up_and_down(void **state)
 
     add_three(&s->up.desired);
     assert_int_equal(planned(s, &s->up), 4);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_true(before(s, "state_write demo", "network_create demo_default"));
     assert_true(before(s, "check demo-web-1", "state_write demo"));
     assert_true(before(s, "network_create demo_default", "names_start demo_default"));
@@ -111,7 +73,7 @@ static void test_up_and_down(void **state)
     assert_int_equal(planned(s, &s->up), 0);
 
     fake_host_log_clear(s->f.host);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(fake_host_operations(s->f.host), 0);
 
     act(s, ACTION_DOWN);
@@ -132,7 +94,7 @@ static void test_disk_full(void **state)
     struct scene *s = *state;
 
     add_three(&s->up.desired);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_fail_on(s->f.host, "state_write", "demo", true);
     cunik_world_pair_add(&s->up.desired.cuniks[1].environment, "A", "2");
     _cleanup_error_ struct error *err = fake_engine_apply(&s->f, &s->up);
@@ -165,7 +127,7 @@ static void test_events(void **state)
     size_t at = 0;
 
     add_three(&s->up.desired);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     for (size_t i = 0; i < s->f.events.n && at < ARRAY_SIZE(order); i++)
         at += strcmp(s->f.events.items[i], order[at]) == 0;
     if (at < ARRAY_SIZE(order)) {
@@ -179,7 +141,7 @@ static void test_only_what_changed(void **state)
     struct scene *s = *state;
 
     add_three(&s->up.desired);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     _cleanup_free_ char *address = NULL;
     _cleanup_world_ struct world w = {0};
     test_ok(cunik_engine_world(s->f.engine, "demo", &w, NULL), NULL);
@@ -187,7 +149,7 @@ static void test_only_what_changed(void **state)
     assert_true(*address);
 
     cunik_world_pair_add(&s->up.desired.cuniks[1].environment, "A", "2");
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 1);
     assert_int_equal(fake_host_starts(s->f.host, "demo-web-1"), 1);
     assert_true(fake_host_runs(s->f.host, "demo-app-1"));
@@ -200,7 +162,7 @@ static void test_only_what_changed(void **state)
     fake_host_log_clear(s->f.host);
     cunik_world_pair_add(&s->up.desired.cuniks[0].labels, "l", "2");
     s->up.desired.cuniks[2].ports[0].host_port = 8081;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 1);
     assert_int_not_equal(fake_host_log_find(s->f.host, "domain_relabel demo-db-1"), SIZE_MAX);
     assert_int_not_equal(fake_host_log_find(s->f.host, "rules_replace "), SIZE_MAX);
@@ -212,19 +174,19 @@ static void test_scale(void **state)
     struct scene *s = *state;
 
     for (int64_t i = 1; i <= 3; i++)
-        fake_add_cunik(&s->up.desired, "web", i, "default");
-    apply_ok(s, &s->up);
+        demo_add_cunik(&s->up.desired, "web", i, "default");
+    scene_apply(s, &s->up);
     cunik_world_cunik_done(&s->up.desired.cuniks[2]);
     cunik_world_cunik_done(&s->up.desired.cuniks[1]);
     s->up.desired.n_cuniks = 1;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_true(fake_host_runs(s->f.host, "demo-web-1"));
     assert_false(fake_host_runs(s->f.host, "demo-web-2"));
     assert_int_equal(planned(s, &s->up), 0);
     cunik_world_cunik_done(&s->up.desired.cuniks[0]);
     s->up.desired.n_cuniks = 0;
     cunik_strv_add(&s->up.desired.services, "web");
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_false(fake_host_runs(s->f.host, "demo-web-1"));
     act(s, ACTION_DOWN);
     fake_engine_assert_empty(&s->f);
@@ -251,7 +213,7 @@ static void test_unhealthy_dependency(void **state)
     struct fake_apply a;
 
     add_three(&s->up.desired);
-    fake_add_cunik(&s->up.desired, "lone", 1, "default");
+    demo_add_cunik(&s->up.desired, "lone", 1, "default");
     fake_engine_sicken(&s->f, "db");
     fake_engine_begin(&s->f, &a, &s->up);
     fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
@@ -288,10 +250,10 @@ static void test_one_shots(void **state)
     struct scene *s = *state;
 
     fake_host_exits(s->f.host, "job", 0);
-    fake_add_cunik(&s->up.desired, "job", 1, "default");
-    fake_add_depend(fake_add_cunik(&s->up.desired, "web", 1, "default"), "job", DEPEND_COMPLETED);
+    demo_add_cunik(&s->up.desired, "job", 1, "default");
+    demo_add_depend(demo_add_cunik(&s->up.desired, "web", 1, "default"), "job", DEPEND_COMPLETED);
     s->up.wait = true;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_true(fake_host_runs(s->f.host, "demo-web-1"));
     assert_int_equal(planned(s, &s->up), 0);
     act(s, ACTION_START);
@@ -310,9 +272,9 @@ static void test_wait(void **state)
     struct scene *s = *state;
     struct fake_apply a;
 
-    fake_add_health(fake_add_cunik(&s->up.desired, "web", 1, "default"));
-    fake_add_health(fake_add_cunik(&s->up.desired, "web", 2, "default"));
-    fake_add_cunik(&s->up.desired, "plain", 1, "default");
+    demo_add_health(demo_add_cunik(&s->up.desired, "web", 1, "default"));
+    demo_add_health(demo_add_cunik(&s->up.desired, "web", 2, "default"));
+    demo_add_cunik(&s->up.desired, "plain", 1, "default");
     fake_engine_sicken(&s->f, "web");
     s->up.wait = true;
     s->up.wait_timeout_ns = 30000000000;
@@ -346,9 +308,9 @@ static void test_wait_stays_up(void **state)
     struct scene *s = *state;
     struct fake_apply a;
 
-    fake_add_cunik(&s->up.desired, "web", 1, "default");
-    fake_add_cunik(&s->up.desired, "job", 1, "default");
-    fake_add_health(fake_add_cunik(&s->up.desired, "db", 1, "default"));
+    demo_add_cunik(&s->up.desired, "web", 1, "default");
+    demo_add_cunik(&s->up.desired, "job", 1, "default");
+    demo_add_health(demo_add_cunik(&s->up.desired, "db", 1, "default"));
     fake_host_exits(s->f.host, "job", 0);
     s->up.wait = true;
     fake_engine_begin(&s->f, &a, &s->up);
@@ -365,7 +327,7 @@ static void test_wait_stays_up(void **state)
     assert_int_equal(fake_engine_count_events(&s->f, "verdict db healthy"), 1);
 
     /* Who has been up for long is waited for no longer. */
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
 
     /* One that falls within the moment has not come up. */
     cunik_world_pair_add(&s->up.desired.cuniks[0].environment, "A", "2");
@@ -417,7 +379,7 @@ static void test_atomic(void **state)
     fake_engine_assert_empty(&s->f);
 
     fake_host_exits(s->f.host, "web", -1);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     cunik_strv_add(&s->other.services, "app");
     act(s, ACTION_STOP);
     _cleanup_free_ char *before = inventory(s);
@@ -429,8 +391,8 @@ static void test_atomic(void **state)
     cunik_world_pair_add(&change.desired.cuniks[0].environment, "A", "2");
     cunik_world_pair_add(&change.desired.cuniks[1].environment, "A", "2");
     cunik_world_pair_add(&change.desired.cuniks[2].environment, "A", "2");
-    fake_add_network(&change.desired, "more");
-    fake_add_cunik(&change.desired, "new", 1, "more");
+    demo_add_network(&change.desired, "more");
+    demo_add_cunik(&change.desired, "new", 1, "more");
     fake_host_exits(s->f.host, "new", 4);
     change.wait = change.atomic = true;
     apply_fails(s, &change, ERROR_FAILED,
@@ -441,7 +403,7 @@ static void test_atomic(void **state)
     /* Also when there is no time, and when it is called off. */
     fake_host_exits(s->f.host, "new", -1);
     fake_engine_sicken(&s->f, "new");
-    fake_add_health(&change.desired.cuniks[3]);
+    demo_add_health(&change.desired.cuniks[3]);
     change.wait_timeout_ns = 5000000000;
     apply_fails(s, &change, ERROR_TIMEOUT,
                 "not in time: 'demo-new-1' is not healthy yet\nthe stack is what it was before");
@@ -469,7 +431,7 @@ static void test_kept_plan(void **state)
     _cleanup_plan_ struct plan plan = {0};
 
     add_three(&s->up.desired);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     cunik_world_pair_add(&s->up.desired.cuniks[2].environment, "A", "2");
     test_ok(cunik_engine_plan(s->f.engine, &s->up, &plan, NULL), NULL);
     s->up.planned = true;
@@ -482,7 +444,7 @@ static void test_kept_plan(void **state)
                 "now: ▶ start db-1: it has ended (killed, status 137)");
     assert_false(fake_host_runs(s->f.host, "demo-db-1"));
     act(s, ACTION_START);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     apply_fails(s, &s->up, ERROR_CONFLICT,
                 "the world has changed since the plan was made:\n"
                 "no longer: ~ recreate web-1: environment.A added \"2\"");
@@ -515,7 +477,7 @@ static void test_stop_start_restart_kill(void **state)
     for (size_t i = 0; i < 3; i++)
         s->up.desired.cuniks[i].restart = RESTART_ALWAYS;
     fake_host_set_deaf(s->f.host, "app");
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_log_clear(s->f.host);
     act(s, ACTION_STOP);
     assert_true(before(s, "domain_shutdown demo-web-1", "domain_shutdown demo-db-1"));
@@ -559,7 +521,7 @@ static void test_partial_failure(void **state)
     struct scene *s = *state;
 
     add_three(&s->up.desired);
-    fake_add_cunik(&s->up.desired, "lone", 1, "default");
+    demo_add_cunik(&s->up.desired, "lone", 1, "default");
     fake_host_fail_on(s->f.host, "domain_start", "demo-app-1", true);
     apply_fails(s, &s->up, ERROR_FAILED,
                 "creating 'demo-app-1': domain_start 'demo-app-1': injected failure");
@@ -578,7 +540,7 @@ static void test_partial_failure(void **state)
                 "recreating 'demo-lone-1': domain_start 'demo-lone-1': injected failure");
     fake_host_fail_on(s->f.host, "domain_start", "demo-app-1", false);
     fake_host_fail_on(s->f.host, "domain_start", "demo-lone-1", false);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(planned(s, &s->up), 0);
 }
 
@@ -587,16 +549,16 @@ static void test_checks_come_first(void **state)
 {
     struct scene *s = *state;
 
-    cunik_replace(&fake_add_cunik(&s->up.desired, "a", 1, "default")->boot.kernel, "/missing/a");
-    fake_add_cunik(&s->up.desired, "b", 1, "default");
-    cunik_replace(&fake_add_cunik(&s->up.desired, "c", 1, "default")->boot.kernel, "/missing/c");
+    cunik_replace(&demo_add_cunik(&s->up.desired, "a", 1, "default")->boot.kernel, "/missing/a");
+    demo_add_cunik(&s->up.desired, "b", 1, "default");
+    cunik_replace(&demo_add_cunik(&s->up.desired, "c", 1, "default")->boot.kernel, "/missing/c");
     apply_fails(s, &s->up, ERROR_INVALID,
                 "kernel '/missing/a' does not exist\nkernel '/missing/c' does not exist");
     assert_int_equal(fake_host_operations(s->f.host), 0);
     assert_int_equal(fake_engine_count_events(&s->f, "plan demo"), 0);
     cunik_replace(&s->up.desired.cuniks[0].boot.kernel, "/odd");
     cunik_replace(&s->up.desired.cuniks[2].boot.kernel, "/odd");
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(fake_engine_count_events(&s->f, "warning kernel '/odd' is odd"), 1);
 }
 
@@ -642,14 +604,14 @@ static void test_one_at_a_time(void **state)
     /* Another stack does not wait, and gets other addresses. */
     cunik_request_init(&elsewhere);
     cunik_replace(&elsewhere.stack, "other");
-    struct world_network *n = fake_add_network(&elsewhere.desired, "default");
+    struct world_network *n = demo_add_network(&elsewhere.desired, "default");
     cunik_replace(&n->name, "other_default");
     cunik_replace(&n->stack, "other");
-    struct world_cunik *c = fake_add_cunik(&elsewhere.desired, "web", 1, NULL);
+    struct world_cunik *c = demo_add_cunik(&elsewhere.desired, "web", 1, NULL);
     cunik_replace(&c->name, "other-web-1");
     cunik_replace(&c->stack, "other");
     cunik_replace(&cunik_world_add_interface(c)->network, "other_default");
-    apply_ok(s, &elsewhere);
+    scene_apply(s, &elsewhere);
     assert_true(fake_host_runs(s->f.host, "demo-db-1"));
     fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
     assert_null(fake_engine_end(&a));
@@ -657,7 +619,7 @@ static void test_one_at_a_time(void **state)
     assert_false(fake_host_runs(s->f.host, "demo-db-1"));
     assert_true(fake_host_runs(s->f.host, "other-web-1"));
     elsewhere.action = ACTION_DOWN;
-    apply_ok(s, &elsewhere);
+    scene_apply(s, &elsewhere);
     fake_engine_assert_empty(&s->f);
     cunik_request_done(&elsewhere);
 }
@@ -690,16 +652,16 @@ static void test_parallel(void **state)
     struct scene *s = *state;
 
     for (int64_t i = 1; i <= 24; i++)
-        fake_add_cunik(&s->up.desired, "web", i, "default");
+        demo_add_cunik(&s->up.desired, "web", i, "default");
     fake_host_set_latency(s->f.host, 2000000);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_set_latency(s->f.host, 0);
     assert_true(fake_host_most_starts(s->f.host) > 1);
     act(s, ACTION_DOWN);
     fake_engine_assert_empty(&s->f);
     s->up.parallel = 1;
     fake_host_log_clear(s->f.host);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     /* One at a time: in the order of the plan. */
     assert_true(before(s, "domain_start demo-web-2", "domain_define demo-web-3"));
 }
@@ -708,13 +670,13 @@ static void test_orphans(void **state)
 {
     struct scene *s = *state;
 
-    fake_add_cunik(&s->up.desired, "web", 1, "default");
-    fake_add_port(fake_add_cunik(&s->up.desired, "old", 1, "default"), 9000, 80);
-    apply_ok(s, &s->up);
+    demo_add_cunik(&s->up.desired, "web", 1, "default");
+    demo_add_port(demo_add_cunik(&s->up.desired, "old", 1, "default"), 9000, 80);
+    scene_apply(s, &s->up);
     cunik_world_cunik_done(&s->up.desired.cuniks[1]);
     s->up.desired.n_cuniks = 1;
     cunik_world_pair_add(&s->up.desired.cuniks[0].environment, "A", "1");
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_true(fake_host_runs(s->f.host, "demo-old-1"));
     _cleanup_strv_ struct strv all = {0};
     fake_host_inventory(s->f.host, &all);
@@ -723,11 +685,11 @@ static void test_orphans(void **state)
         published |= strncmp(all.items[i], "rule *:9000/tcp", 15) == 0;
     assert_true(published);
     /* Its port is taken as long as it stays, and free when it goes in the same breath. */
-    fake_add_port(&s->up.desired.cuniks[0], 9000, 80);
+    demo_add_port(&s->up.desired.cuniks[0], 9000, 80);
     apply_fails(s, &s->up, ERROR_CONFLICT,
                 "'demo-web-1': port 0.0.0.0:9000/tcp is published by 'demo-old-1' already");
     s->up.remove_orphans = true;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_false(fake_host_runs(s->f.host, "demo-old-1"));
     assert_int_equal(planned(s, &s->up), 0);
 }
@@ -738,11 +700,11 @@ static void test_create_only(void **state)
 
     add_three(&s->up.desired);
     s->up.no_start = true;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 0);
     assert_int_equal(planned(s, &s->up), 0);
     s->up.no_start = false;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_true(fake_host_runs(s->f.host, "demo-web-1"));
 }
 
@@ -752,7 +714,7 @@ static void test_part_of_a_stack(void **state)
 
     add_three(&s->up.desired);
     cunik_strv_add(&s->up.services, "app");
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_true(fake_host_runs(s->f.host, "demo-db-1"));
     assert_false(fake_host_runs(s->f.host, "demo-web-1"));
     /* The rest of the stack is not what is wanted now: nothing of it is published. */
@@ -769,14 +731,14 @@ static void test_network_recreated(void **state)
     struct scene *s = *state;
 
     add_three(&s->up.desired);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     s->up.desired.networks[0].internal = true;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(fake_host_starts(s->f.host, "demo-db-1"), 1);
     assert_true(fake_host_runs(s->f.host, "demo-web-1"));
     assert_int_equal(planned(s, &s->up), 0);
     cunik_replace(&s->up.desired.networks[0].subnet, "192.168.77.0/24");
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(planned(s, &s->up), 0);
 }
 
@@ -787,7 +749,7 @@ static void test_first_output(void **state)
 
     add_three(&s->up.desired);
     cunik_engine_console(s->f.engine, "demo-db-1", 5);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(fake_engine_count_events(&s->f, "state demo-db-1 created"), 1);
     assert_int_equal(fake_engine_count_events(&s->f, "console demo"), 0);
     cunik_engine_console(s->f.engine, "demo-db-1", 0);
@@ -813,12 +775,12 @@ static void test_bad_requests(void **state)
     cunik_replace(&s->up.desired.cuniks[0].stack, "other");
     apply_fails(s, &s->up, ERROR_INVALID, "'demo-db-1' is of the stack 'other', not of 'demo'");
     cunik_replace(&s->up.desired.cuniks[0].stack, "demo");
-    fake_add_depend(&s->up.desired.cuniks[0], "web", DEPEND_STARTED);
+    demo_add_depend(&s->up.desired.cuniks[0], "web", DEPEND_STARTED);
     apply_fails(s, &s->up, ERROR_INVALID, "dependency cycle detected: db -> web -> app -> db");
     fake_engine_assert_empty(&s->f);
 }
 
-#define SCENE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define SCENE(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 
 int main(void)
 {

@@ -182,20 +182,12 @@ static void check_again(const struct given *g, const char *text)
 /* All that `config` lists, each under its option. */
 static void compare_lists(const struct given *g, const struct loaded *l)
 {
-    static const struct {
-        const char *option;
-        char *(*list)(const struct loaded *);
-    } lists[] = {
-        {"services", cunik_config_services},   {"images", cunik_config_images},
-        {"volumes", cunik_config_volumes},     {"networks", cunik_config_networks},
-        {"profiles", cunik_config_profiles},   {"environment", cunik_config_environment},
-        {"variables", cunik_config_variables}, {"unsupported", cunik_config_unsupported},
-    };
     _cleanup_buffer_ struct buffer b = {0};
 
-    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-        _cleanup_free_ char *text = lists[i].list(l);
-        cunik_buffer_printf(&b, "--%s\n%s", lists[i].option, text);
+    for (size_t i = 0; i < CONFIG_LISTS; i++) {
+        const struct config_list *list = &cunik_config_lists[i];
+        _cleanup_free_ char *text = list->list(l);
+        cunik_buffer_printf(&b, "--%s\n%s", list->option, text);
     }
     compare(g, "lists.txt", cunik_buffer_text(&b));
 }

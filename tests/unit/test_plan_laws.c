@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/memory.h"
+#include "tests/support/demo_world.h"
 #include "tests/support/fake_engine.h"
 #include "tests/support/random_world.h"
 
@@ -161,7 +162,7 @@ static void disturb(uint64_t *seed, struct world *w)
         s->links_lost = test_random_below(seed, 8) == 0;
         /* Dependencies that no wish could have, in circles. */
         if (test_random_below(seed, 4) == 0 && w->n_cuniks)
-            fake_add_depend(&w->cuniks[i], w->cuniks[test_random_below(seed, w->n_cuniks)].service,
+            demo_add_depend(&w->cuniks[i], w->cuniks[test_random_below(seed, w->n_cuniks)].service,
                             DEPEND_STARTED);
     }
 }

@@ -4,56 +4,15 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "tests/support/fake_engine.h"
+#include "tests/support/demo_world.h"
+#include "tests/support/scene.h"
 
 static const int64_t ms = 1000000, second = 1000000000;
-
-struct scene {
-    struct fake_engine f;
-    struct request up, other;
-    struct world_cunik *web;
-};
-
-static int setup(void **state)
-{
-    struct scene *s = cunik_calloc(1, sizeof(*s));
-
-    fake_engine_init(&s->f);
-    cunik_request_init(&s->up);
-    cunik_request_init(&s->other);
-    cunik_replace(&s->up.stack, "demo");
-    cunik_replace(&s->other.stack, "demo");
-    fake_add_network(&s->up.desired, "default");
-    s->web = fake_add_cunik(&s->up.desired, "web", 1, "default");
-    fake_add_port(s->web, 8080, 80);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    fake_engine_assert_well(&s->f);
-    cunik_request_done(&s->up);
-    cunik_request_done(&s->other);
-    fake_engine_done(&s->f);
-    free(s);
-    return 0;
-}
-
-static void apply_ok(struct scene *s, const struct request *r)
-{
-    _cleanup_error_ struct error *err = fake_engine_apply(&s->f, r);
-
-    if (err)
-        fail_msg("%s", err->message);
-}
 
 static void act(struct scene *s, enum request_action action)
 {
     s->other.action = action;
-    apply_ok(s, &s->other);
+    scene_apply(s, &s->other);
 }
 
 static struct world_status status(struct scene *s)
@@ -113,7 +72,7 @@ static void test_back_off(void **state)
     struct scene *s = *state;
 
     s->web->restart = RESTART_ALWAYS;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     for (int64_t delay = 100 * ms; delay < 60 * second; delay *= 2) {
         end(s, END_PANICKED, 134, CUNIK_RESTARTING);
         starts_after(s, delay);
@@ -136,7 +95,7 @@ static void test_on_failure(void **state)
 
     s->web->restart = RESTART_ON_FAILURE;
     s->web->restart_max = 2;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     end(s, END_KILLED, 1, CUNIK_RESTARTING);
     assert_int_equal(planned(s), 0);
     starts_after(s, 100 * ms);
@@ -166,7 +125,7 @@ static void test_delay_and_window(void **state)
     s->web->restart_max = 2;
     s->web->restart_delay_ns = 3 * second;
     s->web->restart_window_ns = 5 * second;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     end(s, END_POWEROFF, 0, CUNIK_RESTARTING);
     starts_after(s, 3 * second);
     end(s, END_KILLED, 1, CUNIK_RESTARTING);
@@ -216,7 +175,7 @@ static void test_no_policy(void **state)
 {
     struct scene *s = *state;
 
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     end(s, END_KILLED, 137, CUNIK_EXITED);
     fake_engine_await_event(&s->f, "state demo-web-1 exited");
     AWAIT(fake_host_log_find(s->f.host, "names_remove demo-web-1") != SIZE_MAX);
@@ -224,7 +183,7 @@ static void test_no_policy(void **state)
     assert_int_equal(starts(s), 1);
     assert_int_equal(planned(s), 1);
     AWAIT(cunik_engine_idle(s->f.engine));
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(starts(s), 2);
     assert_false(cunik_engine_idle(s->f.engine));
 }
@@ -235,7 +194,7 @@ static void test_failing_restart(void **state)
     struct scene *s = *state;
 
     s->web->restart = RESTART_ALWAYS;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_fail_on(s->f.host, "domain_start", "demo-web-1", true);
     end(s, END_KILLED, 137, CUNIK_RESTARTING);
     fake_engine_advance(&s->f, 100 * ms);
@@ -253,7 +212,7 @@ static void test_stop_ends_restarts(void **state)
     struct scene *s = *state;
 
     s->web->restart = RESTART_ALWAYS;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     end(s, END_KILLED, 137, CUNIK_RESTARTING);
     act(s, ACTION_STOP);
     assert_int_equal(status(s).state, CUNIK_EXITED);
@@ -272,9 +231,9 @@ static void test_policy_changes(void **state)
 {
     struct scene *s = *state;
 
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     s->web->restart = RESTART_UNLESS_STOPPED;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(starts(s), 1);
     end(s, END_POWEROFF, 0, CUNIK_RESTARTING);
     starts_after(s, 100 * ms);
@@ -286,8 +245,8 @@ static void test_engine_comes_back(void **state)
     struct scene *s = *state;
 
     s->web->restart = RESTART_ALWAYS;
-    fake_add_health(s->web);
-    apply_ok(s, &s->up);
+    demo_add_health(s->web);
+    scene_apply(s, &s->up);
     fake_engine_again(&s->f);
     assert_int_equal(status(s).state, CUNIK_RUNNING);
     AWAIT(status(s).health == HEALTH_HEALTHY);
@@ -314,8 +273,8 @@ static void test_reboot(void **state)
     struct scene *s = *state;
 
     s->web->restart = RESTART_UNLESS_STOPPED;
-    fake_add_cunik(&s->up.desired, "plain", 1, "default");
-    apply_ok(s, &s->up);
+    demo_add_cunik(&s->up.desired, "plain", 1, "default");
+    scene_apply(s, &s->up);
     fake_host_on_change(s->f.host, NULL, NULL);
     cunik_engine_destroy(s->f.engine);
     s->f.engine = NULL;
@@ -327,7 +286,7 @@ static void test_reboot(void **state)
     }
     AWAIT(status(s).state == CUNIK_RUNNING);
     AWAIT(planned(s) == 1);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(planned(s), 0);
     act(s, ACTION_DOWN);
     fake_engine_assert_empty(&s->f);
@@ -340,7 +299,7 @@ static void test_given_up(void **state)
 
     s->web->restart = RESTART_ON_FAILURE;
     s->web->restart_max = 1;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     end(s, END_KILLED, 1, CUNIK_RESTARTING);
     starts_after(s, 100 * ms);
     end(s, END_KILLED, 1, CUNIK_EXITED);
@@ -355,18 +314,18 @@ static void test_interference(void **state)
     struct scene *s = *state;
 
     s->web->restart = RESTART_ALWAYS;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     /* Destroyed by another: its policy wants it back. */
     end(s, END_DESTROYED, 137, CUNIK_RESTARTING);
     starts_after(s, 100 * ms);
     /* Undefined by another, and nothing that its policy keeps up: seen, and planned. */
     s->web->restart = RESTART_NO;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_vanish_domain(s->f.host, "demo-web-1");
     fake_engine_await_event(&s->f, "state demo-web-1 absent");
     fake_engine_advance(&s->f, 100 * second);
     assert_int_equal(planned(s), 1);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(planned(s), 0);
     act(s, ACTION_DOWN);
     fake_engine_assert_empty(&s->f);
@@ -395,7 +354,7 @@ static void test_drift_is_repaired(void **state)
     struct scene *s = *state;
     _cleanup_free_ char *link = NULL;
 
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     link_of(s, &link);
     fake_host_kill_names(s->f.host, "demo_default");
     is_repaired(s);
@@ -419,7 +378,7 @@ static void test_drift_without_supervision_is_planned(void **state)
     struct scene *s = *state;
     _cleanup_plan_ struct plan p = {0};
 
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_on_change(s->f.host, NULL, NULL);
     fake_host_kill_names(s->f.host, "demo_default");
     fake_host_flush_rules(s->f.host);
@@ -428,7 +387,7 @@ static void test_drift_without_supervision_is_planned(void **state)
     assert_string_equal(text, "~ update network demo_default: its names are not served\n"
                               "~ update web-1: its ports are not published\n"
                               "2 to update, 0 unchanged.\n");
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(planned(s), 0);
 }
 
@@ -438,7 +397,7 @@ static void test_a_lost_domain_comes_back(void **state)
     struct scene *s = *state;
 
     s->web->restart = RESTART_ALWAYS;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_vanish_domain(s->f.host, "demo-web-1");
     is_repaired(s);
     assert_true(fake_host_runs(s->f.host, "demo-web-1"));
@@ -462,17 +421,17 @@ static void test_a_lost_domain_comes_back(void **state)
 static void chain(struct scene *s)
 {
     struct world *w = &s->up.desired;
-    struct world_cunik *db = fake_add_cunik(w, "db", 1, "default");
+    struct world_cunik *db = demo_add_cunik(w, "db", 1, "default");
     db->restart = RESTART_ALWAYS;
-    fake_add_health(db);
-    struct world_cunik *front = fake_add_cunik(w, "front", 1, "default");
+    demo_add_health(db);
+    struct world_cunik *front = demo_add_cunik(w, "front", 1, "default");
     front->restart = RESTART_UNLESS_STOPPED;
-    fake_add_depend(front, "web", DEPEND_STARTED);
-    struct world_cunik *once = fake_add_cunik(w, "once", 1, "default");
+    demo_add_depend(front, "web", DEPEND_STARTED);
+    struct world_cunik *once = demo_add_cunik(w, "once", 1, "default");
     struct world_cunik *web = &w->cuniks[0];
     web->restart = RESTART_ALWAYS;
-    fake_add_depend(web, "db", DEPEND_HEALTHY);
-    fake_add_depend(web, "once", DEPEND_STARTED);
+    demo_add_depend(web, "db", DEPEND_HEALTHY);
+    demo_add_depend(web, "once", DEPEND_STARTED);
     (void)once;
 }
 
@@ -496,7 +455,7 @@ static void test_order_after_reboot(void **state)
     struct scene *s = *state;
 
     chain(s);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_engine_sicken(&s->f, "db");
     power_fails(s);
     AWAIT(runs(s, "demo-db-1"));
@@ -524,13 +483,13 @@ static void test_a_resumption_gives_way(void **state)
     struct scene *s = *state;
 
     chain(s);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_engine_sicken(&s->f, "db");
     power_fails(s);
     AWAIT(runs(s, "demo-db-1"));
     act(s, ACTION_DOWN);
     fake_engine_assert_empty(&s->f);
-    apply_ok(s, &s->other);
+    scene_apply(s, &s->other);
     /* Nor is an engine that is to end. */
     fake_engine_again(&s->f);
 }
@@ -541,7 +500,7 @@ static void test_a_resumption_that_fails(void **state)
     struct scene *s = *state;
 
     chain(s);
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_fail_on(s->f.host, "domain_start", "demo-db-1", true);
     power_fails(s);
     for (int i = 0; i < 5000 && !(runs(s, "demo-web-1") && runs(s, "demo-front-1")); i++) {
@@ -565,9 +524,9 @@ static void test_a_repair_does_not_pretend(void **state)
     _cleanup_world_ struct world w = {0};
 
     s->web->restart = RESTART_ALWAYS;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     cunik_world_pair_add(&s->web->environment, "A", "new");
-    fake_add_network(&s->up.desired, "side");
+    demo_add_network(&s->up.desired, "side");
     struct world_interface *side = cunik_world_add_interface(&s->up.desired.cuniks[0]);
     cunik_replace(&side->network, "demo_side");
     fake_host_fail_on(s->f.host, "domain_shutdown", "demo-web-1", true);
@@ -589,7 +548,7 @@ static void test_a_repair_does_not_pretend(void **state)
     assert_int_equal(w.cuniks[0].environment.n, 0);
     assert_int_equal(w.cuniks[0].n_interfaces, 1);
     assert_int_equal(planned(s), 2); /* the new network, and to recreate it */
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     assert_int_equal(planned(s), 0);
     act(s, ACTION_DOWN);
     fake_engine_assert_empty(&s->f);
@@ -600,7 +559,7 @@ static void test_repair_backs_off(void **state)
 {
     struct scene *s = *state;
 
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_fail_on(s->f.host, "names_start", "demo_default", true);
     fake_host_kill_names(s->f.host, "demo_default");
     AWAIT(fake_engine_count_events(&s->f, "step update demo_default failed") == 1);
@@ -619,8 +578,8 @@ static void test_hidden_names(void **state)
 {
     struct scene *s = *state;
 
-    fake_add_health(s->web);
-    apply_ok(s, &s->up);
+    demo_add_health(s->web);
+    scene_apply(s, &s->up);
     AWAIT(status(s).health == HEALTH_HEALTHY);
     fake_host_log_clear(s->f.host);
     fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "connection refused");
@@ -630,7 +589,7 @@ static void test_hidden_names(void **state)
 
     fake_engine_health(&s->f, "demo-web-1", HEALTH_HEALTHY, "");
     s->up.desired.networks[0].hide_unhealthy = true;
-    apply_ok(s, &s->up);
+    scene_apply(s, &s->up);
     fake_host_log_clear(s->f.host);
     fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "connection refused");
     AWAIT(fake_host_log_find(s->f.host, "names_add demo-web-1") != SIZE_MAX);
@@ -643,8 +602,8 @@ static void test_health_goes_on(void **state)
 {
     struct scene *s = *state;
 
-    fake_add_health(s->web);
-    apply_ok(s, &s->up);
+    demo_add_health(s->web);
+    scene_apply(s, &s->up);
     assert_int_equal(status(s).health, HEALTH_HEALTHY);
     fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "connection refused");
     assert_int_equal(status(s).health, HEALTH_UNHEALTHY);
@@ -663,8 +622,8 @@ static void test_restart_during_a_request(void **state)
     struct fake_apply a;
 
     s->web->restart = RESTART_ALWAYS;
-    struct world_cunik *db = fake_add_cunik(&s->up.desired, "db", 1, "default");
-    fake_add_health(db);
+    struct world_cunik *db = demo_add_cunik(&s->up.desired, "db", 1, "default");
+    demo_add_health(db);
     s->web = &s->up.desired.cuniks[0];
     fake_engine_sicken(&s->f, "db");
     s->up.wait = true;
@@ -695,8 +654,8 @@ static void test_an_end_not_yet_seen(_unused_ void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_world_ struct world w = {0};
         struct registry r;
-        fake_add_network(&w, "default");
-        struct world_cunik *c = fake_add_cunik(&w, "web", 1, "default");
+        demo_add_network(&w, "default");
+        struct world_cunik *c = demo_add_cunik(&w, "web", 1, "default");
         c->restart = cases[i].policy;
         c->status.state = CUNIK_RUNNING;
         cunik_registry_init(&r, &cunik_clock_real, NULL, NULL);
@@ -710,7 +669,7 @@ static void test_an_end_not_yet_seen(_unused_ void **state)
     }
 }
 
-#define SCENE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define SCENE(f) cmocka_unit_test_setup_teardown(f, scene_setup_web, scene_teardown)
 
 int main(void)
 {

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "tests/support/demo_world.h"
 #include "tests/support/fake_engine.h"
 #include "tests/support/random_world.h"
 
@@ -38,17 +39,17 @@ static void request_init(struct request *r, enum request_action action)
 
 static void fill(struct world *w)
 {
-    fake_add_network(w, "default");
-    fake_add_network(w, "back");
-    struct world_cunik *db = fake_add_cunik(w, "db", 1, "back");
-    fake_add_health(db);
-    fake_add_depend(fake_add_cunik(w, "job1", 1, "back"), "db", DEPEND_HEALTHY);
+    demo_add_network(w, "default");
+    demo_add_network(w, "back");
+    struct world_cunik *db = demo_add_cunik(w, "db", 1, "back");
+    demo_add_health(db);
+    demo_add_depend(demo_add_cunik(w, "job1", 1, "back"), "db", DEPEND_HEALTHY);
     for (int64_t i = 1; i <= 2; i++) {
-        struct world_cunik *web = fake_add_cunik(w, "web", i, "default");
+        struct world_cunik *web = demo_add_cunik(w, "web", i, "default");
         free(cunik_world_add_interface(web)->network);
         web->interfaces[1].network = cunik_strdup("demo_back");
-        fake_add_depend(web, "job1", DEPEND_COMPLETED);
-        fake_add_port(web, 0, 80);
+        demo_add_depend(web, "job1", DEPEND_COMPLETED);
+        demo_add_port(web, 0, 80);
     }
 }
 
@@ -56,16 +57,16 @@ static void fill(struct world *w)
  * network recreated. */
 static void change(struct world *w)
 {
-    fake_add_network(w, "default");
-    fake_add_network(w, "back");
+    demo_add_network(w, "default");
+    demo_add_network(w, "back");
     w->networks[1].internal = true;
-    struct world_cunik *db = fake_add_cunik(w, "db", 1, "back");
-    fake_add_health(db);
+    struct world_cunik *db = demo_add_cunik(w, "db", 1, "back");
+    demo_add_health(db);
     cunik_world_pair_add(&db->labels, "a", "b");
-    struct world_cunik *web = fake_add_cunik(w, "web", 1, "default");
+    struct world_cunik *web = demo_add_cunik(w, "web", 1, "default");
     cunik_world_pair_add(&web->environment, "A", "1");
-    fake_add_port(web, 8080, 80);
-    fake_add_cunik(w, "new", 1, "default");
+    demo_add_port(web, 8080, 80);
+    demo_add_cunik(w, "new", 1, "default");
 }
 
 /* Time goes on meanwhile: an engine that has come back may have guests to start again after a
