@@ -4,17 +4,13 @@
 
 #include "base/memory.h"
 #include "engine/engine_internal.h"
+#include "engine/verdict.h"
 
 struct await {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t n; /* changes seen */
 };
-
-enum verdict { PENDING, READY, FAILED };
-
-/* A guest that nobody checks counts as up when it has been for so long. */
-static const int64_t stay_up_ns = 1000000000;
 
 static void note_change(void *ctx, const char *name)
 {
@@ -27,87 +23,30 @@ static void note_change(void *ctx, const char *name)
     pthread_mutex_unlock(&a->lock);
 }
 
-/* What to say of a cunik that is not as it should be. */
-static char *complain(const struct world_cunik *c, const struct live *l, const char *what)
-{
-    bool reason = l->reason && *l->reason;
-
-    return cunik_asprintf("'%s' %s%s%s", c->name, what, reason ? ": " : "",
-                          reason ? l->reason : "");
-}
-
-static enum verdict judge_running(struct engine *e, const struct world_cunik *c,
-                                  const struct live *l, char **ret_why, int64_t *due_ns)
-{
-    int64_t stays = l->started_ns + stay_up_ns;
-
-    if (l->checked && l->health == HEALTH_HEALTHY)
-        return READY;
-    if (l->checked && l->health == HEALTH_UNHEALTHY) {
-        *ret_why = complain(c, l, "is unhealthy");
-        return FAILED;
-    }
-    if (!l->checked && cunik_engine_now(e) >= stays)
-        return READY;
-    *ret_why = complain(c, l, l->checked ? "is not healthy yet" : "has only just started");
-    if (!l->checked && stays < *due_ns)
-        *due_ns = stays;
-    return PENDING;
-}
-
-/* *ret_why, when it is not READY, says what is missing; *due_ns becomes when time alone may change
- * that, if it is sooner. */
-static enum verdict judge(struct engine *e, const struct world_cunik *c, char **ret_why,
-                          int64_t *due_ns)
-{
-    struct live l;
-    enum verdict v = PENDING;
-
-    cunik_registry_look(&e->registry, c->name, &l);
-    if (cunik_registry_completed(&l)) {
-        v = READY;
-    } else if (l.crashes >= CRASH_LOOP && l.state == CUNIK_RESTARTING) {
-        v = FAILED;
-        *ret_why = complain(c, &l, "does not stay up");
-    } else if (l.state == CUNIK_RUNNING) {
-        v = judge_running(e, c, &l, ret_why, due_ns);
-    } else if (l.state == CUNIK_EXITED) {
-        _cleanup_free_ char *end = cunik_asprintf("has ended (%s, status %lld)",
-                                                  cunik_end_name(l.end), (long long)l.exit_code);
-        v = FAILED;
-        *ret_why = complain(c, &l, end);
-    } else {
-        _cleanup_free_ char *is = cunik_asprintf("is %s", cunik_state_name(l.state));
-        *ret_why = complain(c, &l, is);
-    }
-    free(l.reason);
-    return v;
-}
-
-/* Judges all; what is missing goes to *missing. */
+/* Judges all; what is missing goes to *missing, and *due_ns becomes when time alone may change it. */
 static enum verdict judge_all(struct engine *e, const struct world *desired, const bool *in,
                               struct strv *missing, int64_t *due_ns)
 {
-    enum verdict all = READY;
+    enum verdict worst = VERDICT_HEALTHY;
 
     for (size_t i = 0; i < desired->n_cuniks; i++) {
-        char *why = NULL;
+        _cleanup_free_ char *why = NULL;
+        struct live l;
         if (in && !in[i])
             continue;
-        enum verdict v = judge(e, &desired->cuniks[i], &why, due_ns);
-        if (v == READY)
+        cunik_registry_look(&e->registry, desired->cuniks[i].name, &l);
+        enum verdict v = cunik_verdict(&l, cunik_engine_now(e), 0, &why, due_ns);
+        free(l.reason);
+        if (cunik_verdict_is_well(v))
             continue;
         /* What has failed is the reason, not what is on its way. */
-        if (v == FAILED && all != FAILED)
+        if (v == VERDICT_FAILED && worst != VERDICT_FAILED)
             cunik_strv_done(missing);
-        if (v == FAILED || all != FAILED)
-            cunik_strv_take(missing, why);
-        else
-            free(why);
-        if (all != FAILED)
-            all = v;
+        if (v == VERDICT_FAILED || worst != VERDICT_FAILED)
+            cunik_strv_addf(missing, "'%s' %s", desired->cuniks[i].name, why);
+        worst = v > worst ? v : worst;
     }
-    return all;
+    return worst;
 }
 
 /* Whether the host says so, too: what ended a moment ago may not have been noticed yet. When not,
@@ -163,9 +102,9 @@ int cunik_engine_await(struct engine *e, const struct world *desired, const bool
         int64_t due = deadline_ns;
         enum verdict v = judge_all(e, desired, in, &missing, &due);
         bool confirmed = false;
-        if (v == READY)
+        if (cunik_verdict_is_well(v))
             r = confirm(e, desired, in, &confirmed, err) < 0 ? -EIO : !confirmed;
-        else if (v == FAILED)
+        else if (v == VERDICT_FAILED)
             r = say_missing(&missing, ERROR_FAILED, "", err);
         if (r > 0 && cancel && *cancel)
             r = cunik_error_set(err, ERROR_CANCELLED, "cancelled");

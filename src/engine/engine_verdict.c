@@ -6,53 +6,12 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/engine_internal.h"
+#include "engine/verdict.h"
 
 enum {
     LINES_MOST = 10,   /* of a console */
     TAIL_BYTES = 8192, /* looked through for them */
 };
-
-/* From the best to the worst: a service is what the worst of its copies is. */
-enum verdict_word {
-    WORD_HEALTHY,
-    WORD_RUNNING,
-    WORD_COMPLETED,
-    WORD_WAITING, /* it may have come to be well later */
-    WORD_STOPPED, /* it was never started, or is no more */
-    WORD_FAILED,
-    WORD_MAX_,
-};
-
-static const char *const words[] = {
-    [WORD_HEALTHY] = "healthy", [WORD_RUNNING] = "running",     [WORD_COMPLETED] = "completed",
-    [WORD_WAITING] = "waiting", [WORD_STOPPED] = "not started", [WORD_FAILED] = "failed",
-};
-_Static_assert(ARRAY_SIZE(words) == WORD_MAX_, "every verdict has its word");
-
-static enum verdict_word word_of(const struct live *l)
-{
-    if (cunik_registry_completed(l))
-        return WORD_COMPLETED;
-    switch (l->state) {
-    case CUNIK_RUNNING:
-        if (!l->checked)
-            return WORD_RUNNING;
-        return l->health == HEALTH_HEALTHY     ? WORD_HEALTHY
-               : l->health == HEALTH_UNHEALTHY ? WORD_FAILED
-                                               : WORD_WAITING;
-    case CUNIK_PAUSED:
-        return WORD_WAITING;
-    case CUNIK_RESTARTING:
-        return l->crashes >= CRASH_LOOP ? WORD_FAILED : WORD_WAITING;
-    case CUNIK_EXITED:
-        return WORD_FAILED;
-    case CUNIK_ABSENT:
-    case CUNIK_CREATED:
-    case CUNIK_STATE_MAX_:
-        break;
-    }
-    return WORD_STOPPED;
-}
 
 /* The last lines of what a file holds, cut into lines as they were written. */
 static json_t *last_lines(const char *path)
@@ -90,12 +49,12 @@ static json_t *console_of(struct engine *e, const struct world_cunik *c)
 }
 
 static json_t *cunik_of(struct engine *e, const struct world_cunik *c, const struct live *l,
-                        enum verdict_word word)
+                        enum verdict v)
 {
     json_t *o = json_object();
 
     cunik_json_set_string(o, "name", c->name);
-    cunik_json_set_string(o, "verdict", words[word]);
+    cunik_json_set_string(o, "verdict", cunik_verdict_name(v));
     cunik_json_set_string(o, "state", cunik_state_name(l->state));
     if (l->checked)
         cunik_json_set_string(o, "health", cunik_health_name(l->health));
@@ -106,51 +65,33 @@ static json_t *cunik_of(struct engine *e, const struct world_cunik *c, const str
     cunik_json_set_int(o, "restarts", l->restarts);
     if (l->reason && *l->reason)
         cunik_json_set_string(o, "reason", l->reason);
-    if (word >= WORD_WAITING && word != WORD_STOPPED)
+    if (v == VERDICT_WAITING || v == VERDICT_FAILED)
         cunik_json_set(o, "console", console_of(e, c));
     return o;
-}
-
-/* "demo-web-1 has ended (killed, status 1)" and the like; the caller frees it. */
-static char *why_of(const struct world_cunik *c, const struct live *l, enum verdict_word word)
-{
-    bool reason = l->reason && *l->reason;
-    _cleanup_free_ char *what = NULL;
-
-    if (word < WORD_WAITING)
-        return NULL;
-    if (l->state == CUNIK_EXITED)
-        what = cunik_asprintf("has ended (%s, status %lld)", cunik_end_name(l->end),
-                              (long long)l->exit_code);
-    else if (l->state == CUNIK_RUNNING)
-        what = cunik_asprintf("is %s",
-                              l->health == HEALTH_UNHEALTHY ? "unhealthy" : "not healthy yet");
-    else
-        what = cunik_asprintf("is %s", cunik_state_name(l->state));
-    return cunik_asprintf("%s %s%s%s", c->name, what, reason ? ": " : "", reason ? l->reason : "");
 }
 
 /* The copies of the service of cunik `first`, from there on; those seen are marked in `done`. */
 static void tell_service(struct engine *e, const char *stack, const struct world *w, const bool *in,
                          size_t first, bool *done, const struct event_sink *sink)
 {
-    enum verdict_word worst = WORD_HEALTHY;
+    enum verdict worst = VERDICT_HEALTHY;
     _cleanup_strv_ struct strv why = {0};
     json_t *cuniks = json_array();
 
     for (size_t i = first; i < w->n_cuniks; i++) {
         const struct world_cunik *c = &w->cuniks[i];
+        _cleanup_free_ char *what = NULL;
+        int64_t due = CLOCK_NEVER;
         struct live l;
         if ((in && !in[i]) || strcmp(c->service, w->cuniks[first].service) != 0)
             continue;
         done[i] = true;
         cunik_registry_look(&e->registry, c->name, &l);
-        enum verdict_word word = word_of(&l);
-        char *text = why_of(c, &l, word);
-        if (text)
-            cunik_strv_take(&why, text);
-        cunik_json_append(cuniks, cunik_of(e, c, &l, word));
-        worst = word > worst ? word : worst;
+        enum verdict v = cunik_verdict(&l, cunik_engine_now(e), 0, &what, &due);
+        if (what)
+            cunik_strv_addf(&why, "%s %s", c->name, what);
+        cunik_json_append(cuniks, cunik_of(e, c, &l, v));
+        worst = v > worst ? v : worst;
         free(l.reason);
     }
     _cleanup_free_ char *message = why.n ? cunik_strv_join(&why, "; ") : cunik_strdup("");
@@ -159,7 +100,7 @@ static void tell_service(struct engine *e, const char *stack, const struct world
     const struct event event = {.type = EVENT_VERDICT,
                                 .stack = stack,
                                 .service = w->cuniks[first].service,
-                                .state = words[worst],
+                                .state = cunik_verdict_name(worst),
                                 .message = message,
                                 .exit_code = -1,
                                 .data = data};

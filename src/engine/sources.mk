@@ -115,6 +115,7 @@ engine_SOURCES = \
 	src/engine/verb_wait.c \
 	src/engine/verb_volume.c \
 	src/engine/verb_volume_copy.c \
+	src/engine/verdict.c \
 	src/engine/volume.c \
 	src/engine/volume_disk.c \
 	src/engine/world.c \
