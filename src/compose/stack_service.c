@@ -5,8 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "compose/stack_maker.h"
-
-#define SECOND INT64_C(1000000000)
+#include "engine/health.h"
 
 enum { CPUS_MOST = 255 }; /* of one guest; see backends/dialect.c */
 
@@ -65,13 +64,16 @@ static void read_health(struct stack_maker *m, const struct node *n, struct stac
     const struct node *health = cunik_node_get(n, "healthcheck");
     const struct node *test = cunik_node_get(health, "test");
     const struct node *retries = number_of(health, "retries");
+    const struct world_health *usual = &cunik_health_usual;
     struct stack_health *h = &s->health;
 
-    h->interval_ns = duration_of(m, s, health, "healthcheck.interval", 30 * SECOND);
-    h->timeout_ns = duration_of(m, s, health, "healthcheck.timeout", 30 * SECOND);
-    h->start_period_ns = duration_of(m, s, health, "healthcheck.start_period", 0);
-    h->start_interval_ns = duration_of(m, s, health, "healthcheck.start_interval", 5 * SECOND);
-    h->retries = retries && retries->integer > 0 ? retries->integer : 3;
+    h->interval_ns = duration_of(m, s, health, "healthcheck.interval", usual->interval_ns);
+    h->timeout_ns = duration_of(m, s, health, "healthcheck.timeout", usual->timeout_ns);
+    h->start_period_ns =
+        duration_of(m, s, health, "healthcheck.start_period", usual->start_period_ns);
+    h->start_interval_ns =
+        duration_of(m, s, health, "healthcheck.start_interval", usual->start_interval_ns);
+    h->retries = retries && retries->integer > 0 ? retries->integer : usual->retries;
     if (!health || bool_of(health, "disable", false))
         return;
     h->place = cunik_stack_place(m, test ? &test->place : &health->key_place);

@@ -23,7 +23,8 @@ static void note_change(void *ctx, const char *name)
     pthread_mutex_unlock(&a->lock);
 }
 
-/* Judges all; what is missing goes to *missing, and *due_ns becomes when time alone may change it. */
+/* Judges all; what is missing goes to *missing, and *due_ns becomes when time alone may change it.
+ */
 static enum verdict judge_all(struct engine *e, const struct world *desired, const bool *in,
                               struct strv *missing, int64_t *due_ns)
 {

@@ -19,6 +19,11 @@
 
 #include "engine/world.h"
 
+/* The times and retries of a test that says none, Docker's; it has no test. */
+extern const struct world_health cunik_health_usual;
+/* Gives *to that test, with those times. */
+void cunik_health_set_test(struct world_health *to, const struct strv *test);
+
 struct prober;
 
 /* Called from the prober's thread whenever a target's health or its last failure changes. It may

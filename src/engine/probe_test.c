@@ -5,6 +5,21 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/health.h"
+
+#define SECOND INT64_C(1000000000)
+
+const struct world_health cunik_health_usual = {.interval_ns = 30 * SECOND,
+                                                .timeout_ns = 30 * SECOND,
+                                                .start_interval_ns = 5 * SECOND,
+                                                .retries = 3};
+
+void cunik_health_set_test(struct world_health *to, const struct strv *test)
+{
+    cunik_strv_done(&to->test);
+    *to = cunik_health_usual;
+    cunik_strv_copy(&to->test, test);
+}
 
 static int parse_port(const char *text, uint16_t *ret, struct error **err)
 {

@@ -5,11 +5,12 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/health.h"
 #include "network/names.h"
 
 static const int64_t second = 1000000000;
 
-enum { STOP_SECONDS = 10, HEALTH_RETRIES = 3, HEALTH_SECONDS = 30, HEALTH_START_SECONDS = 5 };
+enum { STOP_SECONDS = 10 };
 
 static int wrong(struct error **err, const char *option, const char *expected, const char *text)
 {
@@ -122,13 +123,11 @@ static int add_disk(struct world_cunik *c, const char *text, struct error **err)
 
 static void add_health(struct world_cunik *c, const char *command)
 {
-    struct world_health *h = &c->health;
+    _cleanup_strv_ struct strv test = {0};
 
-    cunik_strv_add(&h->test, "CMD-SHELL");
-    cunik_strv_add(&h->test, command);
-    h->interval_ns = h->timeout_ns = HEALTH_SECONDS * second;
-    h->start_interval_ns = HEALTH_START_SECONDS * second;
-    h->retries = HEALTH_RETRIES;
+    cunik_strv_add(&test, "CMD-SHELL");
+    cunik_strv_add(&test, command);
+    cunik_health_set_test(&c->health, &test);
 }
 
 /* A network of its own; another stack's, by name; or none. */

@@ -1,5 +1,5 @@
-/* What a cunik has come to: well, on its way there, or not to be. One judgement for all who wait for
- * it: `up --wait`, the words at its end, and updates of one copy after another. Pure.
+/* What a cunik has come to: well, on its way there, or not to be. One judgement for all who wait
+ * for it: `up --wait`, the words at its end, and updates of one copy after another. Pure.
  */
 #pragma once
 

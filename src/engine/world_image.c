@@ -4,10 +4,9 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "engine/health.h"
 
-#define SECOND INT64_C(1000000000)
-
-enum { OWN_DIGITS = 12, RETRIES = 3 };
+enum { OWN_DIGITS = 12 };
 
 bool cunik_world_wants_image(const struct world_cunik *c)
 {
@@ -80,16 +79,6 @@ static void add_volumes(struct world *w, struct world_cunik *c, const struct wor
     }
 }
 
-static void add_health(struct world_health *to, const struct world_health *from)
-{
-    if (to->test.n || !from->test.n)
-        return;
-    cunik_strv_copy(&to->test, &from->test);
-    to->interval_ns = to->timeout_ns = 30 * SECOND;
-    to->start_interval_ns = 5 * SECOND;
-    to->retries = RETRIES;
-}
-
 void cunik_world_use_image(struct world *w, struct world_cunik *c, const struct world_cunik *image)
 {
     cunik_replace(&c->image_digest, image->image_digest);
@@ -103,6 +92,7 @@ void cunik_world_use_image(struct world *w, struct world_cunik *c, const struct 
         c->memory = image->memory;
     add_environment(c, image);
     add_disks(c, image);
-    add_health(&c->health, &image->health);
+    if (!c->health.test.n && image->health.test.n)
+        cunik_health_set_test(&c->health, &image->health.test);
     add_volumes(w, c, image);
 }
