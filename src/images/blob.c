@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,8 +9,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "images/store.h"
-
-enum { CHUNK = 1 << 18 };
 
 static const char prefix[] = "sha256:";
 
@@ -60,63 +57,55 @@ char *cunik_image_blob_path(const char *folder, const char *digest)
     return cunik_asprintf("%s/blobs/sha256/%s", folder, digest + sizeof(prefix) - 1);
 }
 
-static void write_hex(char *to, const unsigned char *hash)
+static void set_digest(struct image_descriptor *d, const char *hex)
 {
-    static const char digits[] = "0123456789abcdef";
-
-    memcpy(to, prefix, sizeof(prefix) - 1);
-    to += sizeof(prefix) - 1;
-    for (size_t i = 0; i < IMAGE_DIGITS / 2; i++) {
-        *to++ = digits[hash[i] >> 4];
-        *to++ = digits[hash[i] & 15];
-    }
-    *to = '\0';
+    memcpy(d->digest, prefix, sizeof(prefix));
+    memcpy(d->digest + sizeof(prefix) - 1, hex, IMAGE_DIGITS + 1);
 }
 
 int cunik_image_digest_fd(int fd, const char *name, struct image_descriptor *ret,
                           struct error **err)
 {
-    _cleanup_free_ char *chunk = cunik_malloc(CHUNK);
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    unsigned char result[EVP_MAX_MD_SIZE];
-    off_t at = 0;
-    ssize_t n;
+    char hex[IMAGE_DIGITS + 1];
+    int64_t size = 0;
+    int r = cunik_digest_fd(fd, hex, &size);
 
-    if (!hash || !EVP_DigestInit_ex(hash, EVP_sha256(), NULL))
-        abort();
-    while ((n = pread(fd, chunk, CHUNK, at)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n > 0 && !EVP_DigestUpdate(hash, chunk, (size_t)n))
-            abort();
-        at += n > 0 ? n : 0;
-    }
-    int number = errno;
-    if (!EVP_DigestFinal_ex(hash, result, NULL))
-        abort();
-    EVP_MD_CTX_free(hash);
-    if (n < 0)
-        return cunik_error_errno(err, number, "reading '%s'", name);
-    *ret = (struct image_descriptor){.size = at};
-    write_hex(ret->digest, result);
+    if (r < 0)
+        return cunik_error_errno(err, r, "reading '%s'", name);
+    *ret = (struct image_descriptor){.size = size};
+    set_digest(ret, hex);
     return 0;
+}
+
+static int open_blob(const char *path, const struct image_descriptor *d, int *ret_fd,
+                     struct error **err)
+{
+    *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return *ret_fd >= 0 ? 0
+                        : cunik_error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_FAILED,
+                                          "the blob %s: %s", d->digest, strerror(errno));
+}
+
+static int check_size(const struct image_descriptor *d, int64_t size, struct error **err)
+{
+    return size == d->size
+               ? 0
+               : cunik_error_set(err, ERROR_INVALID, "the blob %s has %lld bytes and not %lld",
+                                 d->digest, (long long)size, (long long)d->size);
 }
 
 int cunik_image_blob_open(const char *folder, const struct image_descriptor *d, int *ret_fd,
                           struct error **err)
 {
     _cleanup_free_ char *path = cunik_image_blob_path(folder, d->digest);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct image_descriptor found = {0};
+    _cleanup_close_ int fd = -1;
     int r;
 
-    if (fd < 0)
-        return cunik_error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_FAILED,
-                               "the blob %s: %s", d->digest, strerror(errno));
-    r = cunik_image_digest_fd(fd, path, &found, err);
-    if (r < 0)
+    if ((r = open_blob(path, d, &fd, err)) < 0 ||
+        (r = cunik_image_digest_fd(fd, path, &found, err)) < 0 ||
+        (r = check_size(d, found.size, err)) < 0)
         return r;
-    if (found.size != d->size)
-        return cunik_error_set(err, ERROR_INVALID, "the blob %s has %lld bytes and not %lld",
-                               d->digest, (long long)found.size, (long long)d->size);
     if (strcmp(found.digest, d->digest) != 0)
         return cunik_error_set(err, ERROR_INVALID, "the blob %s is corrupt: its digest is %s",
                                d->digest, found.digest);
@@ -124,21 +113,31 @@ int cunik_image_blob_open(const char *folder, const struct image_descriptor *d, 
     return 0;
 }
 
-int cunik_image_blob_json(const char *folder, const struct image_descriptor *d, json_t **ret,
-                          struct error **err)
+static int parse_blob(int fd, const struct image_descriptor *d, json_t **ret, struct error **err)
 {
-    _cleanup_close_ int fd = -1;
     _cleanup_free_ char *text = NULL;
     size_t size = 0;
+    int r;
+
+    if ((r = cunik_file_read_fd(fd, d->digest, IMAGE_JSON_MAX, &text, &size, err)) < 0 ||
+        (r = check_size(d, (int64_t)size, err)) < 0)
+        return r;
+    return cunik_json_parse(text, size, d->digest, ret, err);
+}
+
+int cunik_image_blob_json(const char *folder, const struct image_descriptor *d,
+                          enum image_trust trust, json_t **ret, struct error **err)
+{
+    _cleanup_free_ char *path = cunik_image_blob_path(folder, d->digest);
+    _cleanup_close_ int fd = -1;
     int r;
 
     if (d->size > IMAGE_JSON_MAX)
         return cunik_error_set(err, ERROR_INVALID, "the blob %s is larger than %d bytes", d->digest,
                                IMAGE_JSON_MAX);
-    if ((r = cunik_image_blob_open(folder, d, &fd, err)) < 0 ||
-        (r = cunik_file_read_fd(fd, d->digest, IMAGE_JSON_MAX, &text, &size, err)) < 0)
-        return r;
-    return cunik_json_parse(text, size, d->digest, ret, err);
+    r = trust == IMAGE_PEEK ? open_blob(path, d, &fd, err)
+                            : cunik_image_blob_open(folder, d, &fd, err);
+    return r < 0 ? r : parse_blob(fd, d, ret, err);
 }
 
 static int make_folder(const char *folder, char **ret, struct error **err)
@@ -156,8 +155,7 @@ int cunik_image_blob_put(const char *folder, const void *data, size_t size,
     if (r < 0)
         return r;
     *ret = (struct image_descriptor){.size = (int64_t)size};
-    memcpy(ret->digest, prefix, sizeof(prefix));
-    memcpy(ret->digest + sizeof(prefix) - 1, hex, IMAGE_DIGITS + 1);
+    set_digest(ret, hex);
     _cleanup_free_ char *path = cunik_image_blob_path(folder, ret->digest);
     return cunik_file_write(path, data, size, 0644, true, err);
 }

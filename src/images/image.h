@@ -62,6 +62,7 @@ struct image {
     struct strv names;
     char *created; /* RFC 3339; "" = not said */
     int64_t size;  /* of its blobs */
+    char *damage;  /* what is wrong with it, NULL = nothing: then only names and digest are known */
     struct image_config config;
 };
 
@@ -82,16 +83,23 @@ json_t *cunik_image_config_to_json(const struct image_config *c, const char *cre
 int cunik_image_config_from_json(const json_t *json, struct image_config *ret, char **ret_created,
                                  struct error **err);
 
-/* store.c. All open the store by themselves. */
+/* catalog.c. All open the store by themselves. */
 
-/* All images, by digest; images without a name are those whose name went to another. */
+/* All images, by digest; images without a name are those whose name went to another. What is
+ * damaged is listed as such. Content is not compared with digests here: whoever uses an image does
+ * that. */
 int cunik_image_list(const char *root, struct image **ret, size_t *ret_n, struct error **err);
 /* By name, digest or the beginning of one (12 digits at least): ERROR_NOT_FOUND. */
 int cunik_image_find(const char *root, const char *name, struct image *ret, struct error **err);
+/* Its digest and names, of the index alone: also of one that is damaged. */
+int cunik_image_resolve(const char *root, const char *name, char **ret_digest,
+                        struct strv *ret_names, struct error **err);
 /* Gives an image another name; one that had it loses it. */
 int cunik_image_tag(const char *root, const char *from, const char *to, struct error **err);
 /* Takes a name away, and the image with its last one. `name` a digest: all its names. */
 int cunik_image_remove(const char *root, const char *name, struct error **err);
+
+/* prune.c */
 /* Which images go whose digest is not in `keep`. */
 enum image_prune { PRUNE_NONE, PRUNE_UNNAMED, PRUNE_ALL };
 /* Removes these, then blobs and unpacked files that belong to no image, but for digests in `keep`.

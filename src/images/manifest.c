@@ -21,11 +21,12 @@ void cunik_image_manifest_done(struct image_manifest *m)
 }
 
 int cunik_image_manifest_read(const char *folder, const struct image_descriptor *d,
-                              struct image_manifest *ret, struct error **err)
+                              enum image_trust trust, struct image_manifest *ret,
+                              struct error **err)
 {
     _cleanup_image_manifest_ struct image_manifest m = {0};
     _cleanup_json_ json_t *json = NULL;
-    int r = cunik_image_blob_json(folder, d, &json, err);
+    int r = cunik_image_blob_json(folder, d, trust, &json, err);
 
     if (r < 0)
         return r;
@@ -111,8 +112,8 @@ int cunik_image_adopt(const char *root, const char *layout, const char *name, ch
 
     /* All that can be wrong with it is found before the store is touched. */
     if ((r = read_single(layout, &d, err)) == 0 &&
-        (r = cunik_image_manifest_read(layout, &d, &m, err)) == 0 &&
-        (r = cunik_image_blob_json(layout, &m.config, &json, err)) == 0 &&
+        (r = cunik_image_manifest_read(layout, &d, IMAGE_CHECK, &m, err)) == 0 &&
+        (r = cunik_image_blob_json(layout, &m.config, IMAGE_CHECK, &json, err)) == 0 &&
         (r = cunik_image_config_from_json(json, &config, &created, err)) == 0 &&
         (r = cunik_image_store_open(root, true, &s, err)) == 0 &&
         (r = take_all(layout, s.folder, &d, &m, err)) == 0) {

@@ -1,11 +1,14 @@
 images_SOURCES = \
 	src/images/blob.c \
 	src/images/build.c \
+	src/images/catalog.c \
 	src/images/disk.c \
 	src/images/image_config.c \
 	src/images/image_name.c \
+	src/images/index.c \
 	src/images/layer.c \
 	src/images/manifest.c \
+	src/images/prune.c \
 	src/images/store.c \
 	src/images/transfer.c \
 	src/images/unpack.c

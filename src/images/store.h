@@ -17,6 +17,19 @@ void cunik_image_store_close(struct image_store *s);
 /* Writes index.json. */
 int cunik_image_store_write(struct image_store *s, struct error **err);
 
+/* index.c: the entries of an open store's index. */
+json_t *cunik_image_index_entries(const struct image_store *s);
+/* NULL = it has none. */
+const char *cunik_image_index_name(const json_t *entry);
+/* "" = it is damaged. */
+const char *cunik_image_index_digest(const json_t *entry);
+/* Gives a name to a descriptor: what it pointed to before stays in the index, without a name. */
+void cunik_image_index_set(struct image_store *s, const json_t *descriptor, const char *name);
+/* Takes entries away: those of a name, or (name NULL) those of a digest, `unnamed` those alone that
+ * have no name. */
+void cunik_image_index_drop(struct image_store *s, const char *name, const char *digest,
+                            bool unnamed);
+
 /* A folder to make something in; removed, with what is in it, by cunik_image_work_done(). */
 struct image_work {
     char *folder;
@@ -43,8 +56,10 @@ char *cunik_image_blob_path(const char *folder, const char *digest);
 /* Opens a blob that is what it was announced as, whole: its digest has been computed. */
 int cunik_image_blob_open(const char *folder, const struct image_descriptor *d, int *ret_fd,
                           struct error **err);
-int cunik_image_blob_json(const char *folder, const struct image_descriptor *d, json_t **ret,
-                          struct error **err);
+/* Listing looks at what came checked into the store; what is used is checked each time. */
+enum image_trust { IMAGE_CHECK, IMAGE_PEEK };
+int cunik_image_blob_json(const char *folder, const struct image_descriptor *d,
+                          enum image_trust trust, json_t **ret, struct error **err);
 /* Digest and size of a file from its beginning. */
 int cunik_image_digest_fd(int fd, const char *name, struct image_descriptor *ret,
                           struct error **err);
@@ -63,7 +78,8 @@ struct image_manifest {
 void cunik_image_manifest_done(struct image_manifest *m);
 #define _cleanup_image_manifest_ _cleanup_(cunik_image_manifest_done)
 int cunik_image_manifest_read(const char *folder, const struct image_descriptor *d,
-                              struct image_manifest *ret, struct error **err);
+                              enum image_trust trust, struct image_manifest *ret,
+                              struct error **err);
 /* Takes the one image of another layout over under a name: all its blobs are checked first. */
 int cunik_image_adopt(const char *root, const char *layout, const char *name, char **ret_digest,
                       struct error **err);

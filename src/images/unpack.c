@@ -147,7 +147,7 @@ static int unpack(const char *root, const char *digest, const char *folder, stru
         return cunik_error_set(err, ERROR_NOT_FOUND, "no such image: %s", digest);
     d.size = st.st_size;
     memcpy(d.digest, digest, sizeof(d.digest));
-    if ((r = cunik_image_manifest_read(s.folder, &d, &m, err)) < 0 ||
+    if ((r = cunik_image_manifest_read(s.folder, &d, IMAGE_CHECK, &m, err)) < 0 ||
         (r = cunik_file_make_folders(made, 0755, err)) < 0 ||
         (r = unpack_layers(s.folder, &m, made, err)) < 0 || (r = check_disks(made, err)) < 0)
         return r;

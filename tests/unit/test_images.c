@@ -275,6 +275,68 @@ static void test_corrupt(void **state)
     assert_false(has(root, "good"));
 }
 
+static const struct image *named(const struct image *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (cunik_strv_has(&list[i].names, name))
+            return &list[i];
+    fail_msg("'%s' is not listed", name);
+    return NULL;
+}
+
+/* An entry of the index loses its digest. */
+static void spoil(const char *root, const char *digest)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/store/index.json", root);
+    _cleanup_json_ json_t *json = json_load_file(path, 0, NULL);
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach (json_object_get(json, "manifests"), i, entry)
+        if (cunik_text_equal(json_string_value(json_object_get(entry, "digest")), digest))
+            json_object_set_new(entry, "digest", json_string("sha999"));
+    assert_int_equal(json_dump_file(json, path, 0), 0);
+}
+
+/* What is damaged is named and hides nothing; it can be removed, and made again. */
+static void test_damaged(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *good = build(root, "good", "one"), *gone = build(root, "gone", "two");
+    _cleanup_free_ char *bad = build(root, "bad", "three"), *odd = build(root, "odd", "four");
+    _cleanup_free_ char *gone_blob = blob_of(root, gone), *bad_blob = blob_of(root, bad);
+    _cleanup_strv_ struct strv none = {0}, removed = {0};
+    struct image *list = NULL;
+    struct error *err = NULL;
+    int64_t freed = 0;
+    size_t n = 0;
+
+    assert_int_equal(unlink(gone_blob), 0);
+    assert_int_equal(truncate(bad_blob, 100), 0);
+    spoil(root, odd);
+    test_ok(cunik_image_list(root, &list, &n, &err), err);
+    assert_int_equal(n, 4);
+    assert_null(named(list, n, "good:latest")->damage);
+    assert_non_null(strstr(named(list, n, "gone:latest")->damage, "No such file"));
+    assert_non_null(strstr(named(list, n, "bad:latest")->damage, "has 100 bytes and not"));
+    assert_non_null(strstr(named(list, n, "odd:latest")->damage, "no valid digest"));
+    for (size_t i = 0; i < n; i++)
+        cunik_image_done(&list[i]);
+    free(list);
+    test_ok(cunik_image_prune(root, PRUNE_UNNAMED, &none, &removed, &freed, &err), err);
+    assert_true(has(root, "good"));
+    free(build(root, "gone", "two"));
+    assert_true(has(root, "gone"));
+    test_ok(cunik_image_remove(root, "odd", &err), err);
+    test_ok(cunik_image_remove(root, "bad", &err), err);
+    test_ok(cunik_image_prune(root, PRUNE_UNNAMED, &none, &removed, &freed, &err), err);
+    test_ok(cunik_image_list(root, &list, &n, &err), err);
+    assert_int_equal(n, 2);
+    for (size_t i = 0; i < n; i++)
+        cunik_image_done(&list[i]);
+    free(list);
+}
+
 struct hostile {
     const char *path, *symlink, *hardlink;
     mode_t type;
@@ -452,10 +514,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_names),          TEST(test_build),  TEST(test_remove),
-        TEST(test_prune_unnamed),  TEST(test_import), TEST(test_corrupt),
-        TEST(test_hostile_layers), TEST(test_disks),  TEST(test_large_layer),
-        TEST(test_work),           TEST(test_config),
+        TEST(test_names),  TEST(test_build),       TEST(test_remove),  TEST(test_prune_unnamed),
+        TEST(test_import), TEST(test_corrupt),     TEST(test_damaged), TEST(test_hostile_layers),
+        TEST(test_disks),  TEST(test_large_layer), TEST(test_work),    TEST(test_config),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
