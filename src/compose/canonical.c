@@ -37,7 +37,7 @@ static struct node *copy_scalar(const struct canonical *c, const struct field *f
 {
     int64_t ns;
 
-    if (field && field->type == FIELD_BYTES && n->kind == NODE_INT)
+    if (field && n->kind == NODE_INT && cunik_field_shape(field->type)->cast == AS_BYTES)
         return cunik_node_string(c->tree, &n->place, n->text);
     if (field && field->type == FIELD_DURATION && n->kind == NODE_STRING &&
         cunik_text_to_duration(n->text, &ns) == 0) {

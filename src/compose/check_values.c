@@ -43,16 +43,10 @@ static void check_mount(struct diagnostics *d, const struct node *map,
                         const struct field_path *path)
 {
     const char *type = text_of(d, map, "type");
-    const struct node *size = cunik_node_get(cunik_node_get(map, "tmpfs"), "size");
 
     if (type && strcmp(type, "bind") == 0 && !cunik_node_get(map, "source"))
         mistake(d, map, path,
                 "invalid mount config for type \"bind\": field Source must not be empty");
-    if (size && size->kind == NODE_INT && size->integer < 0) {
-        struct field_path tmpfs = {.parent = path, .key = "tmpfs"},
-                          inner = {.parent = &tmpfs, .key = "size"};
-        mistake(d, size, &inner, "must be greater than or equal to 0");
-    }
 }
 
 static void check_device(struct diagnostics *d, const struct node *map,
@@ -86,29 +80,14 @@ static void check_source(struct diagnostics *d, const struct node *map,
         mistake(d, map, path, "file|environment|content attributes are mutually exclusive");
 }
 
-/* Numbers that the specification bounds. */
-static const struct {
-    const char *key;
-    int64_t min, max;
-} ranges[] = {
-    {"cpu_count", 0, INT64_MAX},
-    {"cpu_percent", 0, 100},
-    {"oom_score_adj", -1000, 1000},
-};
-
-static bool is_pull_policy(const char *text)
+/* What follows "every_": days and weeks are no units of durations. */
+static bool is_age(const char *text)
 {
-    static const char *const words[] = {"always",  "never", "build",  "if_not_present",
-                                        "missing", "daily", "weekly", "refresh"};
     int64_t age;
 
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (strcmp(text, words[i]) == 0)
-            return true;
-    if (!cunik_text_starts(text, "every_") || !text[strlen("every_")])
+    if (!*text)
         return false;
-    /* Days and weeks are no units of durations. */
-    for (const char *s = text + strlen("every_"); *s;) {
+    for (const char *s = text; *s;) {
         size_t digits = strspn(s, "0123456789");
         if (!digits || !s[digits] || !strchr("wdhms", s[digits]))
             return cunik_text_to_duration(s, &age) == 0;
@@ -121,26 +100,13 @@ static void check_service(struct diagnostics *d, const struct node *map,
                           const struct field_path *path)
 {
     const char *policy = text_of(d, map, "pull_policy");
+    struct field_path inner = {.parent = path, .key = "pull_policy"};
 
-    for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
-        const struct node *n = cunik_node_get(map, ranges[i].key);
-        struct field_path inner = {.parent = path, .key = ranges[i].key};
-        if (!n || (n->kind != NODE_INT && n->kind != NODE_FLOAT) ||
-            (n->number >= (double)ranges[i].min && n->number <= (double)ranges[i].max))
-            continue;
-        _cleanup_free_ char *message =
-            ranges[i].max == INT64_MAX
-                ? cunik_asprintf("must be at least %lld", (long long)ranges[i].min)
-                : cunik_asprintf("must be from %lld to %lld", (long long)ranges[i].min,
-                                 (long long)ranges[i].max);
-        mistake(d, n, &inner, message);
-    }
-    if (policy && !is_pull_policy(policy)) {
-        struct field_path inner = {.parent = path, .key = "pull_policy"};
-        _cleanup_free_ char *message = cunik_asprintf(
-            "'%s' is none of always, never, missing, build, daily, weekly, every_DURATION", policy);
-        mistake(d, cunik_node_get(map, "pull_policy"), &inner, message);
-    }
+    if (!policy || !cunik_text_starts(policy, "every_") || is_age(policy + strlen("every_")))
+        return;
+    _cleanup_free_ char *message =
+        cunik_asprintf("'%s' says no time: write it as every_12h or every_3d", policy);
+    mistake(d, cunik_node_get(map, "pull_policy"), &inner, message);
 }
 
 static void check_object(void *context, const struct fields *table, struct node *map,

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 
@@ -19,19 +20,20 @@ enum field_type {
     FIELD_STRING,
     FIELD_BOOL,
     FIELD_INT,
-    FIELD_COUNT, /* an int from 0 */
     FIELD_FLOAT,
-    FIELD_BYTES,       /* "64M" or a number */
-    FIELD_DURATION,    /* "1m30s" */
-    FIELD_STRING_INT,  /* a string, or a whole number in its place */
-    FIELD_SCALAR,      /* a string, number or boolean */
-    FIELD_STRINGS,     /* list of strings */
-    FIELD_SCALARS,     /* list of strings or numbers */
-    FIELD_STRING_LIST, /* a string or a list of strings; canonical: a list */
-    FIELD_PAIRS,       /* mapping of scalars, or list of "K=V"; canonical: a mapping */
-    FIELD_MAPPING,     /* mapping of free keys to scalars (or lists of them) */
-    FIELD_OPTIONS,     /* the same; canonical: each a list of strings */
-    FIELD_HOSTS,       /* mapping, or list of "host=ip"; canonical: the list */
+    FIELD_BYTES,         /* "64M" or a number */
+    FIELD_DURATION,      /* "1m30s" */
+    FIELD_STRING_INT,    /* a string, or a whole number in its place */
+    FIELD_STRING_NUMBER, /* a string or a number */
+    FIELD_STRING_BOOL,   /* a string or a boolean; canonical: a string */
+    FIELD_STRINGS,       /* list of strings */
+    FIELD_SCALARS,       /* list of strings or numbers */
+    FIELD_STRING_LIST,   /* a string or a list of strings; canonical: a list */
+    FIELD_PAIRS,         /* mapping of scalars, or list of "K=V"; canonical: a mapping */
+    FIELD_MAPPING,       /* mapping of free keys to strings or numbers */
+    FIELD_TEXTS,         /* mapping of free keys to strings */
+    FIELD_OPTIONS,       /* mapping of free keys to scalars or lists; canonical: lists of strings */
+    FIELD_HOSTS,         /* mapping, or list of "host=ip"; canonical: the list */
     FIELD_COMMAND,    /* a line for the shell's word rules, or a list of words; canonical: a list */
     FIELD_TEST,       /* healthcheck.test: as a command, but a line becomes ["CMD-SHELL", line] */
     FIELD_OBJECT,     /* mapping of the keys of `sub` */
@@ -73,6 +75,7 @@ struct field_shape {
     unsigned value;       /* shapes of the value itself */
     unsigned items;       /* of a list's items; SHAPE_MAP: mappings of `sub` */
     unsigned members;     /* of a mapping's members when keys are free; SHAPE_MAP: of `sub` */
+    unsigned inner;       /* of the items of members that are lists */
     enum field_keys keys;
     enum field_cast cast;
 };
@@ -100,8 +103,13 @@ enum field_unique {
     UNIQUE_PORT,     /* host_ip, published, target and protocol */
 };
 
+/* What a number is at least and at most. */
+struct field_range {
+    int64_t min, max;
+};
+
 enum field_support {
-    SUPPORT_NONE,       /* known, but not carried out: a warning names it */
+    SUPPORT_NONE,       /* known, but not carried out: a warning names it, and why */
     SUPPORT_IDLE,       /* known, and without it nothing is missing: a warning says why */
     SUPPORT_TRANSLATED, /* turned into another key */
     SUPPORT_FULL,
@@ -124,12 +132,13 @@ struct field {
     enum field_unique unique;
     enum field_support support;
     enum field_base base;
-    bool nullable;         /* null is allowed where the type has it not */
-    bool required;         /* in the merged canonical form */
-    bool text;             /* a FIELD_SCALAR that is canonically a string */
-    const char *choices;   /* "a|b": the strings allowed, or NULL */
-    const char *short_key; /* of FIELD_SHORT and its lists */
-    const char *reason;    /* why it is not supported, or NULL */
+    bool nullable;       /* null is allowed where the type has it not */
+    bool required;       /* in the merged canonical form */
+    bool distinct;       /* no item stands twice in a list, but where `unique` makes one of two */
+    const char *choices; /* "a|b*": the strings allowed, or NULL; "*" is any end */
+    const struct field_range *range; /* or NULL */
+    const char *short_key;           /* of FIELD_SHORT and its lists */
+    const char *reason; /* why it is not supported; of what is within, its own row says it */
     const char *help;
 };
 
@@ -157,6 +166,8 @@ extern const struct fields cunik_fields_device_request;
 extern const struct fields cunik_fields_hook;
 extern const struct fields cunik_fields_pre_start_hook;
 extern const struct fields cunik_fields_unikernel;
+
+extern const struct field_range cunik_field_from_zero;
 
 #define FIELDS(r, x)                                                                               \
     {                                                                                              \

@@ -1,14 +1,10 @@
-/* The keys of what stands beside services: networks, volumes, secrets, configs, models. */
+/* The keys of networks. */
 #include "compose/fields.h"
-
-static const struct field external_rows[] = {
-    {.name = "name", .type = FIELD_STRING, .help = "deprecated: use name beside external"},
-};
-static const struct fields external_fields = FIELDS(external_rows, true);
+#include "compose/fields_parts.h"
 
 static const struct field subnet_rows[] = {
     {.name = "aux_addresses",
-     .type = FIELD_MAPPING,
+     .type = FIELD_TEXTS,
      .support = SUPPORT_FULL,
      .help = "addresses that are kept free"},
     {.name = "gateway",
@@ -43,7 +39,10 @@ static const struct field ipam_rows[] = {
      .support = SUPPORT_IDLE,
      .reason = "there is one way to hand out addresses",
      .help = "who hands out addresses"},
-    {.name = "options", .type = FIELD_MAPPING, .help = "settings of that driver"},
+    {.name = "options",
+     .type = FIELD_TEXTS,
+     .reason = "there is one way to hand out addresses",
+     .help = "settings of that driver"},
 };
 static const struct fields ipam_fields = FIELDS(ipam_rows, true);
 
@@ -58,14 +57,17 @@ static const struct field network_rows[] = {
      .support = SUPPORT_FULL,
      .help = "bridge is the only one"},
     {.name = "driver_opts", .type = FIELD_MAPPING, .support = SUPPORT_FULL, .help = "see NETWORKS"},
-    {.name = "enable_ipv4", .type = FIELD_BOOL, .help = "every network has IPv4"},
+    {.name = "enable_ipv4",
+     .type = FIELD_BOOL,
+     .reason = "every network has IPv4",
+     .help = "whether it has IPv4"},
     {.name = "enable_ipv6",
      .type = FIELD_BOOL,
      .support = SUPPORT_FULL,
      .help = "IPv6 as well, within the network"},
     {.name = "external",
      .type = FIELD_EXTERNAL,
-     .sub = &external_fields,
+     .sub = &cunik_fields_external,
      .support = SUPPORT_FULL,
      .help = "it is there already and is neither made nor removed"},
     {.name = "internal", .type = FIELD_BOOL, .support = SUPPORT_FULL, .help = "no way out of it"},
@@ -78,6 +80,8 @@ static const struct field network_rows[] = {
      .type = FIELD_PAIRS,
      .merge = MERGE_PAIRS,
      .support = SUPPORT_FULL,
+     .distinct = true,
+     .unique = UNIQUE_VARIABLE,
      .help = "labels of the network"},
     {.name = "name",
      .type = FIELD_STRING,
@@ -90,113 +94,3 @@ const struct fields cunik_fields_network = {
     .extensions = true,
     .order = "name|driver|driver_opts|ipam",
 };
-
-static const struct field volume_rows[] = {
-    {.name = "driver",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "what keeps the volume"},
-    {.name = "driver_opts",
-     .type = FIELD_MAPPING,
-     .support = SUPPORT_FULL,
-     .help = "format (raw, qcow2, directory), filesystem (ext4, ext3, ext2, none), size"},
-    {.name = "external",
-     .type = FIELD_EXTERNAL,
-     .sub = &external_fields,
-     .support = SUPPORT_FULL,
-     .help = "it is there already"},
-    {.name = "labels",
-     .type = FIELD_PAIRS,
-     .merge = MERGE_PAIRS,
-     .support = SUPPORT_FULL,
-     .help = "labels of the volume"},
-    {.name = "name",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "its name on this host"},
-};
-const struct fields cunik_fields_volume = {
-    .rows = volume_rows,
-    .n = ARRAY_SIZE(volume_rows),
-    .extensions = true,
-    .order = "name",
-};
-
-static const struct field secret_rows[] = {
-    {.name = "driver", .type = FIELD_STRING, .help = "what keeps the secret"},
-    {.name = "driver_opts", .type = FIELD_MAPPING, .help = "settings of that driver"},
-    {.name = "environment",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "the variable with its content"},
-    {.name = "external",
-     .type = FIELD_EXTERNAL,
-     .sub = &external_fields,
-     .support = SUPPORT_FULL,
-     .help = "it is there already"},
-    {.name = "file",
-     .type = FIELD_STRING,
-     .base = BASE_PROJECT,
-     .support = SUPPORT_FULL,
-     .help = "its content"},
-    {.name = "labels",
-     .type = FIELD_PAIRS,
-     .merge = MERGE_PAIRS,
-     .support = SUPPORT_IDLE,
-     .reason = "nobody asks for them",
-     .help = "labels of the secret"},
-    {.name = "name",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "its name on this host"},
-    {.name = "template_driver", .type = FIELD_STRING, .help = "what fills in its content"},
-};
-const struct fields cunik_fields_secret = {
-    .rows = secret_rows,
-    .n = ARRAY_SIZE(secret_rows),
-    .extensions = true,
-    .order = "name",
-};
-
-static const struct field config_rows[] = {
-    {.name = "content", .type = FIELD_STRING, .support = SUPPORT_FULL, .help = "its content"},
-    {.name = "environment",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "the variable with its content"},
-    {.name = "external",
-     .type = FIELD_EXTERNAL,
-     .sub = &external_fields,
-     .support = SUPPORT_FULL,
-     .help = "it is there already"},
-    {.name = "file",
-     .type = FIELD_STRING,
-     .base = BASE_PROJECT,
-     .support = SUPPORT_FULL,
-     .help = "its content"},
-    {.name = "labels",
-     .type = FIELD_PAIRS,
-     .merge = MERGE_PAIRS,
-     .support = SUPPORT_IDLE,
-     .reason = "nobody asks for them",
-     .help = "labels of the config"},
-    {.name = "name",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "its name on this host"},
-    {.name = "template_driver", .type = FIELD_STRING, .help = "what fills in its content"},
-};
-const struct fields cunik_fields_config = {
-    .rows = config_rows,
-    .n = ARRAY_SIZE(config_rows),
-    .extensions = true,
-    .order = "name",
-};
-
-static const struct field model_rows[] = {
-    {.name = "context_size", .type = FIELD_INT, .help = "tokens of its context"},
-    {.name = "model", .type = FIELD_STRING, .required = true, .help = "the model to run"},
-    {.name = "name", .type = FIELD_STRING, .help = "its name on this host"},
-    {.name = "runtime_flags", .type = FIELD_STRINGS, .help = "flags for what runs it"},
-};
-const struct fields cunik_fields_model = FIELDS(model_rows, true);

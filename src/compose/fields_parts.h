@@ -1,4 +1,4 @@
-/* Tables of what stands within a service, for the table of services alone. */
+/* Tables of what stands within services, and beside them, for the tables alone. */
 #pragma once
 
 #include "compose/fields.h"
@@ -17,3 +17,4 @@ extern const struct fields cunik_fields_attachment;
 extern const struct fields cunik_fields_port;
 extern const struct fields cunik_fields_mount;
 extern const struct fields cunik_fields_develop;
+extern const struct fields cunik_fields_external;

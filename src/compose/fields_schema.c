@@ -92,7 +92,13 @@ static void add_members(struct schema *s, json_t *schema, const struct field *f,
         cunik_json_set(schema, "patternProperties", patterns);
         cunik_json_set_bool(schema, "additionalProperties", false);
     } else {
-        cunik_json_set(schema, "additionalProperties", inner(s, f, members, name));
+        json_t *member = inner(s, f, members, name);
+        if (shape->inner) {
+            json_t *items = json_object();
+            add_types(items, shape->inner);
+            cunik_json_set(member, "items", items);
+        }
+        cunik_json_set(schema, "additionalProperties", member);
     }
 }
 
@@ -103,8 +109,19 @@ static void add_choices(json_t *schema, const char *choices)
            *template = json_object(), *other = json_object(), *not_a_string = json_object();
 
     cunik_strv_split(&names, choices, "|");
-    for (size_t i = 0; i < names.n; i++)
-        cunik_json_append(list, json_string(names.items[i]));
+    for (size_t i = 0; i < names.n; i++) {
+        char *star = strchr(names.items[i], '*');
+        if (!star) {
+            cunik_json_append(list, json_string(names.items[i]));
+            continue;
+        }
+        json_t *open = json_object();
+        _cleanup_free_ char *pattern =
+            cunik_asprintf("^%.*s", (int)(star - names.items[i]), names.items[i]);
+        cunik_json_set_string(open, "type", "string");
+        cunik_json_set_string(open, "pattern", pattern);
+        cunik_json_append(either, open);
+    }
     cunik_json_set(known, "enum", list);
     cunik_json_set_string(template, "type", "string");
     cunik_json_set_string(template, "pattern", "\\$");
@@ -133,8 +150,12 @@ static json_t *value(struct schema *s, const struct field *f, const char *name)
         refer(s, schema, f->sub, name);
     else if (shape->value & SHAPE_MAP && shape->keys)
         add_members(s, schema, f, shape, name);
-    if (f->type == FIELD_COUNT)
-        cunik_json_set_int(schema, "minimum", 0);
+    if (f->distinct)
+        cunik_json_set_bool(schema, "uniqueItems", true);
+    if (f->range)
+        cunik_json_set_int(schema, "minimum", f->range->min);
+    if (f->range && f->range->max != INT64_MAX)
+        cunik_json_set_int(schema, "maximum", f->range->max);
     return schema;
 }
 

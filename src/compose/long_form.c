@@ -289,13 +289,13 @@ static struct node *short_value(const struct lengthening *l, const struct field 
 {
     switch (field->type) {
     case FIELD_STRING_INT:
+    case FIELD_STRING_BOOL:
         return as_string(l, n);
     case FIELD_STRING_LIST:
         return n->kind == NODE_STRING ? list_of(l, n) : n;
-    case FIELD_SCALAR:
-        return field->text ? as_string(l, n) : n;
     case FIELD_SCALARS:
     case FIELD_MAPPING:
+    case FIELD_TEXTS:
         strings(l, n);
         return n;
     case FIELD_OPTIONS:

@@ -32,6 +32,7 @@ compose_SOURCES = \
 	src/compose/fields_network.c \
 	src/compose/fields_parts.c \
 	src/compose/fields_schema.c \
+	src/compose/fields_sections.c \
 	src/compose/fields_service.c \
 	src/compose/fields_unikernel.c \
 	src/compose/fields_walk.c \

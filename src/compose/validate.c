@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/memory.h"
 #include "base/strv.h"
 #include "base/text.h"
@@ -143,13 +144,23 @@ static bool cast_value(const struct validation *v, enum field_cast to, struct no
     }
 }
 
+static bool is_choice(const struct strv *choices, const char *text)
+{
+    for (size_t i = 0; i < choices->n; i++) {
+        const char *choice = choices->items[i], *star = strchr(choice, '*');
+        if (star ? strncmp(text, choice, (size_t)(star - choice)) == 0 : strcmp(text, choice) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool check_choice(const struct validation *v, const char *choices, const struct node *n,
                          const struct field_path *path)
 {
     _cleanup_strv_ struct strv names = {0};
 
     cunik_strv_split(&names, choices, "|");
-    if (cunik_strv_has(&names, n->text))
+    if (is_choice(&names, n->text))
         return true;
     const char *nearest = cunik_text_nearest(n->text, (const char *const *)names.items, names.n);
     _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
@@ -157,6 +168,43 @@ static bool check_choice(const struct validation *v, const char *choices, const 
     mistake(v, &n->place, path, "%s is none of %s%s%s%s", value, list,
             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     return false;
+}
+
+static bool check_range(const struct validation *v, const struct field_range *range,
+                        const struct node *n, const struct field_path *path)
+{
+    bool low = n->number < (double)range->min;
+
+    if (!low && n->number <= (double)range->max)
+        return true;
+    mistake(v, &n->place, path, "must be %s than or equal to %lld", low ? "greater" : "less",
+            (long long)(low ? range->min : range->max));
+    return false;
+}
+
+/* Takes items that stand in the list already out of it. What merging makes one of is let through.
+ */
+static void check_distinct(const struct validation *v, const struct field *field, struct node *list,
+                           const struct field_path *path)
+{
+    _cleanup_map_ struct map seen = {0};
+    size_t kept = 0;
+
+    if (!field->distinct || field->unique || list->n < 2)
+        return;
+    for (size_t i = 0; i < list->n; i++) {
+        struct node *item = list->items[i];
+        struct field_path inner = {.parent = path, .index = i};
+        _cleanup_free_ char *key =
+            item->text ? cunik_asprintf("%d %s", (int)item->kind, item->text) : NULL;
+        if (!key || cunik_map_add(&seen, key, NULL)) {
+            list->items[kept++] = item;
+            continue;
+        }
+        _cleanup_free_ char *value = shown(item, &inner);
+        mistake(v, &item->place, &inner, "%s stands in the list already", value);
+    }
+    list->n = kept;
 }
 
 static void check_object(const struct validation *v, const struct fields *table, struct node *map,
@@ -175,6 +223,20 @@ static bool check_name(const struct validation *v, const char *name, const struc
     return false;
 }
 
+/* "3.0" is a whole number, as JSON schemas have it. */
+static void make_whole(const struct validation *v, struct node *n)
+{
+    const double exact = 1LL << 53;
+
+    if (n->kind != NODE_FLOAT || !(n->number >= -exact && n->number <= exact) ||
+        (double)(int64_t)n->number != n->number)
+        return;
+    const struct node *whole = cunik_node_int(v->tree, &n->place, (int64_t)n->number);
+    n->kind = NODE_INT;
+    n->text = whole->text;
+    n->integer = whole->integer;
+}
+
 static bool check_items(const struct validation *v, const struct field *field,
                         const struct field_shape *shape, struct node *list,
                         const struct field_path *path)
@@ -185,6 +247,8 @@ static bool check_items(const struct validation *v, const struct field *field,
     for (size_t i = 0; i < list->n; i++) {
         struct node *item = list->items[i];
         struct field_path inner = {.parent = path, .index = i};
+        if (allowed & SHAPE_INT && !(allowed & SHAPE_FLOAT))
+            make_whole(v, item);
         if (!(allowed & shape_of[item->kind])) {
             wrong_type(v, item, allowed & SHAPE_MAP ? "a string or a mapping" : "a string", allowed,
                        &inner);
@@ -198,7 +262,24 @@ static bool check_items(const struct validation *v, const struct field *field,
         list->items[kept++] = item;
     }
     list->n = kept;
+    check_distinct(v, field, list, path);
     return true;
+}
+
+/* The items of a member that is a list, where keys are free. */
+static void check_inner(const struct validation *v, unsigned allowed, struct node *list,
+                        const struct field_path *path)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        struct field_path inner = {.parent = path, .index = i};
+        if (allowed & shape_of[list->items[i]->kind])
+            list->items[kept++] = list->items[i];
+        else
+            wrong_type(v, list->items[i], "a string", allowed, &inner);
+    }
+    list->n = kept;
 }
 
 /* Members with names of the user's choice. */
@@ -224,6 +305,8 @@ static bool check_member(const struct validation *v, const struct field *field,
     }
     if (n->kind == NODE_MAP && field->sub)
         check_object(v, field->sub, n, path);
+    if (n->kind == NODE_LIST)
+        check_inner(v, shape->inner, n, path);
     if (field->type == FIELD_ULIMITS && n->kind == NODE_STRING)
         return cast_value(v, AS_INT, n, path);
     return true;
@@ -251,20 +334,6 @@ static bool check_members(const struct validation *v, const struct field *field,
     return true;
 }
 
-/* "3.0" is a whole number, as JSON schemas have it. */
-static void make_whole(const struct validation *v, struct node *n)
-{
-    const double exact = 1LL << 53;
-
-    if (n->kind != NODE_FLOAT || !(n->number >= -exact && n->number <= exact) ||
-        (double)(int64_t)n->number != n->number)
-        return;
-    const struct node *whole = cunik_node_int(v->tree, &n->place, (int64_t)n->number);
-    n->kind = NODE_INT;
-    n->text = whole->text;
-    n->integer = whole->integer;
-}
-
 static bool check_value(const struct validation *v, const struct field *field, struct node *n,
                         const struct field_path *path)
 {
@@ -279,10 +348,8 @@ static bool check_value(const struct validation *v, const struct field *field, s
     if (n->kind == NODE_STRING || (shape->cast == AS_BYTES))
         if (!cast_value(v, shape->cast, n, path))
             return false;
-    if (field->type == FIELD_COUNT && n->kind == NODE_INT && n->integer < 0) {
-        mistake(v, &n->place, path, "must be greater than or equal to 0");
-        return false;
-    }
+    if (field->range && (n->kind == NODE_INT || n->kind == NODE_FLOAT))
+        return check_range(v, field->range, n, path);
     if (n->kind == NODE_STRING && field->choices && !is_template(v, n))
         return check_choice(v, field->choices, n, path);
     if (n->kind == NODE_LIST)
@@ -336,14 +403,38 @@ void cunik_validate(struct tree *t, struct node *root, struct diagnostics *d)
     check_object(&v, &cunik_fields, root, NULL);
 }
 
+/* What was there and wrong is not there any more. */
+static bool has_mistake(const struct diagnostics *d, const char *where)
+{
+    for (size_t i = 0; d->n_errors && i < d->n; i++)
+        if (d->items[i].is_error && cunik_text_equal(d->items[i].path, where))
+            return true;
+    return false;
+}
+
 static void report_missing(void *context, const struct fields *table, struct node *map,
                            const struct field_path *path)
 {
     const struct validation *v = context;
 
-    for (size_t i = 0; i < table->n; i++)
-        if (table->rows[i].required && !cunik_node_get(map, table->rows[i].name))
-            mistake(v, &map->place, path, "'%s' is missing", table->rows[i].name);
+    for (size_t i = 0; i < table->n; i++) {
+        const char *name = table->rows[i].name;
+        struct field_path inner = {.parent = path, .key = name};
+        if (!table->rows[i].required || cunik_node_get(map, name))
+            continue;
+        _cleanup_free_ char *where = cunik_field_path_text(&inner);
+        if (!has_mistake(v->d, where))
+            mistake(v, &map->place, path, "'%s' is missing", name);
+    }
+}
+
+/* What one file adds to another's list. */
+static bool report_twice(void *context, const struct field *field, struct node *n,
+                         const struct field_path *path)
+{
+    if (n->kind == NODE_LIST && field->merge != MERGE_HOSTS)
+        check_distinct(context, field, n, path);
+    return true;
 }
 
 static bool report_support(void *context, const struct field *field, struct node *n,
@@ -370,7 +461,7 @@ void cunik_validate_merged(struct node *root, struct diagnostics *d)
     struct validation v = {NULL, d};
 
     cunik_fields_walk(&cunik_fields, root, NULL,
-                      &(struct field_visitor){.object = report_missing, .context = &v});
+                      &(struct field_visitor){report_missing, report_twice, &v});
     cunik_fields_walk(&cunik_fields, root, NULL,
                       &(struct field_visitor){.value = report_support, .context = &v});
 }

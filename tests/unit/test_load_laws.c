@@ -56,12 +56,24 @@ static struct node *choice(const struct maker *m, const char *choices)
     return text(m, names.items[below(m, names.n)]);
 }
 
-static struct node *list_of(const struct maker *m, struct node *(*make)(const struct maker *))
+static bool stands_in(const struct node *list, const struct node *item)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (cunik_node_equal(list->items[i], item))
+            return true;
+    return false;
+}
+
+static struct node *list_of(const struct maker *m, const struct field *f,
+                            struct node *(*make)(const struct maker *))
 {
     struct node *list = cunik_node_list(m->tree, NULL);
 
-    for (uint64_t n = below(m, 4); n > 0; n--)
-        cunik_node_append(m->tree, list, make(m));
+    for (uint64_t n = below(m, 4); n > 0; n--) {
+        struct node *item = make(m);
+        if (!f->distinct || !stands_in(list, item))
+            cunik_node_append(m->tree, list, item);
+    }
     return list;
 }
 
@@ -161,7 +173,6 @@ static struct node *value(const struct maker *m, const struct field *f, unsigned
     case FIELD_EXTERNAL:
         return cunik_node_bool(m->tree, NULL, below(m, 2));
     case FIELD_INT:
-    case FIELD_COUNT:
     case FIELD_FLOAT:
     case FIELD_STRING_INT:
         return number(m);
@@ -169,23 +180,28 @@ static struct node *value(const struct maker *m, const struct field *f, unsigned
         return brief ? number(m) : text(m, "64M");
     case FIELD_DURATION:
         return text(m, brief ? "1m30s" : "500ms");
-    case FIELD_SCALAR:
-        return scalar(m);
+    case FIELD_STRING_NUMBER:
+        return brief ? number(m) : any_text(m);
+    case FIELD_STRING_BOOL:
+        return brief ? cunik_node_bool(m->tree, NULL, below(m, 2)) : any_text(m);
     case FIELD_STRINGS:
     case FIELD_SCALARS:
-        return list_of(m, a_word);
+        return list_of(m, f, a_word);
     case FIELD_STRING_LIST:
-        return brief ? a_word(m) : list_of(m, a_word);
+        return brief ? a_word(m) : list_of(m, f, a_word);
     case FIELD_PAIRS:
-        return brief ? list_of(m, pair) : map_of(m, scalar);
+        return brief ? list_of(m, f, pair) : map_of(m, scalar);
     case FIELD_MAPPING:
+        return map_of(m, number);
+    case FIELD_TEXTS:
+        return map_of(m, any_text);
     case FIELD_OPTIONS:
         return map_of(m, scalar);
     case FIELD_HOSTS:
-        return list_of(m, host);
+        return list_of(m, f, host);
     case FIELD_COMMAND:
     case FIELD_TEST:
-        return brief ? text(m, "run 'a b' --now") : list_of(m, a_word);
+        return brief ? text(m, "run 'a b' --now") : list_of(m, f, a_word);
     case FIELD_OBJECT:
         return object(m, f->sub, depth);
     case FIELD_SHORT:
@@ -196,16 +212,16 @@ static struct node *value(const struct maker *m, const struct field *f, unsigned
         return objects(m, f->sub, false, depth);
     case FIELD_SHORT_LIST:
     case FIELD_SHORT_LISTS:
-        return brief ? list_of(m, a_word) : objects(m, f->sub, false, depth);
+        return brief ? list_of(m, f, a_word) : objects(m, f->sub, false, depth);
     case FIELD_NAMES:
     case FIELD_DEPENDS:
-        return brief ? list_of(m, a_word) : objects(m, f->sub, true, depth);
+        return brief ? list_of(m, f, a_word) : objects(m, f->sub, true, depth);
     case FIELD_PORTS:
-        return brief ? list_of(m, port) : objects(m, f->sub, false, depth);
+        return brief ? list_of(m, f, port) : objects(m, f->sub, false, depth);
     case FIELD_VOLUMES:
-        return brief ? list_of(m, volume) : objects(m, f->sub, false, depth);
+        return brief ? list_of(m, f, volume) : objects(m, f->sub, false, depth);
     case FIELD_DEVICES:
-        return brief ? list_of(m, device) : objects(m, f->sub, false, depth);
+        return brief ? list_of(m, f, device) : objects(m, f->sub, false, depth);
     case FIELD_GPUS:
         return brief ? text(m, "all") : objects(m, f->sub, false, depth);
     case FIELD_ULIMITS:

@@ -118,11 +118,20 @@ static bool is_among(const json_t *list, const json_t *value)
     return false;
 }
 
+static bool are_distinct(const json_t *value)
+{
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
+        for (size_t k = 0; k < i; k++)
+            if (json_equal(json_array_get(value, i), json_array_get(value, k)))
+                return false;
+    return true;
+}
+
 static void check_keywords(const json_t *schema)
 {
     static const char known[] = " $schema title description definitions type properties "
                                 "patternProperties additionalProperties items allOf anyOf not "
-                                "enum pattern minimum $ref ";
+                                "enum pattern minimum maximum uniqueItems $ref ";
     const char *key;
     json_t *value;
 
@@ -159,6 +168,11 @@ static bool accepts(const json_t *schema, const json_t *value)
         return false;
     keyword = json_object_get(schema, "minimum");
     if (keyword && json_is_number(value) && json_number_value(value) < json_number_value(keyword))
+        return false;
+    keyword = json_object_get(schema, "maximum");
+    if (keyword && json_is_number(value) && json_number_value(value) > json_number_value(keyword))
+        return false;
+    if (json_is_true(json_object_get(schema, "uniqueItems")) && !are_distinct(value))
         return false;
     keyword = json_object_get(schema, "not");
     if (keyword && accepts(keyword, value))
@@ -251,6 +265,13 @@ static void rejected(void **state _unused_)
         "services: {a: {ports: 80}}",
         "services: {a: {depends_on: {b: {condition: soon}}}}",
         "services: {a: {deploy: {replicas: -1}}}",
+        "services: {a: {cpu_percent: 101}}",
+        "services: {a: {security_opt: [a, b, a]}}",
+        "services: {a: {environment: [A=1, A=1]}}",
+        "services: {a: {pull_policy: sometimes}}",
+        "services: {a: {gpus: some}}",
+        "services: {a: {extra_hosts: {h: [[x]]}}}",
+        "networks: {n: {driver_opts: {a: [x]}}}",
         "services: {a: {environment: [[x]]}}",
         "networks: {n: {ipam: {config: [{subnett: x}]}}}",
     };
@@ -267,6 +288,8 @@ static void accepted(void **state _unused_)
         "services: {a: {unikernel: {accel: '${ACCEL}'}, x-own: [1, {b: c}]}}",
         "services: {a: {ports: [80, '80:80', {target: 80}], scale: '${N}'}}",
         "services: {a: {depends_on: [b]}, b: {depends_on: {a: {condition: service_started}}}}",
+        "services: {a: {pull_policy: every_3d, gpus: all, group_add: [1, '1']}}",
+        "services: {a: {provider: {type: t, options: {o: [x, 1, true]}}}}",
         "networks: {n: , m: {external: true}}\nx-top: 1",
     };
 

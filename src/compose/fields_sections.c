@@ -1,0 +1,136 @@
+/* The keys of volumes, secrets, configs and models: what stands beside services and networks. */
+#include "compose/fields.h"
+#include "compose/fields_parts.h"
+
+static const struct field external_rows[] = {
+    {.name = "name",
+     .type = FIELD_STRING,
+     .support = SUPPORT_TRANSLATED,
+     .help = "deprecated: use name beside external"},
+};
+const struct fields cunik_fields_external = FIELDS(external_rows, true);
+
+static const struct field volume_rows[] = {
+    {.name = "driver",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "what keeps the volume"},
+    {.name = "driver_opts",
+     .type = FIELD_MAPPING,
+     .support = SUPPORT_FULL,
+     .help = "format (raw, qcow2, directory), filesystem (ext4, ext3, ext2, none), size"},
+    {.name = "external",
+     .type = FIELD_EXTERNAL,
+     .sub = &cunik_fields_external,
+     .support = SUPPORT_FULL,
+     .help = "it is there already"},
+    {.name = "labels",
+     .type = FIELD_PAIRS,
+     .merge = MERGE_PAIRS,
+     .support = SUPPORT_FULL,
+     .distinct = true,
+     .help = "labels of the volume"},
+    {.name = "name",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "its name on this host"},
+};
+const struct fields cunik_fields_volume = {
+    .rows = volume_rows,
+    .n = ARRAY_SIZE(volume_rows),
+    .extensions = true,
+    .order = "name",
+};
+
+static const struct field secret_rows[] = {
+    {.name = "driver",
+     .type = FIELD_STRING,
+     .reason = "content comes from files and variables alone",
+     .help = "what keeps the secret"},
+    {.name = "driver_opts",
+     .type = FIELD_MAPPING,
+     .reason = "content comes from files and variables alone",
+     .help = "settings of that driver"},
+    {.name = "environment",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "the variable with its content"},
+    {.name = "external",
+     .type = FIELD_EXTERNAL,
+     .sub = &cunik_fields_external,
+     .support = SUPPORT_FULL,
+     .help = "it is there already"},
+    {.name = "file",
+     .type = FIELD_STRING,
+     .base = BASE_PROJECT,
+     .support = SUPPORT_FULL,
+     .help = "its content"},
+    {.name = "labels",
+     .type = FIELD_PAIRS,
+     .merge = MERGE_PAIRS,
+     .support = SUPPORT_IDLE,
+     .reason = "nobody asks for them",
+     .distinct = true,
+     .help = "labels of the secret"},
+    {.name = "name",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "its name on this host"},
+    {.name = "template_driver",
+     .type = FIELD_STRING,
+     .reason = "content comes from files and variables alone",
+     .help = "what fills in its content"},
+};
+const struct fields cunik_fields_secret = {
+    .rows = secret_rows,
+    .n = ARRAY_SIZE(secret_rows),
+    .extensions = true,
+    .order = "name",
+};
+
+static const struct field config_rows[] = {
+    {.name = "content", .type = FIELD_STRING, .support = SUPPORT_FULL, .help = "its content"},
+    {.name = "environment",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "the variable with its content"},
+    {.name = "external",
+     .type = FIELD_EXTERNAL,
+     .sub = &cunik_fields_external,
+     .support = SUPPORT_FULL,
+     .help = "it is there already"},
+    {.name = "file",
+     .type = FIELD_STRING,
+     .base = BASE_PROJECT,
+     .support = SUPPORT_FULL,
+     .help = "its content"},
+    {.name = "labels",
+     .type = FIELD_PAIRS,
+     .merge = MERGE_PAIRS,
+     .support = SUPPORT_IDLE,
+     .reason = "nobody asks for them",
+     .distinct = true,
+     .help = "labels of the config"},
+    {.name = "name",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help = "its name on this host"},
+    {.name = "template_driver",
+     .type = FIELD_STRING,
+     .reason = "content comes from files and variables alone",
+     .help = "what fills in its content"},
+};
+const struct fields cunik_fields_config = {
+    .rows = config_rows,
+    .n = ARRAY_SIZE(config_rows),
+    .extensions = true,
+    .order = "name",
+};
+
+static const struct field model_rows[] = {
+    {.name = "context_size", .type = FIELD_INT, .help = "tokens of its context"},
+    {.name = "model", .type = FIELD_STRING, .required = true, .help = "the model to run"},
+    {.name = "name", .type = FIELD_STRING, .help = "its name on this host"},
+    {.name = "runtime_flags", .type = FIELD_STRINGS, .help = "flags for what runs it"},
+};
+const struct fields cunik_fields_model = FIELDS(model_rows, true);
