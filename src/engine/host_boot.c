@@ -233,6 +233,8 @@ int cunik_host_check(void *ctx, const struct world_cunik *c, const struct world 
     struct host_real *h = ctx;
     int r = check_service(h, c, w, ret_warnings, err);
 
+    if (r == 0)
+        r = cunik_host_check_name(h, c, err);
     if (r < 0)
         return cunik_error_prefix(err, r, "service '%s'", c->service);
     return cunik_host_prerequisites(h, err);

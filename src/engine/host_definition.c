@@ -1,7 +1,8 @@
 /* Whether others have changed a domain. libvirt keeps more of it than it was given (addresses,
  * controllers, defaults), so what it makes of a definition is kept beside the cunik's images and
  * compared with what it has later. That is done once, and again whenever libvirt tells that the
- * domain was defined anew by somebody else. */
+ * domain was defined anew by somebody else. The guest that runs is compared with it at every look
+ * where others can change it: libvirt does not tell of all that can be done to one. */
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +36,14 @@ static void keep(const char *path, const char *xml)
         unlink(path);
 }
 
+bool cunik_host_definition_is_of(struct host_real *h, const char *cunik, const char *uuid)
+{
+    _cleanup_free_ char *path = file_of(h, cunik), *text = NULL;
+    _cleanup_free_ char *element = cunik_asprintf("<uuid>%s</uuid>", uuid);
+
+    return cunik_file_read(path, DEFINITION_LIMIT, &text, NULL, NULL) == 0 && strstr(text, element);
+}
+
 /* What was kept and can be compared; NULL otherwise. The caller frees it. */
 static char *kept(const char *path)
 {
@@ -56,7 +65,9 @@ void cunik_host_definition_keep(struct host_real *h, const char *cunik)
         unlink(path); /* of the domain before */
 }
 
-static int compare(struct host_real *h, const char *name, char **ret, struct error **err)
+/* One with another UUID is another domain, which the plan sees by itself. */
+static int compare(struct host_real *h, const char *name, const char *uuid, char **ret,
+                   struct error **err)
 {
     _cleanup_free_ char *path = file_of(h, name), *before = kept(path), *now = NULL;
     struct error *why = NULL;
@@ -76,10 +87,44 @@ static int compare(struct host_real *h, const char *name, char **ret, struct err
     }
     if (!now)
         *ret = cunik_strdup("it was undefined");
+    else if (before && !strstr(before, uuid))
+        return 0;
     else if (before)
         *ret = cunik_domain_diff(before, now);
     else
         keep(path, now);
+    return 0;
+}
+
+int cunik_host_guest_see(struct host_real *h, struct world_cunik *c, struct error **err)
+{
+    _cleanup_free_ char *path = NULL, *definition = NULL, *guest = NULL;
+    struct error *why = NULL;
+
+    if (!cunik_state_is_up(c->status.state) || cunik_hypervisor_is_alone(h->hypervisor) ||
+        !cunik_text_starts(cunik_hypervisor_uri(h->hypervisor), "qemu"))
+        return 0;
+    path = file_of(h, c->name);
+    definition = kept(path);
+    if (!definition)
+        return 0;
+    int r = cunik_hypervisor_guest(h->hypervisor, c->name, &guest, &why);
+    if (r < 0 && why && why->code == ERROR_NOT_FOUND) { /* it goes at this moment */
+        cunik_error_destroy(why);
+        return 0;
+    }
+    if (r < 0) {
+        if (err)
+            *err = why;
+        else
+            cunik_error_destroy(why);
+        return r;
+    }
+    char *changed = cunik_domain_guest_diff(definition, guest);
+    if (changed) {
+        free(c->status.guest);
+        c->status.guest = changed;
+    }
     return 0;
 }
 
@@ -96,7 +141,7 @@ int cunik_host_definition_see(struct host_real *h, const struct hypervisor_domai
     pthread_mutex_unlock(&h->lock);
     if (known)
         return 0;
-    int r = compare(h, c->name, &changed, err);
+    int r = compare(h, c->name, d->uuid, &changed, err);
     if (r < 0)
         return r;
     if (changed)

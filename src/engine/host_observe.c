@@ -75,6 +75,7 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
 
     free(c->status.reason);
     free(c->status.definition);
+    free(c->status.guest);
     c->status = (struct world_status){
         .state = d->state,
         .end = d->end,
@@ -83,6 +84,7 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
         .started_ms = process_start_ms(d->pid),
         .reason = cunik_strdup(""),
         .definition = cunik_strdup(""),
+        .guest = cunik_strdup(""),
         .unreadable = unreadable,
     };
     c->status.ended_ms = end_time(h, c);
@@ -92,23 +94,28 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
 static bool recognise(struct host_real *h, const struct hypervisor_domain *d,
                       struct world_cunik *ret, struct host_guest *ret_guest)
 {
-    enum label_kind kind = cunik_host_label_parse(h, d->label, ret, ret_guest);
+    enum label_kind kind =
+        d->label ? cunik_host_label_parse(h, d->label, ret, ret_guest) : LABEL_UNREADABLE;
 
-    if (kind == LABEL_OURS && strcmp(ret->name, d->name) == 0)
+    if (kind == LABEL_OURS && strcmp(ret->name, d->name) == 0) {
+        cunik_replace(&ret->uuid, d->uuid); /* of one that others made after ours it is another */
         return true;
+    }
     if (kind == LABEL_OURS)
         cunik_world_cunik_done(ret);
     return kind != LABEL_OTHERS && cunik_host_unreadable(h, d, ret);
 }
 
 static int observe_cunik(struct host_real *h, const struct hypervisor_domain *d, struct world *w,
-                         struct error **err)
+                         struct strv *ret_others, struct error **err)
 {
     struct world_cunik c = {0};
     struct host_guest guest = {0};
 
-    if (!recognise(h, d, &c, &guest))
+    if (!recognise(h, d, &c, &guest)) {
+        cunik_strv_add(ret_others, d->name);
         return 0;
+    }
     pthread_mutex_lock(&h->lock);
     struct seen_cunik *s = cunik_host_seen(h, c.name);
     s->deaf = guest.deaf;
@@ -117,6 +124,8 @@ static int observe_cunik(struct host_real *h, const struct hypervisor_domain *d,
     see_status(h, d, &c);
     cunik_host_endings_see(h, &c);
     int r = cunik_host_definition_see(h, d, &c, err);
+    if (r == 0)
+        r = cunik_host_guest_see(h, &c, err);
     *ARRAY_APPEND(w->cuniks, w->n_cuniks) = c;
     return r;
 }
@@ -124,12 +133,32 @@ static int observe_cunik(struct host_real *h, const struct hypervisor_domain *d,
 static int observe_cuniks(struct host_real *h, struct world *w, struct error **err)
 {
     struct hypervisor_domains domains = {0};
+    struct strv others = {0};
     int r = cunik_hypervisor_list(h->hypervisor, &domains, err);
 
     for (size_t i = 0; r == 0 && i < domains.n; i++)
-        r = observe_cunik(h, &domains.items[i], w, err);
+        r = observe_cunik(h, &domains.items[i], w, &others, err);
     cunik_hypervisor_domains_done(&domains);
+    pthread_mutex_lock(&h->lock);
+    cunik_strv_done(&h->others);
+    h->others = others;
+    pthread_mutex_unlock(&h->lock);
     return r;
+}
+
+int cunik_host_check_name(struct host_real *h, const struct world_cunik *c, struct error **err)
+{
+    const char *uri = cunik_hypervisor_uri(h->hypervisor);
+
+    pthread_mutex_lock(&h->lock);
+    bool taken = cunik_strv_has(&h->others, c->name);
+    pthread_mutex_unlock(&h->lock);
+    if (!taken)
+        return 0;
+    return cunik_error_set(err, ERROR_CONFLICT,
+                           "a domain '%s' that is not this engine's is in the way: undefine or "
+                           "rename it (virsh -c %s), or give the service a container_name",
+                           c->name, uri);
 }
 
 static bool link_has(const struct link *l, uint32_t address, unsigned length)

@@ -304,6 +304,7 @@ void cunik_host_real_destroy(struct host_real *h)
         free(forget_seen(h->seen.entries[i].value));
     cunik_map_done(&h->seen);
     cunik_strv_done(&h->pools);
+    cunik_strv_done(&h->others);
     pthread_mutex_destroy(&h->images_lock);
     pthread_mutex_destroy(&h->lock);
     free(h->rules);

@@ -27,6 +27,7 @@ struct host_real {
     struct map kernels;       /* path → struct known_kernel */
     int64_t prerequisites_ns; /* when they were last found to be there; 0 = never */
     struct map seen;          /* cunik's name → struct seen_cunik */
+    struct strv others;       /* the names of domains that are not ours, as seen last */
     char *rules;              /* the rule set as put in force last; NULL = not by this process */
 };
 
@@ -101,11 +102,15 @@ void cunik_host_definition_keep(struct host_real *h, const char *cunik);
 /* Fills status.definition. */
 int cunik_host_definition_see(struct host_real *h, const struct hypervisor_domain *d,
                               struct world_cunik *c, struct error **err);
+/* Fills status.guest. */
+int cunik_host_guest_see(struct host_real *h, struct world_cunik *c, struct error **err);
+/* Whether a cunik of this name was defined by this engine, with that UUID. */
+bool cunik_host_definition_is_of(struct host_real *h, const char *cunik, const char *uuid);
 int cunik_host_domain_restore(void *ctx, const struct world_cunik *c, struct error **err);
 
-/* host_unreadable.c. Whether a label that cunik_host_label_parse() cannot read is this engine's all
- * the same; then *ret is as much as is known of its cunik. */
-bool cunik_host_unreadable(const struct host_real *h, const struct hypervisor_domain *d,
+/* host_unreadable.c. Whether a domain whose label cunik_host_label_parse() cannot read, or that has
+ * none, is this engine's all the same; then *ret is as much as is known of its cunik. */
+bool cunik_host_unreadable(struct host_real *h, const struct hypervisor_domain *d,
                            struct world_cunik *ret);
 
 /* host_label.c. The label of a domain; the caller frees it. */
@@ -161,6 +166,9 @@ int cunik_host_gates(const struct host_real *h, bool open, struct error **err);
 int cunik_host_gates_open(const struct host_real *h, bool *ret, struct error **err);
 /* For rules.ways. */
 int cunik_host_ways(struct strv *ret, struct error **err);
+
+/* host_observe.c: ERROR_CONFLICT when somebody else's domain has the name of a cunik. */
+int cunik_host_check_name(struct host_real *h, const struct world_cunik *c, struct error **err);
 
 /* host_observe.c, host_facts.c */
 int cunik_host_observe(void *ctx, struct world *ret, struct error **err);

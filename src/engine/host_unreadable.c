@@ -1,5 +1,5 @@
-/* Domains of ours whose label cannot be read: damaged, or written by an engine that is too new.
- * They are seen all the same, so that they can be shown, replaced and taken down. */
+/* Domains of ours whose label cannot be read: damaged, taken away, or written by an engine that is
+ * too new. They are seen all the same, so that they can be shown, replaced and taken down. */
 #include <dirent.h>
 #include <string.h>
 
@@ -9,12 +9,12 @@
 #include "engine/host_real_internal.h"
 #include "engine/record.h"
 
-/* The embedded driver's domains are all ours; elsewhere the label must at least name this engine.
- */
-static bool is_ours(const struct host_real *h, const char *label)
+/* The embedded driver's domains are all ours; elsewhere the label must at least name this engine,
+ * or the domain must be one that it has defined. */
+static bool is_ours(struct host_real *h, const struct hypervisor_domain *d)
 {
-    return cunik_text_starts(cunik_hypervisor_uri(h->hypervisor), "qemu:///embed") ||
-           strstr(label, h->engine) != NULL;
+    return cunik_hypervisor_is_alone(h->hypervisor) || (d->label && strstr(d->label, h->engine)) ||
+           cunik_host_definition_is_of(h, d->name, d->uuid);
 }
 
 /* The stack with the longest name of those that are known, that a cunik's name begins with; the
@@ -71,14 +71,14 @@ static void guess(const struct host_real *h, const char *name, struct world_cuni
         cunik_replace(&c->service, service);
 }
 
-bool cunik_host_unreadable(const struct host_real *h, const struct hypervisor_domain *d,
+bool cunik_host_unreadable(struct host_real *h, const struct hypervisor_domain *d,
                            struct world_cunik *ret)
 {
     _cleanup_world_ struct world w = {0};
     _cleanup_json_ json_t *json = NULL;
 
     /* One whose name is none of ours cannot be handled by it either. */
-    if (!is_ours(h, d->label) || !cunik_record_text_ok(TEXT_NAME, d->name, strlen(d->name), NULL))
+    if (!cunik_record_text_ok(TEXT_NAME, d->name, strlen(d->name), NULL) || !is_ours(h, d))
         return false;
     struct world_cunik *c = cunik_world_add_cunik(&w);
     cunik_replace(&c->name, d->name);
@@ -87,7 +87,7 @@ bool cunik_host_unreadable(const struct host_real *h, const struct hypervisor_do
     cunik_replace(&c->service, "unknown");
     c->index = 1;
     guess(h, d->name, c);
-    if (cunik_json_parse(d->label, strlen(d->label), "label", &json, NULL) == 0) {
+    if (d->label && cunik_json_parse(d->label, strlen(d->label), "label", &json, NULL) == 0) {
         const json_t *said = json_object_get(json, "cunik");
         take(said, "stack", TEXT_STACK, &c->stack);
         take(said, "service", TEXT_SERVICE, &c->service);

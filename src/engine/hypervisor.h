@@ -17,11 +17,11 @@ struct hypervisor_settings {
     const char *accel; /* "kvm", "tcg", or "" = KVM when it has been seen to run a whole guest */
 };
 
-/* A domain as found: its label is the text of our metadata element. */
+/* A domain as found: its label is the text of our metadata element; NULL = it has none. */
 struct hypervisor_domain {
     char *name;
     char *uuid;
-    char *label; /* JSON, as given to define */
+    char *label; /* JSON, as given to define; NULL */
     enum cunik_state state;
     enum cunik_end end;
     int64_t pid;         /* 0 = does not run */
@@ -56,7 +56,10 @@ char *cunik_hypervisor_version(void);
  * without cgroups). */
 bool cunik_hypervisor_has_quota(const struct hypervisor *h);
 
-/* All domains with our metadata, sorted by name. */
+/* Whether nobody but this process can have libvirt change its domains. */
+bool cunik_hypervisor_is_alone(const struct hypervisor *h);
+
+/* All domains, also those that are not ours, sorted by name. */
 int cunik_hypervisor_list(struct hypervisor *h, struct hypervisor_domains *ret, struct error **err);
 void cunik_hypervisor_domains_done(struct hypervisor_domains *d);
 
@@ -66,6 +69,10 @@ int cunik_hypervisor_define(struct hypervisor *h, const char *name, const char *
  * guest still runs. ERROR_NOT_FOUND when there is no such domain. */
 int cunik_hypervisor_definition(struct hypervisor *h, const char *name, char **ret_xml,
                                 struct error **err);
+/* What libvirt says of the guest that runs now, its addresses and devices, which the caller frees;
+ * ERROR_NOT_FOUND when there is no such domain. */
+int cunik_hypervisor_guest(struct hypervisor *h, const char *name, char **ret_xml,
+                           struct error **err);
 /* Puts such a definition back. A guest that runs is not touched. */
 int cunik_hypervisor_redefine(struct hypervisor *h, const char *name, const char *xml,
                               struct error **err);

@@ -77,7 +77,7 @@ int64_t cunik_hypervisor_learn_pid(struct hypervisor *h, const char *name)
     return pid;
 }
 
-/* Adds a domain when it is ours. One that vanishes meanwhile is not there. */
+/* One that vanishes meanwhile is not there. */
 static int add_domain(struct hypervisor *h, virDomainPtr domain, struct hypervisor_domains *to,
                       struct error **err)
 {
@@ -87,17 +87,16 @@ static int add_domain(struct hypervisor *h, virDomainPtr domain, struct hypervis
     struct hypervisor_domain found = {0};
     char uuid[VIR_UUID_STRING_BUFLEN];
 
-    if (!element && (cunik_hypervisor_error_is(VIR_ERR_NO_DOMAIN_METADATA) ||
-                     cunik_hypervisor_error_is(VIR_ERR_NO_DOMAIN)))
+    if (!element && cunik_hypervisor_error_is(VIR_ERR_NO_DOMAIN))
         return 0;
-    if (!element)
+    if (!element && !cunik_hypervisor_error_is(VIR_ERR_NO_DOMAIN_METADATA))
         return cunik_hypervisor_error(err, "reading the label of domain '%s'", name);
     if (virDomainGetUUIDString(domain, uuid) < 0 || read_state(h, domain, &found) < 0)
         return 0;
     found.name = cunik_strdup(name);
     found.uuid = cunik_strdup(uuid);
-    found.label = cunik_domain_label(element);
-    if (!found.label) /* not as we write it; whoever reads the label says so */
+    found.label = element ? cunik_domain_label(element) : NULL;
+    if (element && !found.label) /* not as we write it; whoever reads the label says so */
         found.label = cunik_strdup("");
     pthread_mutex_lock(&h->lock);
     found.definition = cunik_hypervisor_seen(h, name)->definition;

@@ -178,6 +178,10 @@ static void decide_state(struct planner *p, struct plan_wish *w)
     } else if (a->status.state == CUNIK_RUNNING) {
         if (a->status.links_lost)
             give(w, PLAN_RESTART, "a link was deleted under it");
+        if (!cunik_text_blank(a->status.guest)) {
+            give(w, PLAN_RESTART, NULL);
+            cunik_strv_addf(&w->reasons, "its guest was changed: %s", a->status.guest);
+        }
     } else if (p->o->repair ? !comes_back(p, w)
                             : a->status.state == CUNIK_RESTARTING && !p->o->start && !restart) {
         return;

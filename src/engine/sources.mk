@@ -61,6 +61,7 @@ engine_SOURCES = \
 	src/engine/host_volumes.c \
 	src/engine/host_writers.c \
 	src/engine/hypervisor.c \
+	src/engine/hypervisor_domain.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \
 	src/engine/hypervisor_list.c \

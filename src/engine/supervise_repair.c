@@ -36,7 +36,8 @@ static bool has_drifted(const struct slot *s, const struct world *w, const struc
         bool running = c->status.state == CUNIK_RUNNING;
         if (strcmp(c->stack, s->stack) != 0 || (!running && c->status.state != CUNIK_RESTARTING))
             continue;
-        if (running && !cunik_text_blank(c->status.definition))
+        if (running &&
+            (!cunik_text_blank(c->status.definition) || !cunik_text_blank(c->status.guest)))
             return true;
         if (!has_networks(s, networks, c))
             return true;

@@ -196,6 +196,8 @@ struct world_status {
     bool unreadable;    /* drift: its label says no more than that it is ours */
     char *definition;   /* drift: how its domain's definition was changed by others; "" = it was not
                          */
+    char *guest;        /* drift: how others have changed it while it runs, so that it is as defined
+                           only after a restart; "" = they have not */
 };
 
 struct world_cunik {

@@ -151,7 +151,8 @@ RECORD_FIELDS(static, status, struct world_status, NULL,
               ROW("links_lost", BOOL, struct world_status, links_lost, NONE),
               ROW("files_changed", BOOL, struct world_status, files_changed, NONE),
               ROW("unreadable", BOOL, struct world_status, unreadable, NONE),
-              ROW("definition", STRING, struct world_status, definition, NONE, .text = TEXT_ANY));
+              ROW("definition", STRING, struct world_status, definition, NONE, .text = TEXT_ANY),
+              ROW("guest", STRING, struct world_status, guest, NONE, .text = TEXT_ANY));
 
 RECORD_FIELDS(
     , cunik_world_cunik_record, struct world_cunik, NULL,
@@ -162,7 +163,7 @@ RECORD_FIELDS(
         .flags = FIELD_REQUIRED),
     ROW("index", INT, struct world_cunik, index, NONE, .min = 1, .max = 1000000,
         .flags = FIELD_REQUIRED),
-    ROW("uuid", STRING, struct world_cunik, uuid, NONE, .text = TEXT_UUID),
+    ROW("uuid", STRING, struct world_cunik, uuid, RECREATE, .text = TEXT_UUID),
     ROW("image", STRING, struct world_cunik, image, RECREATE, .text = TEXT_LINE),
     ROW("image_digest", STRING, struct world_cunik, image_digest, RECREATE, .text = TEXT_LINE),
     ROW("hostname", STRING, struct world_cunik, hostname, RECREATE, .text = TEXT_HOSTNAME),

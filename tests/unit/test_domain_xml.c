@@ -143,12 +143,51 @@ static void test_diff(_unused_ void **state)
     assert_diff("<d>\n<a/>\n<b/>\n</d>", "<d>\n<c/>\n</d>", "<a/> → <c/> (and 1 more line)");
 }
 
+static void assert_guest(const char *guest, const char *wanted)
+{
+    static const char definition[] =
+        "<domain type='qemu'>\n  <vcpu placement='static'>1</vcpu>\n"
+        "  <cpu mode='custom' check='none'/>\n"
+        "<interface type='ethernet'>\n<target dev='ck1' managed='no'/>\n</interface>\n"
+        "<disk type='file' device='disk'>\n<source file='/d'/>\n</disk>\n"
+        "<controller type='usb' model='none'/>\n</domain>\n";
+    _cleanup_free_ char *diff = cunik_domain_guest_diff(definition, guest);
+
+    assert_string_equal(diff ? diff : "", wanted);
+}
+
+static void test_guest_diff(_unused_ void **state)
+{
+    /* What libvirt itself adds. */
+    assert_guest("<domain type='qemu' id='7'>\n<vcpu placement='static'>1</vcpu>\n"
+                 "<cpu mode='custom' check='full'>\n<feature name='x'/>\n</cpu>\n"
+                 "<interface type='ethernet'>\n<target dev='ck1' managed='no'/>\n"
+                 "<link state='up'/>\n<alias name='net0'/>\n</interface>\n"
+                 "<disk type='file' device='disk'>\n<source file='/d' index='1'/>\n"
+                 "<backingStore/>\n</disk>\n<controller type='usb' model='none'>\n"
+                 "<alias name='usb'/>\n</controller>\n</domain>\n",
+                 "");
+    /* What others do. */
+    assert_guest("<domain>\n<vcpu placement='static'>1</vcpu>\n<interface type='ethernet'>\n"
+                 "<target dev='ck1' managed='no'/>\n<link state='down'/>\n</interface>\n"
+                 "<disk type='file' device='disk'>\n<source file='/d' index='1'/>\n</disk>\n",
+                 "added <link state='down'>");
+    assert_guest("<domain>\n<vcpu placement='static'>1</vcpu>\n"
+                 "<disk type='file' device='disk'>\n<source file='/d' index='2'/>\n</disk>\n",
+                 "removed <interface type='ethernet'> (and 1 more line)");
+    assert_guest(
+        "<domain>\n<vcpu placement='static' current='1'>2</vcpu>\n"
+        "<interface type='ethernet'>\n<target dev='ck1' managed='no'/>\n</interface>\n"
+        "<disk type='file' device='disk'>\n<source file='/other'/>\n</disk>\n",
+        "<vcpu placement='static'>1</vcpu> → <vcpu placement='static' current='1'>2</vcpu> "
+        "(and 4 more lines)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_diff),
-        cmocka_unit_test(test_matrix),
-        cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_diff),   cmocka_unit_test(test_guest_diff),
+        cmocka_unit_test(test_matrix), cmocka_unit_test(test_schema),
         cmocka_unit_test(test_label),
     };
 

@@ -160,6 +160,8 @@ static void disturb(uint64_t *seed, struct world *w)
         s->exit_code = (int64_t)test_random_below(seed, 2);
         s->links_missing = test_random_below(seed, 4) == 0;
         s->links_lost = test_random_below(seed, 8) == 0;
+        if (test_random_below(seed, 8) == 0)
+            cunik_replace(&s->guest, "removed <interface type='ethernet'>");
         /* Dependencies that no wish could have, in circles. */
         if (test_random_below(seed, 4) == 0 && w->n_cuniks)
             demo_add_depend(&w->cuniks[i], w->cuniks[test_random_below(seed, w->n_cuniks)].service,
@@ -254,6 +256,7 @@ static void play_network(struct world *w, const struct world *desired, const str
 static void runs_now(struct world_cunik *c)
 {
     cunik_replace(&c->status.definition, "");
+    cunik_replace(&c->status.guest, "");
     c->status.state = CUNIK_RUNNING;
     c->status.health = c->health.test.n ? HEALTH_HEALTHY : HEALTH_NONE;
     c->status.end = END_NONE;
@@ -267,6 +270,7 @@ static void update(struct world *w, const struct world *desired, const char *nam
     enum cunik_state state = c->status.state;
     enum cunik_end end = c->status.end;
     bool lost = c->status.links_lost;
+    _cleanup_free_ char *guest = cunik_strdup(c->status.guest ? c->status.guest : "");
     int64_t code = c->status.exit_code;
 
     cunik_world_cunik_copy(&new, cunik_world_cunik(desired, name));
@@ -276,6 +280,7 @@ static void update(struct world *w, const struct world *desired, const char *nam
     c->status.end = end;
     c->status.exit_code = code;
     c->status.links_lost = lost;
+    cunik_replace(&c->status.guest, guest);
 }
 
 static void play_cunik(struct world *w, const struct world *desired, const struct plan_step *s)
