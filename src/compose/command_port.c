@@ -14,6 +14,20 @@ static const struct world_cunik *find(const struct world *w, const char *service
     return NULL;
 }
 
+static int not_found(const struct world *w, const char *stack, const char *service, uint64_t index,
+                     struct error **err)
+{
+    bool known = false;
+
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        known |= strcmp(w->cuniks[i].service, service) == 0;
+    if (!known)
+        return cunik_error_set(err, ERROR_NOT_FOUND, "no service '%s' in stack '%s' is up", service,
+                               stack);
+    return cunik_error_set(err, ERROR_NOT_FOUND, "service '%s' has no copy %llu", service,
+                           (unsigned long long)index);
+}
+
 static const struct world_port *published(const struct world_cunik *c, uint64_t port,
                                           const char *protocol)
 {
@@ -63,8 +77,7 @@ int cunik_command_port(void *context, const struct arguments *a, int *status _un
         return r;
     const struct world_cunik *c = find(&w, service, (int64_t)index);
     if (!c)
-        return cunik_error_set(err, ERROR_NOT_FOUND, "service '%s' has no copy %llu that is there",
-                               service, (unsigned long long)index);
+        return not_found(&w, stack, service, index, err);
     const struct world_port *p = published(c, port, protocol);
     if (!p)
         return cunik_error_set(err, ERROR_NOT_FOUND, "'%s' publishes no port %llu/%s", c->name,

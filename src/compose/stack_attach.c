@@ -52,8 +52,7 @@ static void check_interface_name(struct stack_maker *m, const struct node *n,
 
     if (!name || !*name->text)
         return;
-    if (strlen(name->text) > LINK_NAME_MAX || strpbrk(name->text, "/ :%") || *name->text == '.' ||
-        strcmp(name->text, "lo") == 0)
+    if (!cunik_link_is_name(name->text))
         cunik_stack_mistake(m, &name->place, s->name, "networks",
                             "interface_name '%s' cannot be the name of an interface", name->text);
     for (size_t i = 0; i + 1 < s->n_networks; i++)

@@ -22,7 +22,7 @@ static bool read_mtu(const char *text, struct stack_network *ret)
 
 static bool read_bridge(const char *text, struct stack_network *ret)
 {
-    if (!*text || strlen(text) > LINK_NAME_MAX || strpbrk(text, "/ :%") || *text == '.')
+    if (!cunik_link_is_name(text))
         return false;
     cunik_replace(&ret->bridge, text);
     return true;
@@ -41,7 +41,8 @@ static const struct option {
 } options[] = {
     {"com.docker.network.driver.mtu", read_mtu, "a number from 576 to 65535"},
     {"mtu", read_mtu, "a number from 576 to 65535"},
-    {"com.docker.network.bridge.name", read_bridge, "the name of a link, 15 characters at most"},
+    {"com.docker.network.bridge.name", read_bridge,
+     "the name of a link: at most 15 letters, digits and _ . -, and not 'all' or 'default'"},
     {"cunik.hide_unhealthy", read_hide, "true or false"},
 };
 

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "network/address.h"
 #include "network/address6.h"
+#include "network/link.h"
 
 enum { NAME_MOST = 128, STACK_MOST = 64, LINE_MOST = 4096, ANY_MOST = 128 << 10 };
 
@@ -66,9 +67,9 @@ static bool ok_service(const char *s, size_t size)
     return size <= NAME_MOST && only(s, size, "_.-");
 }
 
-static bool ok_link(const char *s, size_t size)
+static bool ok_link(const char *s, size_t size _unused_)
 {
-    return size <= 15 && is_alnum(s[0]) && only(s, size, "_.-");
+    return cunik_link_is_name(s);
 }
 
 static bool ok_path(const char *s, size_t size)
@@ -155,7 +156,8 @@ static const struct {
     [TEXT_STACK] = {ok_stack, "a name of at most 64 lower-case letters, digits and _ -, beginning "
                               "with a letter or digit"},
     [TEXT_SERVICE] = {ok_service, "a name of at most 128 letters, digits and _ . -"},
-    [TEXT_LINK] = {ok_link, "a link's name of at most 15 letters, digits and _ . -"},
+    [TEXT_LINK] = {ok_link, "a link's name of at most 15 letters, digits and _ . -, and no "
+                            "reserved one"},
     [TEXT_PATH] = {ok_path, "an absolute path"},
     [TEXT_ADDRESS] = {ok_address, "an IPv4 address"},
     [TEXT_SUBNET] = {ok_subnet, "an IPv4 subnet such as 10.1.2.0/24"},

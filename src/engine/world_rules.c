@@ -87,6 +87,8 @@ static int add_guests(const struct world_cunik *c, const struct map *networks, s
         out.bridge = n->link;
         if (*in->address)
             r = cunik_address_parse(in->address, &out.address, err);
+        if (r == 0 && *in->dns)
+            r = cunik_address_parse(in->dns, &out.server, err);
         if (r == 0 && *in->address6)
             r = cunik_address6_parse(in->address6, &out.address6, err);
         if (r == 0)

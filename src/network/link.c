@@ -101,10 +101,9 @@ int cunik_link_forward(const char *name, bool on, struct error **err)
 
 static int check_name(const char *name, struct error **err)
 {
-    if (!*name || strlen(name) > LINK_NAME_MAX || strpbrk(name, "/ :") || strcmp(name, ".") == 0 ||
-        strcmp(name, "..") == 0)
-        return cunik_error_set(err, ERROR_INVALID, "'%s' cannot be the name of a link", name);
-    return 0;
+    return cunik_link_is_name(name)
+               ? 0
+               : cunik_error_set(err, ERROR_INVALID, "'%s' cannot be the name of a link", name);
 }
 
 static int make_bridge(struct nl_sock *s, const struct bridge_settings *b, struct error **err)

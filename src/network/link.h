@@ -21,6 +21,11 @@
 
 enum { LINK_NAME_MAX = 15, LINK_ALIAS_MAX = 255 }; /* IFNAMSIZ, IFALIASZ: without the NUL */
 
+/* Whether a link of ours may be called so: letters, digits and _ . - behind a letter or digit, and
+ * neither "lo" nor what stands for links in general under /proc/sys/net ("all", "default"). Pure.
+ */
+bool cunik_link_is_name(const char *name);
+
 /* Whom a link belongs to. No part holds a space. */
 struct link_label {
     char *engine;

@@ -4,6 +4,19 @@
 #include "base/text.h"
 #include "network/link.h"
 
+bool cunik_link_is_name(const char *name)
+{
+    static const char *const others[] = {"lo", "all", "default"};
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (strcmp(name, others[i]) == 0)
+            return false;
+    return size && size <= LINK_NAME_MAX && strspn(name, letters) == size && !strchr("_.-", *name);
+}
+
 static bool is_word(const char *s)
 {
     if (!*s)

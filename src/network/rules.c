@@ -138,6 +138,7 @@ static void append_bridges(struct buffer *b, const struct rules *r)
 static void append_network_sets(struct buffer *b, const struct rules *r)
 {
     struct rules_elements internal = {0}, gateways = {0}, own = {0}, ways = {0}, trusted = {0};
+    struct rules_elements servers = {0}, askers = {0};
 
     append_bridges(b, r);
     for (size_t i = 0; i < r->n_networks; i++) {
@@ -145,13 +146,21 @@ static void append_network_sets(struct buffer *b, const struct rules *r)
         if (n->internal)
             cunik_buffer_printf(cunik_rules_element(&internal), "\"%s\"", n->bridge);
         append_own(&gateways, &own, n->bridge, n->gateway);
-        for (size_t k = 0; k < n->n_more; k++)
+        for (size_t k = 0; k < n->n_more; k++) {
             append_own(&gateways, &own, n->bridge, n->more[k].address);
+            if (n->more[k].length == 32)
+                cunik_rules_append_address(cunik_rules_element(&servers), n->more[k].address);
+        }
     }
     for (size_t i = 0; i < r->ways.n; i++)
         cunik_buffer_printf(cunik_rules_element(&ways), "\"%s\"", r->ways.items[i]);
     for (size_t i = 0; i < r->n_guests; i++) {
         const struct rules_guest *g = &r->guests[i];
+        if (g->server && g->address) {
+            cunik_rules_append_address(cunik_rules_element(&askers), g->address);
+            cunik_buffer_text_append(&askers.text, " . ");
+            cunik_rules_append_address(&askers.text, g->server);
+        }
         if (!g->trusted || !g->address)
             continue;
         cunik_buffer_printf(cunik_rules_element(&trusted), "\"%s\" . ", g->bridge);
@@ -162,6 +171,8 @@ static void append_network_sets(struct buffer *b, const struct rules *r)
     cunik_rules_append_set(b, "set", "own", "ifname . ipv4_addr", &own);
     cunik_rules_append_set(b, "set", "ways", "ifname", &ways);
     cunik_rules_append_set(b, "set", "trusted", "ifname . ipv4_addr", &trusted);
+    cunik_rules_append_set(b, "set", "servers", "ipv4_addr", &servers);
+    cunik_rules_append_set(b, "set", "askers", "ipv4_addr . ipv4_addr", &askers);
 }
 
 /* The host's side of a port as a chain's name: "tcp_8080", "tcp_8080_at_127.0.0.1". */
@@ -286,6 +297,7 @@ static const char chains[] =
                     "        ct state established,related goto ours\n"
                     "        udp sport 68 udp dport 67 goto ours\n"
                     "        iifname . ip daddr != @own drop\n"
+                    "        ip daddr @servers ip saddr . ip daddr != @askers drop\n"
                     "        meta l4proto { tcp, udp } th dport 53 goto ours\n"
                     "        iifname . ip saddr @trusted goto ours\n"
                     "        icmp type echo-request goto ours\n"

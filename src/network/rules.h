@@ -15,7 +15,8 @@
  *                 addresses (link.h)
  *   input         of the host, a guest reaches names, addresses (DHCP) and echoes at the
  *                 gateways of its own network, and all the host serves there when it is
- *                 trusted; nobody outside reaches the gateways
+ *                 trusted; a name server for single guests is theirs alone; nobody outside
+ *                 reaches the gateways
  *   forward       guests reach guests of their network, and others through published ports
  *                 alone; so does the world outside; internal networks have no way out
  *   postrouting   guests' connections to the outside, a host's own over 127.0.0.1, and a
@@ -66,6 +67,7 @@ struct rules_guest {
     const char *mac;          /* "52:…" */
     uint32_t address;         /* 0: not known, then any is let through */
     struct in6_addr address6; /* all 0: none */
+    uint32_t server;          /* the name server of its own that it asks; 0: none */
     bool trusted;             /* may use what the host serves at its gateways */
 };
 

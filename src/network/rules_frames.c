@@ -53,6 +53,10 @@ char *cunik_rules_guest_name(const struct rules_guest *g)
         _cleanup_free_ char *hex = hex_of(&g->address6);
         cunik_buffer_printf(&b, "_%s", hex);
     }
+    if (g->server) {
+        cunik_buffer_text_append(&b, "_asks_");
+        cunik_rules_append_address(&b, g->server);
+    }
     if (g->trusted)
         cunik_buffer_text_append(&b, "_trusted");
     return cunik_buffer_take(&b);

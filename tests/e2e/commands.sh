@@ -66,6 +66,13 @@ for verb in config down kill logs ls plan ps restart start stop up version; do
     check "$verb --help" expect 0 cunik-compose $verb --help
 done
 
+check 'port of a service that is not there' expect 1 cunik-compose port nobody 80
+check '… says so' err_has "no service 'nobody' in stack 'c' is up"
+check 'port of a copy that is not there' expect 1 cunik-compose port --index 9 app 80
+check '… says so' err_has "service 'app' has no copy 9"
+check 'port of what is not published' expect 1 cunik-compose port app 80
+check '… says so' err_has "'c-app-1' publishes no port 80/tcp"
+
 # Logs.
 timeout 20 cunik-compose logs -f --tail 1 app >followed 2>&1 &
 pid=$!

@@ -98,4 +98,24 @@ check '… alone' expect 0 cunik system prune --force
 check '… by name' out_is many-web-1
 check 'down' expect 0 cunik-compose -f stack.yaml down
 check 'nothing is left' nothing_left
+
+# Networks whose cuniks have gone one by one.
+left_alone() { # all copies are removed, and the network is still there
+    expect 0 cunik-compose -f stack.yaml up -d && expect 0 cunik rm --force many-web-1 many-web-2 &&
+        expect 0 cunik network ls -q && out_is many_default && ip -o link show | grep -q ': ckb'
+}
+check 'a network without cuniks' left_alone
+check '… is not removed by another name' expect 1 cunik network rm many_defualt
+check '… which is corrected' err_has "no such network: many_defualt; did you mean 'many_default'?"
+check '… is removed by its own' expect 0 cunik network rm many_default
+check '… which is told' out_is many_default
+check '… with its bridge, its names and its rules' nothing_left
+check 'another one' left_alone
+check 'prune asks first' expect 130 cunik network prune </dev/null
+check '… and without an answer removes nothing' bash -c 'test "$(cunik network ls -q)" = many_default'
+check 'prune removes it' expect 0 cunik network prune --force
+check '… which is told' out_is many_default
+check '… wholly' nothing_left
+check 'prune with nothing to remove' expect 0 cunik network prune --force
+check '… says nothing' out_is ''
 plan_tests_done

@@ -390,6 +390,36 @@ static void test_host(_unused_ void **state)
     stop_host(server);
 }
 
+/* A name server of single guests' own answers nobody else, neighbours neither. */
+static void test_servers(_unused_ void **state)
+{
+    static const struct cidr server = {0xac1e0135, 32};
+    struct rules_network with = networks[0];
+    struct rules_guest asks = {.link = "none",
+                               .bridge = "elsewhere",
+                               .mac = "52:00:00:00:00:0a",
+                               .address = 0xac1e0102,
+                               .server = server.address};
+    struct rules r = {
+        .engine = "e0", .networks = &with, .n_networks = 1, .guests = &asks, .n_guests = 1};
+    _cleanup_free_ char *text = NULL;
+    pid_t names = start_host(53);
+
+    with.more = &server;
+    with.n_more = 1;
+    must("ip address add 172.30.1.53/32 dev ckb1");
+    test_ok(cunik_rules_make(&r, &text, NULL, NULL), NULL);
+    test_ok(cunik_rules_replace(text, NULL), NULL);
+    assert_answer(A1, "172.30.1.53", 53, "host from 172.30.1.2");
+    assert_answer(A2, "172.30.1.1", 53, "host from 172.30.1.3");
+    assert_silence(A2, "172.30.1.53", 53);
+    _cleanup_free_ char *by_udp = ask(A2, SOCK_DGRAM, "172.30.1.53", 53);
+    assert_string_equal(by_udp, "");
+    assert_false(echoes(A2, "172.30.1.53"));
+    must("ip address del 172.30.1.53/32 dev ckb1");
+    stop_host(names);
+}
+
 static void pass_gates(bool open)
 {
     _cleanup_free_ char *text = NULL;
@@ -565,9 +595,9 @@ int main(void)
         cmocka_unit_test(test_published),    cmocka_unit_test(test_hairpin),
         cmocka_unit_test(test_shared),       cmocka_unit_test(test_udp),
         cmocka_unit_test(test_isolation),    cmocka_unit_test(test_leaks),
-        cmocka_unit_test(test_host),         cmocka_unit_test(test_gates),
-        cmocka_unit_test(test_ways),         cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_host),         cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_gates),        cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_guard),        cmocka_unit_test(test_time),
     };
     if (!own_namespace())
         return 0;

@@ -67,6 +67,8 @@ static inline json_t *read_rules(const char *name, struct rules *ret)
         g->trusted = json_is_true(json_object_get(item, "trusted"));
         if (*address)
             test_ok(cunik_address_parse(address, &g->address, NULL), NULL);
+        if (*text_member(item, "server"))
+            test_ok(cunik_address_parse(text_member(item, "server"), &g->server, NULL), NULL);
         if (*address6)
             test_ok(cunik_address6_parse(address6, &g->address6, NULL), NULL);
     }

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "network/address.h"
+#include "network/link.h"
 #include "network/names.h"
 
 static void test_addresses(_unused_ void **state)
@@ -144,12 +145,31 @@ static void test_names(_unused_ void **state)
     assert_int_not_equal(cunik_network_group("e", "a"), 0);
 }
 
+/* Not what means more than one link to the kernel. */
+static void test_link_names(_unused_ void **state)
+{
+    static const char *const good[] = {"br0", "br-front", "a", "eth0.100", "123456789012345"};
+    static const char *const bad[] = {"",     "1234567890123456",
+                                      "all",  "default",
+                                      "lo",   "a b",
+                                      "a/b",  ".a",
+                                      "-a",   "a:0",
+                                      "br%d", "ä",
+                                      "a+b"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+        assert_true(cunik_link_is_name(good[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        if (cunik_link_is_name(bad[i]))
+            fail_msg("'%s' is taken for the name of a link", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses), cmocka_unit_test(test_subnets),
         cmocka_unit_test(test_macs),      cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names),     cmocka_unit_test(test_link_names),
     };
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }
