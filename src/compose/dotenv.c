@@ -105,7 +105,7 @@ static int expand(struct parser *p, const char *start, const char *text, char **
     _cleanup_error_ struct error *cause = NULL;
     struct place place;
 
-    int r = cunik_substitute(text, &p->lookup, p->missing, ret, &cause);
+    int r = cunik_substitute(text, &p->lookup, p->secret, p->missing, ret, &cause);
     if (r == 0 && (p->size += strlen(*ret)) <= VALUES_LIMIT)
         return 0;
     place = place_of(p, start);

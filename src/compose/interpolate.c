@@ -21,6 +21,8 @@ struct substitution {
     struct map *missing;
     struct buffer result;
     size_t depth;
+    bool secret;    /* nothing that was substituted is to be shown */
+    bool in_reason; /* what is substituted is to be shown */
 };
 
 static int substitute(struct substitution *s, const char *text, size_t size, struct error **err);
@@ -41,16 +43,18 @@ static int invalid_template(const char *text, size_t size, struct error **err)
     return -EINVAL;
 }
 
-/* The word is the reason; what it expands to is cut off the result again. */
+/* The word is the reason; that the result holds what it expands to does not matter any more. */
 static int missing_required(struct substitution *s, const struct template_part *part,
                             const char *name, struct error **err)
 {
     size_t start = s->result.size;
 
+    s->in_reason = true;
     int r = substitute(s, part->word, part->word_size, err);
     if (r < 0)
         return r;
-    const char *reason = s->result.size > start ? s->result.data + start : "";
+    bool hidden = s->secret && memchr(part->word, '$', part->word_size);
+    const char *reason = s->result.size > start && !hidden ? s->result.data + start : "";
     cunik_error_set(err, ERROR_INVALID, "required variable %s is missing a value%s%s", name,
                     *reason ? ": " : "", reason);
     return -ENODATA;
@@ -89,6 +93,7 @@ static int substitute_part(struct substitution *s, const struct template_part *p
         return append(s, "$", 1, err);
     name = cunik_strndup(part->name, part->name_size);
     const char *value = cunik_lookup(s->lookup, name);
+    s->secret = s->secret || (s->in_reason && cunik_is_secret_name(name));
     return part->form == FORM_NAMED ? substitute_named(s, name, value, err)
                                     : substitute_word(s, part, name, value, err);
 }
@@ -124,10 +129,10 @@ static int substitute(struct substitution *s, const char *text, size_t size, str
     return r;
 }
 
-int cunik_substitute(const char *template, const struct lookup *lookup, struct map *missing,
-                     char **ret, struct error **err)
+int cunik_substitute(const char *template, const struct lookup *lookup, bool secret,
+                     struct map *missing, char **ret, struct error **err)
 {
-    struct substitution s = {.lookup = lookup, .missing = missing};
+    struct substitution s = {.lookup = lookup, .missing = missing, .secret = secret};
 
     int r = substitute(&s, template, strlen(template), err);
     if (r == 0)
@@ -175,8 +180,18 @@ static void write_path(struct buffer *b, const struct step *step, const char *ro
         cunik_buffer_printf(b, "[%zu]", step->index);
 }
 
+/* The same mistake as it may be shown. */
+static void hide(struct walk *w, const struct node *n, struct error **err)
+{
+    _cleanup_free_ char *text = NULL;
+
+    cunik_error_destroy(*err);
+    *err = NULL;
+    cunik_substitute(n->text, w->lookup, true, NULL, &text, err);
+}
+
 static void report(struct walk *w, const struct node *n, const struct step *step, int r,
-                   struct error *err)
+                   struct error **err)
 {
     _cleanup_buffer_ struct buffer path = {0};
 
@@ -184,6 +199,8 @@ static void report(struct walk *w, const struct node *n, const struct step *step
     _cleanup_free_ char *name = cunik_strndup(n->text, strcspn(n->text, "="));
     bool secret = cunik_is_secret_path(cunik_buffer_text(&path)) ||
                   (name[0] && n->text[strlen(name)] && cunik_is_secret_name(name));
+    if (secret && r == -ENODATA)
+        hide(w, n, err);
     if (r == -EINVAL)
         cunik_diagnostics_error(w->diagnostics, &n->place, NULL,
                                 "invalid interpolation format for %s. You may need to escape any $ "
@@ -192,7 +209,7 @@ static void report(struct walk *w, const struct node *n, const struct step *step
                                 secret ? "" : n->text);
     else
         cunik_diagnostics_error(w->diagnostics, &n->place, NULL, "error while interpolating %s: %s",
-                                cunik_buffer_text(&path), err->message);
+                                cunik_buffer_text(&path), (*err)->message);
     if (secret)
         cunik_diagnostics_hide(w->diagnostics);
 }
@@ -214,7 +231,7 @@ static void interpolate_string(struct walk *w, struct node *n, const struct step
 
     if (!strchr(n->text, '$'))
         return;
-    int r = cunik_substitute(n->text, w->lookup, &missing, &text, &err);
+    int r = cunik_substitute(n->text, w->lookup, false, &missing, &text, &err);
     warn(w, n, &missing);
     if (r == 0 && strlen(text) > RESULTS_MAX - w->changed) {
         cunik_error_set(&err, ERROR_INVALID, "values are longer than %d bytes in all", RESULTS_MAX);
@@ -225,7 +242,7 @@ static void interpolate_string(struct walk *w, struct node *n, const struct step
         r = -EILSEQ;
     }
     if (r < 0) {
-        report(w, n, step, r, err);
+        report(w, n, step, r, &err);
         return;
     }
     w->changed += strlen(text);

@@ -21,12 +21,14 @@
 #include "compose/tree.h"
 #include "compose/variables.h"
 
-/* Substitutes one template. Names of unset variables that became blank are added to `missing` (keys
- * without values; may be NULL). Errors are ERROR_INVALID: -EINVAL for an invalid template (`Invalid
- * template: "…"`), -ENODATA for a required variable (`required variable X is missing a value`),
- * -E2BIG when words nest too deep or the result grows too long. */
-int cunik_substitute(const char *template, const struct lookup *lookup, struct map *missing,
-                     char **ret, struct error **err);
+/* Substitutes one template. The reason of a required variable is a template too: when what it names
+ * is a secret, or `secret` says that the whole is, it is only told as far as it names nothing.
+ * Names of unset variables that became blank are added to `missing` (keys without values; may be
+ * NULL). Errors are ERROR_INVALID: -EINVAL for an invalid template (`Invalid template: "…"`),
+ * -ENODATA for a required variable (`required variable X is missing a value`), -E2BIG when words
+ * nest too deep or the result grows too long. */
+int cunik_substitute(const char *template, const struct lookup *lookup, bool secret,
+                     struct map *missing, char **ret, struct error **err);
 
 /* Substitutes in all strings of a tree, in place, keys excepted. Mistakes go to d as
  * `invalid interpolation format for PATH.` with a hint or `error while interpolating PATH: …`, and

@@ -67,7 +67,7 @@ static char *name_of_files(const struct load_context *c, const struct parsed_fil
             const struct node *n = cunik_node_get(files->items[i].documents[k], "name");
             _cleanup_free_ char *text = NULL;
             if (!n || n->kind != NODE_STRING || !*n->text ||
-                cunik_substitute(n->text, &c->lookup, NULL, &text, NULL) < 0)
+                cunik_substitute(n->text, &c->lookup, false, NULL, &text, NULL) < 0)
                 continue;
             free(name);
             name = cunik_load_normalise_name(text);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/strv.h"
 #include "compose/fields.h"
+#include "compose/secrecy.h"
 #include "compose/short_forms.h"
 
 struct lengthening {
@@ -22,8 +23,11 @@ static void mistake(const struct lengthening *l, const struct node *n,
     _cleanup_free_ char *where = cunik_field_path_text(path);
 
     _cleanup_free_ char *origin = cunik_node_origin(n);
+    /* The value stands at the end. */
+    bool secret = cunik_is_secret_value(where, n->template);
+    int length = (int)(secret ? strcspn((*err)->message, ":") : strlen((*err)->message));
 
-    cunik_diagnostics_error(l->d, &n->place, where, "%s%s", (*err)->message, origin);
+    cunik_diagnostics_error(l->d, &n->place, where, "%.*s%s", length, (*err)->message, origin);
     cunik_error_destroy(*err);
     *err = NULL;
 }

@@ -30,3 +30,8 @@ bool cunik_is_secret_path(const char *path)
     }
     return cunik_is_secret_name(within);
 }
+
+bool cunik_is_secret_value(const char *path, const char *template)
+{
+    return cunik_is_secret_path(path) || (template && cunik_is_secret_name(template));
+}

@@ -92,6 +92,7 @@ struct stack_content {
     char *name;     /* "secret 'password'" */
     char *path;     /* "" = not from a file */
     char *variable; /* "" = not from a variable */
+    char *template; /* what messages show of a secret in the place of these, or "" */
     char *data;
     size_t size;
     char *digest; /* of the data, SHA-256; "" until then */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "compose/secrecy.h"
 #include "compose/stack_maker.h"
 #include "compose/variables.h"
 #include "engine/file_store.h"
@@ -54,6 +55,7 @@ static struct stack_content *add_content(struct stack *s, char *name, const stru
     c->name = name;
     c->path = cunik_strdup("");
     c->variable = cunik_strdup("");
+    c->template = cunik_strdup("");
     c->digest = cunik_strdup("");
     c->place = *place;
     return c;
@@ -137,7 +139,7 @@ static void read_volumes(struct stack_maker *m, const struct node *n, struct sta
 }
 
 /* A number that may be written as a string, such as uid: "103". */
-static int64_t number_of(struct stack_maker *m, const struct stack_service *s,
+static int64_t number_of(struct stack_maker *m, const struct stack_service *s, const char *what,
                          const struct node *map, const char *key, int base, int64_t otherwise)
 {
     const struct node *n = cunik_node_get(map, key);
@@ -149,8 +151,18 @@ static int64_t number_of(struct stack_maker *m, const struct stack_service *s,
         return otherwise;
     long long value = strtoll(n->text, &end, base);
     if (*end || value < 0 || value > UINT32_MAX)
-        cunik_stack_mistake(m, &n->place, s->name, NULL, "%s: '%s' is no number", key, n->text);
+        cunik_stack_mistake(m, &n->place, s->name, NULL, "%s: '%s' is no number", key,
+                            n->template && cunik_is_secret_name(what) ? n->template : n->text);
     return value;
+}
+
+/* Not even where a secret comes from is told when a variable says it. */
+static void hide_origin(struct stack_content *c, const struct node *defined)
+{
+    const struct node *origin = cunik_node_get(defined, *c->path ? "file" : "environment");
+
+    if (origin && origin->template)
+        cunik_replace(&c->template, origin->template);
 }
 
 /* The content of a config or secret, once however many services use it. */
@@ -167,6 +179,8 @@ static size_t find_content(struct stack_maker *m, const struct node *defined, co
     struct stack_content *c = add_content(s, TAKE_PTR(name), &place);
     cunik_replace(&c->path, cunik_stack_text(defined, "file"));
     cunik_replace(&c->variable, cunik_stack_text(defined, "environment"));
+    if (cunik_is_secret_name(what))
+        hide_origin(c, defined);
     if (content && content->kind == NODE_STRING) {
         c->data = cunik_strdup(content->text);
         c->size = strlen(content->text);
@@ -199,9 +213,9 @@ static void read_files(struct stack_maker *m, const struct node *n, struct stack
             mount->target = target;
         }
         mount->readonly = true;
-        mount->mode = number_of(m, s, item, "mode", 8, 0444);
-        mount->uid = number_of(m, s, item, "uid", 10, 0);
-        mount->gid = number_of(m, s, item, "gid", 10, 0);
+        mount->mode = number_of(m, s, what, item, "mode", 8, 0444);
+        mount->uid = number_of(m, s, what, item, "uid", 10, 0);
+        mount->gid = number_of(m, s, what, item, "gid", 10, 0);
         mount->content = find_content(m, defined, what);
         cunik_replace(&mount->source, m->stack->contents[mount->content].name);
         check_target(m, s, item, mount, key);
@@ -244,9 +258,13 @@ void cunik_stack_read_contents(struct stack *s, const struct lookup *variables,
 {
     for (size_t i = 0; i < s->n_contents; i++) {
         _cleanup_error_ struct error *err = NULL;
-        if (fill(&s->contents[i], variables, &err) < 0)
-            cunik_diagnostics_error(d, &s->contents[i].place, s->contents[i].name, "%s",
-                                    err->message);
+        const struct stack_content *c = &s->contents[i];
+        int r = fill(&s->contents[i], variables, &err);
+        if (r < 0 && *c->template)
+            cunik_diagnostics_error(d, &c->place, c->name, "'%s': %s", c->template,
+                                    *c->path ? strerror(-r) : "the variable is not set");
+        else if (r < 0)
+            cunik_diagnostics_error(d, &c->place, c->name, "%s", err->message);
     }
 }
 
@@ -345,6 +363,7 @@ void cunik_stack_volumes_done(struct stack *s)
         free(c->name);
         free(c->path);
         free(c->variable);
+        free(c->template);
         free(c->digest);
         if (c->data)
             explicit_bzero(c->data, c->size);

@@ -44,8 +44,8 @@ static char *shown(const struct node *n, const struct field_path *path)
 {
     _cleanup_free_ char *where = cunik_field_path_text(path), *origin = cunik_node_origin(n);
 
-    return cunik_is_secret_path(where) ? cunik_asprintf("its value%s", origin)
-                                       : cunik_asprintf("'%s'%s", n->text, origin);
+    return cunik_is_secret_value(where, n->template) ? cunik_asprintf("its value%s", origin)
+                                                     : cunik_asprintf("'%s'%s", n->text, origin);
 }
 
 static bool wrong_type(const struct validation *v, const struct node *n, const char *expected,
@@ -110,8 +110,8 @@ static bool cast_plain(const struct validation *v, struct node *n, enum cast to,
     if (cunik_cast(n, to, &warning, &err) < 0) {
         _cleanup_free_ char *origin = cunik_node_origin(n), *where = cunik_field_path_text(path);
         /* Its last word is the value. */
-        int length =
-            (int)(cunik_is_secret_path(where) ? strcspn(err->message, ":") : strlen(err->message));
+        int length = (int)(cunik_is_secret_value(where, n->template) ? strcspn(err->message, ":")
+                                                                     : strlen(err->message));
         mistake(v, &n->place, path, "failed to cast to expected type: %.*s%s", length, err->message,
                 origin);
         return false;

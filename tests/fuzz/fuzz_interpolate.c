@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_error_ struct error *err = NULL;
     _cleanup_free_ char *template = cunik_strndup((const char *)data, size), *result = NULL;
 
-    int r = cunik_substitute(template, &lookup, &missing, &result, &err);
+    int r = cunik_substitute(template, &lookup, size && data[0] & 1, &missing, &result, &err);
     if (r == 0 ? !result || err : result || !err || (r != -EINVAL && r != -ENODATA && r != -E2BIG))
         abort();
     if (!strchr(template, '$') && strcmp(template, result) != 0)

@@ -56,7 +56,8 @@ static void test_substitute(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(substitutions); i++) {
         _cleanup_error_ struct error *err = NULL;
         _cleanup_free_ char *result = NULL;
-        test_ok(cunik_substitute(substitutions[i].template, &lookup, NULL, &result, &err), err);
+        test_ok(cunik_substitute(substitutions[i].template, &lookup, false, NULL, &result, &err),
+                err);
         assert_string_equal(result, substitutions[i].result);
     }
 }
@@ -78,6 +79,7 @@ static const struct {
     {"${NONE:-${}}", -EINVAL, "Invalid template: \"${}\""},
     {"${NONE?}", -ENODATA, "required variable NONE is missing a value"},
     {"x${EMPTY:?no $FOO}", -ENODATA, "required variable EMPTY is missing a value: no first"},
+    {"${EMPTY:?not $DB_PASSWORD}", -ENODATA, "required variable EMPTY is missing a value"},
 };
 
 static void test_failures(void **state)
@@ -86,10 +88,30 @@ static void test_failures(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
         _cleanup_error_ struct error *err = NULL;
         char *result = NULL;
-        assert_int_equal(cunik_substitute(failures[i].template, &lookup, NULL, &result, &err),
-                         failures[i].r);
+        assert_int_equal(
+            cunik_substitute(failures[i].template, &lookup, false, NULL, &result, &err),
+            failures[i].r);
         assert_string_equal(err->message, failures[i].message);
         assert_null(result);
+    }
+}
+
+/* Of a secret only what stands in the file is told. */
+static void test_secrets(void **state)
+{
+    static const char *const reasons[][2] = {
+        {"${NONE:?say it by -e}", "required variable NONE is missing a value: say it by -e"},
+        {"${NONE?$FOO}", "required variable NONE is missing a value"},
+        {"${EMPTY:-${NONE:?no ${FOO:-b}}}", "required variable NONE is missing a value"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        _cleanup_error_ struct error *err = NULL;
+        char *result = NULL;
+        assert_int_equal(cunik_substitute(reasons[i][0], &lookup, true, NULL, &result, &err),
+                         -ENODATA);
+        assert_string_equal(err->message, reasons[i][1]);
     }
 }
 
@@ -111,13 +133,13 @@ static void test_bounds(void **state)
         cunik_buffer_text_append(&deep, "${A:-");
     for (size_t i = 0; i < 100000; i++)
         cunik_buffer_char(&deep, '}');
-    assert_int_equal(cunik_substitute(deep.data, &lookup, NULL, &result, &err), -E2BIG);
+    assert_int_equal(cunik_substitute(deep.data, &lookup, false, NULL, &result, &err), -E2BIG);
     assert_string_equal(err->message, "variables are nested deeper than 100 levels");
     memset(large, 'x', 1 << 20);
     for (size_t i = 0; i < 20; i++)
         cunik_buffer_text_append(&wide, "$A");
     struct lookup all = {.get = get_large, .context = large};
-    assert_int_equal(cunik_substitute(wide.data, &all, NULL, &result, &err), -E2BIG);
+    assert_int_equal(cunik_substitute(wide.data, &all, false, NULL, &result, &err), -E2BIG);
     assert_string_equal(err->message, "the result is longer than 16777216 bytes");
 }
 
@@ -236,9 +258,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_substitute), cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_bounds),     cmocka_unit_test(test_operators),
-        cmocka_unit_test(test_tree),       cmocka_unit_test(test_casts),
-        cmocka_unit_test(test_variables),
+        cmocka_unit_test(test_secrets),    cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_operators),  cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_casts),      cmocka_unit_test(test_variables),
     };
 
     return cmocka_run_group_tests_name("interpolate", tests, NULL, NULL);

@@ -428,6 +428,47 @@ static void project_names(void **state _unused_)
     assert_string_equal(normal, "mystack-1x");
 }
 
+static const char *no_variable(const void *context _unused_, const char *name _unused_)
+{
+    return NULL;
+}
+
+/* Where a secret comes from is told as the file has it, not as the environment does. */
+static void secrets_unread(void **state _unused_)
+{
+    static const char text[] =
+        "services:\n"
+        "  web: {unikernel: {kernel: /k}, secrets: [a, b, c], configs: [d]}\n"
+        "secrets:\n"
+        "  a: {file: '${FOLDER}/a'}\n"
+        "  b: {environment: '${NAME}'}\n"
+        "  c: {file: /absent/c}\n"
+        "configs: {d: {file: '${FOLDER}/d'}}\n";
+    static const char *const expected[] = {
+        "secret 'a': '${FOLDER}/a': No such file or directory",
+        "secret 'b': '${NAME}': the variable is not set",
+        "secret 'c': opening '/absent/c': No such file or directory",
+        "config 'd': opening '/hidden/d': No such file or directory",
+    };
+    static char folder[] = "FOLDER=/hidden", name[] = "NAME=HIDDEN";
+    char *environment[] = {folder, name, NULL};
+    const struct lookup none = {.get = no_variable};
+    struct scratch s;
+    _cleanup_stack_ struct stack stack = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0}, unread = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    scratch_init(&s, text, strlen(text));
+    s.o.environment = environment;
+    test_ok(cunik_load_stack(&s.o, NULL, &stack, &d, &err), err);
+    cunik_stack_read_contents(&stack, &none, &unread);
+    assert_true(cunik_diagnostics_fail(&unread, &err) < 0);
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+        if (!strstr(err->message, expected[i]))
+            fail_msg("'%s' is not in:\n%s", expected[i], err->message);
+    scratch_done(&s);
+}
+
 static bool is_remote(void *context _unused_, const char *name)
 {
     return cunik_text_starts(name, "far:");
@@ -592,6 +633,7 @@ int main(void)
         cmocka_unit_test(standard_input), cmocka_unit_test(project_names),
         cmocka_unit_test(bombs),          cmocka_unit_test(include_bomb),
         cmocka_unit_test(remote_files),   cmocka_unit_test(large_stack),
+        cmocka_unit_test(secrets_unread),
     };
     _cleanup_strv_ struct strv folders = {0};
 

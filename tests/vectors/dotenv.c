@@ -84,7 +84,7 @@ static void expand(const json_t *vector, struct buffer *complaint)
 
     vector_variables(json_object_get(vector, "env"), &env);
     struct lookup lookup = cunik_variables_lookup(&env);
-    cunik_substitute(vector_text(vector, "text"), &lookup, NULL, &result, &err);
+    cunik_substitute(vector_text(vector, "text"), &lookup, false, NULL, &result, &err);
     if (vector_outcome(vector, err ? err->message : NULL, complaint) &&
         strcmp(result, vector_text(vector, "expected")) != 0)
         cunik_buffer_printf(complaint, "gives \"%s\"", result);

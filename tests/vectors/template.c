@@ -21,7 +21,7 @@ static void substitute(const json_t *vector, struct buffer *complaint)
 
     vector_variables(json_object_get(vector, "env"), &env);
     struct lookup lookup = cunik_variables_lookup(&env);
-    cunik_substitute(vector_text(vector, "template"), &lookup, &missing, &result, &err);
+    cunik_substitute(vector_text(vector, "template"), &lookup, false, &missing, &result, &err);
     if (!vector_outcome(vector, err ? err->message : NULL, complaint))
         return;
     if (strcmp(result, vector_text(vector, "expected")) != 0)
