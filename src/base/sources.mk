@@ -13,6 +13,7 @@ base_SOURCES = \
 	src/base/process.c \
 	src/base/strv.c \
 	src/base/table.c \
+	src/base/tar.c \
 	src/base/text.c \
 	src/base/verbs.c \
 	src/base/when.c

@@ -6,70 +6,94 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "compose/cunikfile.h"
-#include "engine/paths.h"
 
-static bool is_stored(const char *root, const char *name)
+struct images {
+    struct client *client;
+    struct image_transfer transfer;
+};
+
+/* ret: whether it is there. */
+static int find(const struct images *i, const char *name, bool *ret, struct error **err)
 {
-    _cleanup_image_ struct image image = {0};
+    struct error *why = NULL;
+    int r = cunik_client_image(i->client, name, NULL, &why);
 
-    return cunik_image_find(root, name, &image, NULL) == 0;
+    *ret = r == 0;
+    if (r == 0 || why->code == ERROR_NOT_FOUND) {
+        cunik_error_destroy(why);
+        return 0;
+    }
+    *err = why;
+    return r;
 }
 
-static int build(const char *root, const struct stack_service *s, struct error **err)
+static int build(const struct images *i, const struct stack_service *s, struct error **err)
 {
     _cleanup_free_ char *path = cunik_path_join(s->build, s->cunikfile), *digest = NULL;
 
     fprintf(stderr, "building image '%s'\n", s->image);
-    return cunik_cunikfile_build(path, root, s->image, &digest, err);
+    return cunik_cunikfile_build(path, i->client, s->image, &digest, err);
 }
 
-static int pull(const char *root, const struct stack_service *s, struct error **err)
+static int pull(const struct images *i, const struct stack_service *s, struct error **err)
 {
-    const struct image_transfer t = {.insecure = getenv("CUNIK_INSECURE_REGISTRY") != NULL};
     _cleanup_free_ char *digest = NULL;
 
     fprintf(stderr, "pulling image '%s'\n", s->image);
-    return cunik_image_pull(root, s->image, &t, &digest, err);
+    return cunik_client_image_pull(i->client, s->image, &i->transfer, &digest, err);
 }
 
-static int push(const char *root, const struct stack_service *s, struct error **err)
+static int push(const struct images *i, const struct stack_service *s, struct error **err)
 {
-    const struct image_transfer t = {.insecure = getenv("CUNIK_INSECURE_REGISTRY") != NULL};
-
     fprintf(stderr, "pushing image '%s'\n", s->image);
-    return cunik_image_push(root, s->image, &t, err);
+    return cunik_client_image_push(i->client, s->image, &i->transfer, err);
 }
 
-static int need(const char *root, const struct stack_service *s, struct error **err)
+static int need(const struct images *i, const struct stack_service *s, struct error **err)
 {
-    bool missing = strcmp(s->pull_policy, "missing") == 0;
+    bool there = false;
+    int r = 0;
 
-    if (strcmp(s->pull_policy, "never") == 0 || (missing && is_stored(root, s->image)))
+    if (strcmp(s->pull_policy, "never") == 0)
         return 0;
-    return *s->build ? build(root, s, err) : pull(root, s, err);
+    if (strcmp(s->pull_policy, "missing") == 0)
+        r = find(i, s->image, &there, err);
+    if (r < 0 || there)
+        return r;
+    return *s->build ? build(i, s, err) : pull(i, s, err);
+}
+
+static int act(const struct images *i, const struct stack_service *s, enum image_action action,
+               struct error **err)
+{
+    switch (action) {
+    case IMAGES_NEED:
+        return need(i, s, err);
+    case IMAGES_BUILD:
+        return *s->build ? build(i, s, err) : 0;
+    case IMAGES_PULL:
+        return *s->build ? 0 : pull(i, s, err);
+    case IMAGES_PUSH:
+        return *s->build ? push(i, s, err) : 0;
+    }
+    return 0;
 }
 
 int cunik_command_images(struct command *c, const struct stack *s, enum image_action action,
                          struct error **err)
 {
     const struct strv *named = cunik_arguments_positional(c->arguments);
-    _cleanup_free_ char *root = cunik_paths_state();
-    int r = 0;
+    struct images i = {0};
+    int r = cunik_image_transfer_init(&i.transfer, false, err);
 
-    for (size_t i = 0; i < s->n_services && r == 0; i++) {
-        const struct stack_service *service = &s->services[i];
+    for (size_t k = 0; k < s->n_services && r == 0; k++) {
+        const struct stack_service *service = &s->services[k];
         if (!*service->image || *service->unikernel.kernel ||
             (action != IMAGES_NEED && named->n && !cunik_strv_has(named, service->name)))
             continue;
-        if (action == IMAGES_NEED)
-            r = need(root, service, err);
-        else if (action == IMAGES_BUILD && *service->build)
-            r = build(root, service, err);
-        else if (action == IMAGES_PULL && !*service->build)
-            r = pull(root, service, err);
-        else if (action == IMAGES_PUSH && *service->build)
-            r = push(root, service, err);
-        r = cunik_error_prefix(err, r, "service '%s'", service->name);
+        if ((r = cunik_command_client(c, &i.client, err)) == 0)
+            r = cunik_error_prefix(err, act(&i, service, action, err), "service '%s'",
+                                   service->name);
     }
     return r;
 }

@@ -23,7 +23,7 @@
  */
 #pragma once
 
-#include "images/image.h"
+#include "engine/client.h"
 
 struct cunikfile {
     struct image_build build; /* without what is packed */
@@ -37,7 +37,7 @@ int cunik_cunikfile_read(const char *path, struct cunikfile *ret, struct error *
 void cunik_cunikfile_done(struct cunikfile *f);
 #define _cleanup_cunikfile_ _cleanup_(cunik_cunikfile_done)
 
-/* Builds the image that the file says into the store; what is packed says on standard error how it
- * goes. The digest is the caller's. */
-int cunik_cunikfile_build(const char *path, const char *root, const char *name, char **ret_digest,
-                          struct error **err);
+/* Has the engine build the image that the file says, of what this process may read; what is packed
+ * says on standard error how it goes. The digest is the caller's. */
+int cunik_cunikfile_build(const char *path, struct client *client, const char *name,
+                          char **ret_digest, struct error **err);

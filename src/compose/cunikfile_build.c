@@ -101,8 +101,8 @@ static int pack_initrd(struct cunikfile *f, const char *folder, struct error **e
     return 0;
 }
 
-int cunik_cunikfile_build(const char *path, const char *root, const char *name, char **ret_digest,
-                          struct error **err)
+int cunik_cunikfile_build(const char *path, struct client *client, const char *name,
+                          char **ret_digest, struct error **err)
 {
     _cleanup_cunikfile_ struct cunikfile f = {0};
     char folder[] = "/tmp/cunik-build-XXXXXX";
@@ -115,7 +115,7 @@ int cunik_cunikfile_build(const char *path, const char *root, const char *name, 
     if (f.packs)
         r = cunik_error_prefix(err, pack_initrd(&f, folder, err), "'%s'", path);
     if (r == 0)
-        r = cunik_image_build(root, &f.build, name, ret_digest, err);
+        r = cunik_client_image_build(client, &f.build, name, ret_digest, err);
     cunik_file_remove_tree(folder, NULL);
     return r;
 }

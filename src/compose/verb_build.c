@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "compose/cunikfile.h"
-#include "engine/paths.h"
 #include "engine/verb.h"
 
 int cunik_verb_build(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
@@ -13,16 +12,19 @@ int cunik_verb_build(void *context _unused_, const struct arguments *a, int *ret
     const struct strv *names = cunik_arguments_values(a, "tag");
     const char *file = cunik_arguments_value(a, "file");
     const struct strv *words = cunik_arguments_positional(a);
-    _cleanup_free_ char *root = cunik_paths_state(), *digest = NULL;
+    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    _cleanup_free_ char *digest = NULL;
     _cleanup_free_ char *path =
         cunik_path_join(words->n ? words->items[0] : ".", file ? file : "Cunikfile");
     int r;
 
     if (!names->n)
         return cunik_error_set(err, ERROR_INVALID, "'cunik build' needs a name: --tag NAME");
-    r = cunik_cunikfile_build(path, root, names->items[0], &digest, err);
+    if ((r = cunik_verb_reach(a, &client, err)) < 0)
+        return r;
+    r = cunik_cunikfile_build(path, client, names->items[0], &digest, err);
     for (size_t i = 1; i < names->n && r == 0; i++)
-        r = cunik_image_tag(root, digest, names->items[i], err);
+        r = cunik_client_image_tag(client, digest, names->items[i], err);
     if (r == 0)
         puts(digest);
     return r;

@@ -94,8 +94,7 @@ bool cunik_client_foreign_netns(const struct client *c)
     return c->foreign_netns;
 }
 
-/* "KEY=VALUE" with the value escaped, behind '?' or '&'. */
-static void add_query(struct buffer *path, const char *key, const char *value)
+void cunik_client_add_query(struct buffer *path, const char *key, const char *value)
 {
     char *escaped = curl_easy_escape(NULL, value, (int)strlen(value));
 
@@ -103,21 +102,9 @@ static void add_query(struct buffer *path, const char *key, const char *value)
     curl_free(escaped);
 }
 
-/* A call whose answer is one JSON value. */
-static int call_json(struct client *c, struct call *call, json_t **ret, struct error **err)
-{
-    int r = cunik_client_call(c, call, err);
-
-    if (r == 0)
-        r = cunik_json_parse(cunik_buffer_text(&call->answer), call->answer.size,
-                             "the engine's answer", ret, err);
-    cunik_buffer_done(&call->answer);
-    return r;
-}
-
 int cunik_client_version(struct client *c, json_t **ret, struct error **err)
 {
-    return call_json(c, &(struct call){.method = "GET", .path = "/v1/version"}, ret, err);
+    return cunik_client_json(c, &(struct call){.method = "GET", .path = "/v1/version"}, ret, err);
 }
 
 int cunik_client_world(struct client *c, const char *stack, struct world *ret, struct error **err)
@@ -128,8 +115,8 @@ int cunik_client_world(struct client *c, const char *stack, struct world *ret, s
 
     cunik_buffer_text_append(&path, "/v1/world");
     if (stack && *stack)
-        add_query(&path, "stack", stack);
-    r = call_json(c, &(struct call){.method = "GET", .path = path.data}, &json, err);
+        cunik_client_add_query(&path, "stack", stack);
+    r = cunik_client_json(c, &(struct call){.method = "GET", .path = path.data}, &json, err);
     return r < 0 ? r : cunik_world_from_json(json, ret, err);
 }
 
@@ -139,19 +126,19 @@ int cunik_client_pause(struct client *c, const char *name, bool pause, struct er
     _cleanup_json_ json_t *answer = NULL;
 
     cunik_buffer_text_append(&path, "/v1/pause");
-    add_query(&path, "cunik", name);
+    cunik_client_add_query(&path, "cunik", name);
     if (!pause)
-        add_query(&path, "resume", "1");
-    return call_json(c,
-                     &(struct call){.method = "POST", .path = path.data, .body = "", .once = true},
-                     &answer, err);
+        cunik_client_add_query(&path, "resume", "1");
+    return cunik_client_json(
+        c, &(struct call){.method = "POST", .path = path.data, .body = "", .once = true}, &answer,
+        err);
 }
 
 int cunik_client_stats(struct client *c, bool threads, json_t **ret, struct error **err)
 {
     const char *path = threads ? "/v1/stats?threads=1" : "/v1/stats";
 
-    return call_json(c, &(struct call){.method = "GET", .path = path}, ret, err);
+    return cunik_client_json(c, &(struct call){.method = "GET", .path = path}, ret, err);
 }
 
 static char *request_text(const struct request *r)
@@ -168,7 +155,7 @@ int cunik_client_plan(struct client *c, const struct request *request, struct pl
     _cleanup_json_ json_t *json = NULL;
     struct call call = {
         .method = "POST", .path = "/v1/plan", .body = body, .body_size = strlen(body)};
-    int r = call_json(c, &call, &json, err);
+    int r = cunik_client_json(c, &call, &json, err);
 
     return r < 0 ? r : cunik_plan_from_json(json, ret, err);
 }
@@ -247,7 +234,7 @@ static void add_number(struct buffer *path, const char *key, int64_t value)
 {
     _cleanup_free_ char *text = cunik_asprintf("%lld", (long long)value);
 
-    add_query(path, key, text);
+    cunik_client_add_query(path, key, text);
 }
 
 static bool is_past(int64_t ms)
@@ -263,13 +250,13 @@ int cunik_client_events(struct client *c, const struct event_query *q,
 
     cunik_buffer_text_append(&path, "/v1/events");
     if (q->stack && *q->stack)
-        add_query(&path, "stack", q->stack);
+        cunik_client_add_query(&path, "stack", q->stack);
     if (q->since_ms >= 0)
         add_number(&path, "since", q->since_ms);
     if (q->until_ms >= 0)
         add_number(&path, "until", q->until_ms);
     for (size_t i = 0; i < q->filters.n; i++)
-        add_query(&path, "filter", q->filters.items[i]);
+        cunik_client_add_query(&path, "filter", q->filters.items[i]);
     struct call call = {.method = "GET", .path = path.data, .line = take_event, .ctx = &l};
     int r = cunik_client_call(c, &call, err);
 
@@ -312,15 +299,15 @@ int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put
 
     cunik_buffer_text_append(&path, "/v1/logs");
     if (q->stack && *q->stack)
-        add_query(&path, "stack", q->stack);
+        cunik_client_add_query(&path, "stack", q->stack);
     for (size_t i = 0; i < q->services.n; i++)
-        add_query(&path, "service", q->services.items[i]);
+        cunik_client_add_query(&path, "service", q->services.items[i]);
     if (q->follow)
-        add_query(&path, "follow", "1");
+        cunik_client_add_query(&path, "follow", "1");
     if (q->until_end)
-        add_query(&path, "until", "end");
+        cunik_client_add_query(&path, "until", "end");
     if (q->tail >= 0)
-        add_query(&path, "tail", tail);
+        cunik_client_add_query(&path, "tail", tail);
     return cunik_client_call(
         c,
         &(struct call){.method = "GET", .path = path.data, .line = take_log_line, .ctx = &reading},

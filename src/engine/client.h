@@ -5,6 +5,7 @@
 #include "engine/event.h"
 #include "engine/plan.h"
 #include "engine/request.h"
+#include "images/image.h"
 
 struct client;
 
@@ -50,6 +51,26 @@ int cunik_client_volume_create(struct client *c, const struct world_volume *v, j
                                struct error **err);
 int cunik_client_volume_remove(struct client *c, const char *name, struct error **err);
 int cunik_client_file_put(struct client *c, const void *data, size_t size, struct error **err);
+
+/* Images. client_images.c; the arrays and objects are as docs/openapi.json has them. */
+int cunik_client_images(struct client *c, json_t **ret, struct error **err);
+/* One, checked: ERROR_NOT_FOUND. */
+int cunik_client_image(struct client *c, const char *name, json_t **ret, struct error **err);
+int cunik_client_image_tag(struct client *c, const char *name, const char *to, struct error **err);
+/* ERROR_CONFLICT for the last name of an image that a cunik boots, unless by force. */
+int cunik_client_image_remove(struct client *c, const char *name, bool force, struct error **err);
+int cunik_client_images_prune(struct client *c, bool all, json_t **ret, struct error **err);
+/* An OCI archive, to or from a descriptor. The digest is the caller's. */
+int cunik_client_image_save(struct client *c, const char *name, int fd, struct error **err);
+int cunik_client_image_load(struct client *c, int fd, const char *name, char **ret_digest,
+                            struct error **err);
+int cunik_client_image_build(struct client *c, const struct image_build *b, const char *name,
+                             char **ret_digest, struct error **err);
+/* client_registry.c: through skopeo, run here, by way of a folder of $TMPDIR or /var/tmp. */
+int cunik_client_image_pull(struct client *c, const char *name, const struct image_transfer *t,
+                            char **ret_digest, struct error **err);
+int cunik_client_image_push(struct client *c, const char *name, const struct image_transfer *t,
+                            struct error **err);
 
 struct log_query {
     const char *stack;

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,6 +11,7 @@
 enum {
     ANSWER_MAX = 256 << 20,
     RECEIVE_BUFFER = 256 << 10,
+    SEND_BUFFER = 1 << 20,
     ATTEMPTS = 3,        /* to reach an engine that is just ending */
     POLL_MS = 60 * 1000, /* nothing happens then; libcurl wants a number */
     HTTP_OK = 200,
@@ -72,11 +74,34 @@ static size_t take_answer(char *data, size_t one, size_t n, void *ctx)
     }
     if (status_of(t->easy) != HTTP_OK)
         cunik_buffer_append(&t->part, data, size);
+    else if (t->call->take)
+        t->result = t->call->take(t->call->ctx, data, size, &t->err);
     else if (!t->call->line)
         cunik_buffer_append(&t->call->answer, data, size);
     else
         t->result = take_lines(t, data, size);
     return t->result < 0 ? 0 : size;
+}
+
+static size_t give_body(char *to, size_t one, size_t n, void *ctx)
+{
+    struct transfer *t = ctx;
+    ssize_t size = t->call->source->read(t->call->source->ctx, to, one * n, &t->err);
+
+    if (size >= 0)
+        return (size_t)size;
+    t->result = (int)size;
+    return CURL_READFUNC_ABORT;
+}
+
+static int rewind_body(void *ctx, curl_off_t offset, int origin)
+{
+    const struct transfer *t = ctx;
+
+    if (offset != 0 || origin != SEEK_SET || !t->call->source->rewind)
+        return CURL_SEEKFUNC_FAIL;
+    t->call->source->rewind(t->call->source->ctx);
+    return CURL_SEEKFUNC_OK;
 }
 
 /* {"error":{"code","message"}} becomes what it was at the other end. */
@@ -138,6 +163,17 @@ static void set_options(const struct client *c, struct transfer *t, struct curl_
     if (call->body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_size);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
+    }
+    if (call->source) {
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)call->source->size);
+        curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
+        curl_easy_setopt(easy, CURLOPT_READDATA, t);
+        curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_body);
+        curl_easy_setopt(easy, CURLOPT_SEEKDATA, t);
+        if (call->source->rewind)
+            call->source->rewind(call->source->ctx);
     }
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
@@ -267,5 +303,16 @@ int cunik_client_call(struct client *c, struct call *call, struct error **err)
             cunik_error_destroy(why);
         return r;
     }
+    return r;
+}
+
+int cunik_client_json(struct client *c, struct call *call, json_t **ret, struct error **err)
+{
+    int r = cunik_client_call(c, call, err);
+
+    if (r == 0 && ret)
+        r = cunik_json_parse(cunik_buffer_text(&call->answer), call->answer.size,
+                             "the engine's answer", ret, err);
+    cunik_buffer_done(&call->answer);
     return r;
 }

@@ -5,20 +5,9 @@
 #include "base/memory.h"
 #include "engine/client_internal.h"
 
-static int call_json(struct client *c, struct call *call, json_t **ret, struct error **err)
-{
-    int r = cunik_client_call(c, call, err);
-
-    if (r == 0 && ret)
-        r = cunik_json_parse(cunik_buffer_text(&call->answer), call->answer.size,
-                             "the engine's answer", ret, err);
-    cunik_buffer_done(&call->answer);
-    return r;
-}
-
 int cunik_client_volumes(struct client *c, json_t **ret, struct error **err)
 {
-    return call_json(c, &(struct call){.method = "GET", .path = "/v1/volumes"}, ret, err);
+    return cunik_client_json(c, &(struct call){.method = "GET", .path = "/v1/volumes"}, ret, err);
 }
 
 int cunik_client_volume_create(struct client *c, const struct world_volume *v, json_t **ret,
@@ -27,13 +16,13 @@ int cunik_client_volume_create(struct client *c, const struct world_volume *v, j
     _cleanup_json_ json_t *json = cunik_world_volume_to_json(v);
     _cleanup_free_ char *body = cunik_json_text(json, JSON_COMPACT);
 
-    return call_json(c,
-                     &(struct call){.method = "POST",
-                                    .path = "/v1/volumes",
-                                    .body = body,
-                                    .body_size = strlen(body),
-                                    .once = true},
-                     ret, err);
+    return cunik_client_json(c,
+                             &(struct call){.method = "POST",
+                                            .path = "/v1/volumes",
+                                            .body = body,
+                                            .body_size = strlen(body),
+                                            .once = true},
+                             ret, err);
 }
 
 int cunik_client_volume_remove(struct client *c, const char *name, struct error **err)
@@ -42,12 +31,13 @@ int cunik_client_volume_remove(struct client *c, const char *name, struct error 
     _cleanup_free_ char *path = cunik_asprintf("/v1/volumes?name=%s", escaped);
 
     curl_free(escaped);
-    return call_json(c, &(struct call){.method = "DELETE", .path = path, .once = true}, NULL, err);
+    return cunik_client_json(c, &(struct call){.method = "DELETE", .path = path, .once = true},
+                             NULL, err);
 }
 
 int cunik_client_file_put(struct client *c, const void *data, size_t size, struct error **err)
 {
-    return call_json(
+    return cunik_client_json(
         c, &(struct call){.method = "POST", .path = "/v1/files", .body = data, .body_size = size},
         NULL, err);
 }

@@ -324,8 +324,11 @@ static int start_server(struct daemon *d, struct error **err)
 {
     _cleanup_json_ json_t *version = version_object(d);
     _cleanup_free_ char *folder = cunik_path_folder(d->socket);
-    struct server_settings settings = {
-        .engine = d->engine, .consoles = d->consoles, .log = d->log, .version = version};
+    struct server_settings settings = {.engine = d->engine,
+                                       .consoles = d->consoles,
+                                       .log = d->log,
+                                       .images = d->root,
+                                       .version = version};
     int r;
 
     r = cunik_file_make_folders(folder, 0755, err);

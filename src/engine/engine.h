@@ -38,6 +38,10 @@ int cunik_engine_volume_create(struct engine *e, const struct world_volume *v, j
                                struct error **err);
 /* ERROR_CONFLICT while a cunik has it, running or not, or a request is about to make one. */
 int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err);
+/* What cuniks boot, running or not, and those that requests are about to make: the digests of their
+ * images, and beside each the cunik's name. */
+int cunik_engine_image_users(struct engine *e, struct strv *ret_digests, struct strv *ret_names,
+                             struct error **err);
 /* What a file for guests holds; see file_store.h. */
 int cunik_engine_file_put(struct engine *e, const void *data, size_t size, struct error **err);
 

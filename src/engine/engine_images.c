@@ -30,3 +30,31 @@ int cunik_engine_use_images(struct engine *e, struct world *w, struct error **er
     }
     return r;
 }
+
+static void add_users(const struct world *w, struct strv *digests, struct strv *names)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        if (*w->cuniks[i].image_digest) {
+            cunik_strv_add(digests, w->cuniks[i].image_digest);
+            cunik_strv_add(names, w->cuniks[i].name);
+        }
+}
+
+int cunik_engine_image_users(struct engine *e, struct strv *ret_digests, struct strv *ret_names,
+                             struct error **err)
+{
+    _cleanup_world_ struct world observed = {0};
+    int r = cunik_engine_observe(e, &observed, err);
+
+    if (r < 0)
+        return r;
+    add_users(&observed, ret_digests, ret_names);
+    pthread_mutex_lock(&e->worlds);
+    for (size_t i = 0; i < e->slots.n; i++) {
+        const struct slot *s = e->slots.entries[i].value;
+        if (s->reserved)
+            add_users(s->reserved, ret_digests, ret_names);
+    }
+    pthread_mutex_unlock(&e->worlds);
+    return 0;
+}

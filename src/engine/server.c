@@ -8,12 +8,14 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/clock.h"
 #include "engine/server_internal.h"
+#include "images/image.h"
 
 enum {
     BODY_MAX = 64 << 20,
@@ -22,7 +24,6 @@ enum {
     CONNECTIONS_MANY = 128, /* from then on whoever says nothing is soon let go */
     STREAMS_MAX = 128,      /* of events and logs: the rest is for requests that end */
     BACKLOG = 128,
-    IDLE_SECONDS = 60, /* for a client to say something */
     CROWDED_SECONDS = 1,
     CONNECTION_MEMORY = 64 << 10,
 };
@@ -174,19 +175,29 @@ static const struct route {
     const char *method, *path;
     enum MHD_Result (*answer)(struct server *s, struct MHD_Connection *connection,
                               const struct buffer *body);
+    /* In its place: the body is no text and of any size, and comes in a file. */
+    enum MHD_Result (*take)(struct server *s, struct MHD_Connection *connection, int fd);
 } routes[] = {
-    {"GET", "/v1/version", get_version},
-    {"GET", "/v1/world", get_world},
-    {"POST", "/v1/plan", post_plan},
-    {"POST", "/v1/apply", cunik_server_apply},
-    {"GET", "/v1/logs", get_logs},
-    {"GET", "/v1/events", get_events},
-    {"GET", "/v1/stats", cunik_server_stats},
-    {"POST", "/v1/pause", cunik_server_pause},
-    {"GET", "/v1/volumes", cunik_server_volumes},
-    {"POST", "/v1/volumes", cunik_server_volume_create},
-    {"DELETE", "/v1/volumes", cunik_server_volume_remove},
-    {"POST", "/v1/files", cunik_server_file_put},
+    {"GET", "/v1/version", get_version, NULL},
+    {"GET", "/v1/world", get_world, NULL},
+    {"POST", "/v1/plan", post_plan, NULL},
+    {"POST", "/v1/apply", cunik_server_apply, NULL},
+    {"GET", "/v1/logs", get_logs, NULL},
+    {"GET", "/v1/events", get_events, NULL},
+    {"GET", "/v1/stats", cunik_server_stats, NULL},
+    {"POST", "/v1/pause", cunik_server_pause, NULL},
+    {"GET", "/v1/volumes", cunik_server_volumes, NULL},
+    {"POST", "/v1/volumes", cunik_server_volume_create, NULL},
+    {"DELETE", "/v1/volumes", cunik_server_volume_remove, NULL},
+    {"POST", "/v1/files", cunik_server_file_put, NULL},
+    {"GET", "/v1/images", cunik_server_images, NULL},
+    {"POST", "/v1/images", NULL, cunik_server_image_load},
+    {"DELETE", "/v1/images", cunik_server_image_remove, NULL},
+    {"GET", "/v1/image", cunik_server_image, NULL},
+    {"GET", "/v1/images/archive", cunik_server_image_archive, NULL},
+    {"POST", "/v1/images/build", NULL, cunik_server_image_build},
+    {"POST", "/v1/images/tag", cunik_server_image_tag, NULL},
+    {"POST", "/v1/images/prune", cunik_server_images_prune, NULL},
 };
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status,
@@ -211,7 +222,18 @@ struct exchange {
     struct buffer body;
     size_t counted; /* of it in server.body_bytes */
     bool refused;   /* answered already */
+    int fd;         /* where a body goes that a route takes as a file; -1 = into `body` */
+    int64_t size;   /* of what is in there */
+    struct error *failed;
 };
+
+static const struct route *find_route(const char *method, const char *path)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+        if (strcmp(routes[i].path, path) == 0 && strcmp(routes[i].method, method) == 0)
+            return &routes[i];
+    return NULL;
+}
 
 static enum MHD_Result too_large(struct MHD_Connection *connection)
 {
@@ -220,19 +242,36 @@ static enum MHD_Result too_large(struct MHD_Connection *connection)
 }
 
 /* At the headers: what can be refused without its body is. */
-static enum MHD_Result begin(struct MHD_Connection *connection, void **exchange)
+static enum MHD_Result begin(struct server *s, struct MHD_Connection *connection,
+                             const char *method, const char *path, void **exchange)
 {
+    const struct route *route = find_route(method, path);
     const char *length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     struct exchange *e = cunik_calloc(1, sizeof(*e));
     uint64_t size;
 
     *exchange = e;
+    e->fd = -1;
+    if (route && route->take) {
+        cunik_image_scratch(s->images, &e->fd, &e->failed);
+        return MHD_YES;
+    }
     if (length && cunik_text_to_uint(length, 0, BODY_MAX, &size) < 0) {
         e->refused = true;
         return too_large(connection);
     }
     return MHD_YES;
+}
+
+/* What cannot be kept is read to its end, so that the answer is heard. */
+static void take_file(struct exchange *e, const char *data, size_t size)
+{
+    int r = (e->size += (int64_t)size) > IMAGE_UNPACKED_MAX ? -EFBIG
+                                                            : cunik_write_all(e->fd, data, size);
+
+    if (r < 0)
+        cunik_error_errno(&e->failed, r, "taking the request's body");
 }
 
 /* libmicrohttpd takes no answer in the middle of a body: one that was not announced and is too
@@ -241,6 +280,12 @@ static enum MHD_Result take_body(struct server *s, struct exchange *e, const cha
                                  size_t *size)
 {
     if (e->refused) {
+        *size = 0;
+        return MHD_YES;
+    }
+    if (e->fd >= 0 || e->failed) {
+        if (!e->failed)
+            take_file(e, data, *size);
         *size = 0;
         return MHD_YES;
     }
@@ -255,17 +300,26 @@ static enum MHD_Result take_body(struct server *s, struct exchange *e, const cha
 }
 
 static enum MHD_Result route(struct server *s, struct MHD_Connection *connection, const char *path,
-                             const char *method, const struct buffer *body)
+                             const char *method, struct exchange *e)
 {
+    const struct route *found = find_route(method, path);
     const char *allowed = NULL;
 
-    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
-        if (strcmp(routes[i].path, path) != 0)
-            continue;
-        if (strcmp(routes[i].method, method) == 0)
-            return routes[i].answer(s, connection, body);
-        allowed = routes[i].method;
+    if (e->failed)
+        return cunik_server_refuse(connection, e->failed);
+    if (found && found->take) {
+        /* It may take longer than anybody is silent otherwise. */
+        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+        enum MHD_Result result = found->take(s, connection, e->fd);
+        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                  (unsigned)SERVER_IDLE_SECONDS);
+        return result;
     }
+    if (found)
+        return found->answer(s, connection, &e->body);
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+        if (strcmp(routes[i].path, path) == 0)
+            allowed = routes[i].method;
     if (allowed)
         return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, ERROR_INVALID, allowed,
                       "'%s' takes %s, not %s", path, allowed, method);
@@ -280,18 +334,18 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     struct exchange *e = *exchange;
 
     if (!e)
-        return begin(connection, exchange);
+        return begin(s, connection, method, path, exchange);
     if (*size)
         return take_body(s, e, data, size);
     if (e->refused)
         return MHD_YES;
     cunik_log(LOG_LEVEL_DEBUG, "%s %s", method, path);
-    return route(s, connection, path, method, &e->body);
+    return route(s, connection, path, method, e);
 }
 
 static void set_patience(struct MHD_Connection *connection, bool crowded)
 {
-    unsigned seconds = crowded ? CROWDED_SECONDS : IDLE_SECONDS;
+    unsigned seconds = crowded ? CROWDED_SECONDS : SERVER_IDLE_SECONDS;
 
     MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
 }
@@ -311,6 +365,8 @@ static void completed(void *ctx, struct MHD_Connection *connection, void **excha
     set_patience(connection, crowded);
     atomic_fetch_sub(&s->body_bytes, e->counted);
     cunik_buffer_done(&e->body);
+    cunik_closep(&e->fd);
+    cunik_error_destroy(e->failed);
     free(e);
     *exchange = NULL;
 }
@@ -374,6 +430,7 @@ int cunik_server_create(const struct server_settings *settings, struct server **
     s->engine = settings->engine;
     s->consoles = settings->consoles;
     s->log = settings->log;
+    s->images = cunik_strdup(settings->images);
     s->version = cunik_json_text(settings->version, JSON_COMPACT);
     s->since = cunik_clock_real.now(NULL);
     pthread_mutex_init(&s->lock, NULL);
@@ -382,9 +439,9 @@ int cunik_server_create(const struct server_settings *settings, struct server **
         MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ERROR_LOG, 0, NULL,
         NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, s, MHD_OPTION_NOTIFY_CONNECTION, connected, s,
-        MHD_OPTION_END);
+        (unsigned)SERVER_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, connected, s, MHD_OPTION_END);
     if (!s->daemon) {
         int number = errno;
         close(fd);
@@ -406,6 +463,7 @@ void cunik_server_destroy(struct server *s)
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->fewer);
     free(s->applies);
+    free(s->images);
     free(s->version);
     free(s);
 }

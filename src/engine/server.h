@@ -14,6 +14,15 @@
  *     DELETE /v1/volumes?name=N            answer: {}
  *     POST /v1/files                       body: what a file for guests holds; answer: {}
  *
+ *     GET  /v1/images                      an array of images (server_images.c)
+ *     POST /v1/images?name=N               body: an OCI archive, a tar file; answer: {"digest"}
+ *     DELETE /v1/images?name=N[&force=1]   answer: {}
+ *     GET  /v1/image?name=N                one image, checked
+ *     GET  /v1/images/archive?name=N       an OCI archive
+ *     POST /v1/images/build?name=N         body: a tar file of config.json and files
+ * (images/image.h); answer: {"digest"} POST /v1/images/tag?name=N&to=M      answer: {} POST
+ * /v1/images/prune[?all=1]        answer: {"removed","freed"}
+ *
  *     POST /v1/pause?cunik=NAME[&resume=1]  holds a guest still, or lets it go on
  *     GET  /v1/stats[?stack=S][&threads=1]  what the guests that run use, see stats.h
  *
@@ -25,6 +34,10 @@
  * A client that closes its connection in the middle of an apply only stops listening: what it asked
  * for is a level to be reached, and the engine goes on. With cancel=1 closing means stop: steps
  * under way are finished and no others begin.
+ *
+ * Archives are of any size: on their way in they are written to a file of the store. The engine
+ * fetches and sends nothing itself, so that registries see the logins of the user who asks and the
+ * engine opens no file for anybody: the client brings what it has fetched.
  *
  * docs/openapi.json is the same in full, held against this server by a test.
  *
@@ -47,6 +60,7 @@ struct server_settings {
     struct engine *engine;
     struct consoles *consoles; /* NULL = no logs */
     struct event_log *log;     /* NULL = nothing is known of the past */
+    const char *images;        /* the root of the store of images (images/image.h) */
     const json_t *version;     /* what /v1/version answers */
     int listen_fd;             /* a listening stream socket; taken over, also on failure */
 };

@@ -9,10 +9,13 @@
 #include "base/buffer.h"
 #include "engine/server.h"
 
+enum { SERVER_IDLE_SECONDS = 60 }; /* for a client to say something, or to take what it is sent */
+
 struct server {
     struct engine *engine;
     struct consoles *consoles;
     struct event_log *log;
+    char *images;
     char *version;
     struct MHD_Daemon *daemon;
     _Atomic size_t body_bytes; /* of all requests that are being received */
@@ -93,6 +96,24 @@ enum MHD_Result cunik_server_volume_remove(struct server *s, struct MHD_Connecti
                                            const struct buffer *body);
 enum MHD_Result cunik_server_file_put(struct server *s, struct MHD_Connection *connection,
                                       const struct buffer *body);
+/* server_images.c. */
+enum MHD_Result cunik_server_images(struct server *s, struct MHD_Connection *connection,
+                                    const struct buffer *body);
+enum MHD_Result cunik_server_image(struct server *s, struct MHD_Connection *connection,
+                                   const struct buffer *body);
+enum MHD_Result cunik_server_image_archive(struct server *s, struct MHD_Connection *connection,
+                                           const struct buffer *body);
+enum MHD_Result cunik_server_image_tag(struct server *s, struct MHD_Connection *connection,
+                                       const struct buffer *body);
+enum MHD_Result cunik_server_image_remove(struct server *s, struct MHD_Connection *connection,
+                                          const struct buffer *body);
+enum MHD_Result cunik_server_images_prune(struct server *s, struct MHD_Connection *connection,
+                                          const struct buffer *body);
+/* What came is in a file. */
+enum MHD_Result cunik_server_image_load(struct server *s, struct MHD_Connection *connection,
+                                        int fd);
+enum MHD_Result cunik_server_image_build(struct server *s, struct MHD_Connection *connection,
+                                         int fd);
 /* Waits for them, and a moment for their last words to be read. */
 void cunik_server_cancel_all(struct server *s);
 enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection);

@@ -10,6 +10,8 @@ engine_SOURCES = \
 	src/engine/assign_subnets.c \
 	src/engine/client.c \
 	src/engine/client_http.c \
+	src/engine/client_images.c \
+	src/engine/client_registry.c \
 	src/engine/client_start.c \
 	src/engine/client_volumes.c \
 	src/engine/clock.c \
@@ -90,6 +92,7 @@ engine_SOURCES = \
 	src/engine/server.c \
 	src/engine/server_apply.c \
 	src/engine/server_events.c \
+	src/engine/server_images.c \
 	src/engine/server_logs.c \
 	src/engine/server_stats.c \
 	src/engine/server_stream.c \

@@ -1,10 +1,12 @@
-#include <errno.h>
-#include <fcntl.h>
+/* Packing images: a layout of one image is made beside the store, and taken over when it is whole.
+ */
+#include <dirent.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "images/store.h"
 
 static const char manifest_type[] = "application/vnd.oci.image.manifest.v1+json";
@@ -13,23 +15,6 @@ static const char layer_type[] = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /* Of every image that is built: the time of building is no part of what is built. */
 static const char created[] = "1970-01-01T00:00:00Z";
-
-void cunik_image_build_done(struct image_build *b)
-{
-    cunik_image_config_done(&b->config);
-    for (size_t i = 0; i < b->n_entries; i++) {
-        free(b->entries[i].name);
-        free(b->entries[i].source);
-    }
-    free(b->entries);
-    *b = (struct image_build){0};
-}
-
-void cunik_image_build_add(struct image_build *b, const char *name, const char *source)
-{
-    *ARRAY_APPEND(b->entries, b->n_entries) =
-        (struct image_entry){cunik_strdup(name), cunik_strdup(source)};
-}
 
 static void described(json_t *to, const char *key, struct image_descriptor *d, const char *type)
 {
@@ -61,7 +46,7 @@ static int write_index(const char *layout, struct image_descriptor *manifest, st
 }
 
 /* One image as a layout of its own. */
-static int make_layout(const char *layout, const struct image_build *b, struct error **err)
+static int make_layout(const char *layout, struct image_build *b, struct error **err)
 {
     _cleanup_json_ json_t *manifest =
         json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2, "mediaType", manifest_type, "layers");
@@ -85,8 +70,15 @@ static int make_layout(const char *layout, const struct image_build *b, struct e
     return write_index(layout, &d, err);
 }
 
-int cunik_image_build(const char *root, const struct image_build *b, const char *name,
-                      char **ret_digest, struct error **err)
+static int compare(const void *a, const void *b)
+{
+    const struct image_entry *first = a, *second = b;
+
+    return strcmp(first->name, second->name);
+}
+
+int cunik_image_build(const char *root, struct image_build *b, const char *name, char **ret_digest,
+                      struct error **err)
 {
     _cleanup_image_work_ struct image_work w = {.lock = -1};
     _cleanup_free_ char *full = NULL;
@@ -96,56 +88,94 @@ int cunik_image_build(const char *root, const struct image_build *b, const char 
         (r = cunik_image_work_begin(root, &w, err)) < 0)
         return r;
     _cleanup_free_ char *layout = cunik_asprintf("%s/layout", w.folder);
+    /* The order in which they were named is no part of the image. */
+    qsort(b->entries, b->n_entries, sizeof(*b->entries), compare);
     r = make_layout(layout, b, err);
     if (r == 0)
         r = cunik_image_adopt(root, layout, full, ret_digest, err);
     return cunik_error_prefix(err, r, "building image '%s'", full);
 }
 
-/* metadata.json names the backend and its command line; kernel.bin and data.iso, or system.qemu (a
- * qcow2 disk), lie beside it. */
-static int read_metadata(const char *folder, struct image_build *b, struct error **err)
+/* From an archive of cunik_image_build_pack(). */
+
+static bool is_disk(const char *name)
 {
-    _cleanup_free_ char *path = cunik_asprintf("%s/metadata.json", folder), *text = NULL;
+    const char *number = name + strspn(name, "0123456789");
+
+    return number != name && (strcmp(number, ".raw") == 0 || strcmp(number, ".qcow2") == 0);
+}
+
+static int add_disks(const char *folder, struct image_build *b, struct error **err)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/cunik/disks", folder);
+    DIR *d = opendir(path);
+    const struct dirent *entry;
+    int r = 0;
+
+    while (d && r == 0 && (entry = readdir(d))) {
+        _cleanup_free_ char *name = cunik_asprintf("cunik/disks/%s", entry->d_name);
+        _cleanup_free_ char *source = cunik_asprintf("%s/%s", path, entry->d_name);
+        if (entry->d_name[0] == '.')
+            continue;
+        if (!is_disk(entry->d_name))
+            r = cunik_error_set(err, ERROR_INVALID, "'%s' is no name of a disk", name);
+        else if (cunik_text_ends(name, ".qcow2"))
+            r = cunik_image_disk_check(source, err);
+        cunik_image_build_add(b, name, source);
+    }
+    if (d)
+        closedir(d);
+    return r;
+}
+
+static int add_entries(const char *folder, struct image_build *b, struct error **err)
+{
+    static const char *const names[] = {"cunik/initrd", "cunik/kernel"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, names[i]);
+        if (cunik_file_exists(path))
+            cunik_image_build_add(b, names[i], path);
+    }
+    int r = add_disks(folder, b, err);
+    if (r == 0 && !b->n_entries)
+        r = cunik_error_set(err, ERROR_INVALID, "it has neither a kernel nor a disk");
+    return r;
+}
+
+static int read_config(const char *folder, struct image_config *ret, struct error **err)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/" IMAGE_BUILD_CONFIG, folder), *text = NULL;
+    _cleanup_free_ char *when = NULL;
     _cleanup_json_ json_t *json = NULL;
     size_t size = 0;
     int r;
 
+    if (!cunik_file_exists(path))
+        return cunik_error_set(err, ERROR_INVALID, "it has no " IMAGE_BUILD_CONFIG);
     if ((r = cunik_file_read(path, IMAGE_JSON_MAX, &text, &size, err)) < 0 ||
-        (r = cunik_json_parse(text, size, path, &json, err)) < 0)
+        (r = cunik_json_parse(text, size, IMAGE_BUILD_CONFIG, &json, err)) < 0)
         return r;
-    const char *backend =
-        json_string_value(json_object_get(json_object_get(json, "unikernel"), "name"));
-    if (!backend)
-        return cunik_error_set(err, ERROR_INVALID, "'%s' has no unikernel.name", path);
-    b->config.backend = cunik_strdup(backend);
-    return cunik_json_get_string(json, "default_cmdline", &b->config.cmdline, err);
+    return cunik_image_config_from_json(json, ret, &when, err);
 }
 
-static const struct {
-    const char *file, *name;
-} old_files[] = {
-    {"kernel.bin", "cunik/kernel"},
-    {"data.iso", "cunik/disks/0.raw"},
-    {"system.qemu", "cunik/disks/0.qcow2"},
-};
-
-int cunik_image_import(const char *root, const char *folder, const char *name, char **ret_digest,
-                       struct error **err)
+int cunik_image_build_packed(const char *root, int fd, const char *name, char **ret_digest,
+                             struct error **err)
 {
-    struct image_build b = {.config = {.cmdline = cunik_strdup("")}};
-    int r = read_metadata(folder, &b, err);
+    _cleanup_image_work_ struct image_work w = {.lock = -1};
+    struct image_build b = {0};
+    int64_t left = IMAGE_UNPACKED_MAX;
+    int r = cunik_image_work_begin(root, &w, err);
 
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(old_files); i++) {
-        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, old_files[i].file);
-        if (cunik_file_exists(path))
-            cunik_image_build_add(&b, old_files[i].name, path);
-    }
-    if (r == 0 && !b.n_entries)
-        r = cunik_error_set(err, ERROR_INVALID,
-                            "'%s' has neither kernel.bin nor data.iso nor system.qemu", folder);
-    if (r == 0)
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *files = cunik_asprintf("%s/files", w.folder);
+    if ((r = cunik_file_make_folders(files, 0700, err)) == 0 &&
+        (r = cunik_image_tar_unpack(fd, "the archive", files, &left, err)) == 0 &&
+        (r = read_config(files, &b.config, err)) == 0 && (r = add_entries(files, &b, err)) == 0)
         r = cunik_image_build(root, &b, name, ret_digest, err);
+    else
+        cunik_error_prefix(err, r, "building image '%s'", name);
     cunik_image_build_done(&b);
     return r;
 }

@@ -30,6 +30,7 @@
 
 #include "base/error.h"
 #include "base/strv.h"
+#include "base/tar.h"
 
 #define IMAGE_LABEL_BACKEND "io.cunik.backend"
 #define IMAGE_LABEL_CMDLINE "io.cunik.cmdline"
@@ -120,7 +121,7 @@ void cunik_image_files_done(struct image_files *f);
 int cunik_image_unpack(const char *root, const char *digest, struct image_files *ret,
                        struct error **err);
 
-/* build.c */
+/* recipe.c: for who asks for an image. */
 struct image_entry {
     char *name;   /* in the layer, "cunik/kernel" */
     char *source; /* file of the host */
@@ -132,23 +133,42 @@ struct image_build {
 };
 void cunik_image_build_done(struct image_build *b);
 void cunik_image_build_add(struct image_build *b, const char *name, const char *source);
-/* Packs it and gives it a name. The same content gives the same digest, which is the caller's. */
-int cunik_image_build(const char *root, const struct image_build *b, const char *name,
-                      char **ret_digest, struct error **err);
 /* A folder of the first Cunik, with metadata.json. */
-int cunik_image_import(const char *root, const char *folder, const char *name, char **ret_digest,
-                       struct error **err);
+int cunik_image_import_read(const char *folder, struct image_build *ret, struct error **err);
+/* How it is sent: a tar archive of the configuration, as an OCI image configuration, and the files
+ * by their names in the layer. */
+#define IMAGE_BUILD_CONFIG "config.json"
+int cunik_image_build_pack(const struct image_build *b, struct tar *ret, struct error **err);
 
-/* transfer.c: through skopeo, with its configuration of registries, mirrors, logins and signatures.
- */
+/* build.c: for who has the store. Packs it and gives it a name. The same content gives the same
+ * digest, which is the caller's; the entries are sorted. */
+int cunik_image_build(const char *root, struct image_build *b, const char *name, char **ret_digest,
+                      struct error **err);
+/* What cunik_image_build_pack() has sent. */
+int cunik_image_build_packed(const char *root, int fd, const char *name, char **ret_digest,
+                             struct error **err);
+
+/* archive.c: OCI archives, tar files of a layout. */
+/* One image of the store, checked, under the names that it has. */
+int cunik_image_save(const char *root, const char *name, struct tar *ret, struct error **err);
+/* Its one image, for this kind of machine where there are several, gets a name. */
+int cunik_image_load(const char *root, int fd, const char *name, char **ret_digest,
+                     struct error **err);
+/* store.c: an empty file without a name beside the store, for what comes. */
+int cunik_image_scratch(const char *root, int *ret_fd, struct error **err);
+
+/* transfer.c: registries, through skopeo, with the configuration, mirrors, logins and policy of
+ * signatures of who calls, and told on standard error how it goes. */
 struct image_transfer {
     bool insecure; /* a registry without TLS, or with a certificate that cannot be checked */
+    bool quiet;    /* says nothing */
 };
-int cunik_image_pull(const char *root, const char *name, const struct image_transfer *t,
-                     char **ret_digest, struct error **err);
-int cunik_image_push(const char *root, const char *name, const struct image_transfer *t,
-                     struct error **err);
-/* An OCI archive (a tar file). */
-int cunik_image_save(const char *root, const char *name, const char *file, struct error **err);
-int cunik_image_load(const char *root, const char *file, const char *name, char **ret_digest,
+/* `insecure` as the command line says; or else CUNIK_INSECURE_REGISTRY: 1, true, yes or on, and 0,
+ * false, no, off or empty for not. Quiet unless standard error is a terminal. */
+int cunik_image_transfer_init(struct image_transfer *t, bool insecure, struct error **err);
+/* Into a layout, which is made. `name` is whole (cunik_image_name()). */
+int cunik_image_fetch(const char *name, const struct image_transfer *t, const char *layout,
+                      struct error **err);
+/* From an OCI archive, a file that has it under its name. */
+int cunik_image_send(const char *archive, const char *name, const struct image_transfer *t,
                      struct error **err);

@@ -130,24 +130,25 @@ int cunik_image_layer_write(const char *file, const struct image_entry *entries,
 /* Reading */
 
 /* "./a/b" and "a/b" are the same; whatever else is odd is refused by name. */
-static int check_entry(struct archive_entry *e, const char **ret, struct error **err)
+static int check_entry(struct archive_entry *e, const char *what, const char **ret,
+                       struct error **err)
 {
     const char *path = archive_entry_pathname(e);
 
     while (path && cunik_text_starts(path, "./"))
         path += 2;
     if (!path)
-        return cunik_error_set(err, ERROR_INVALID, "a layer has a file without a name");
+        return cunik_error_set(err, ERROR_INVALID, "%s has a file without a name", what);
     if (path[0] == '/' || strcmp(path, "..") == 0 || cunik_text_starts(path, "../") ||
         strstr(path, "/../") || cunik_text_ends(path, "/.."))
-        return cunik_error_set(err, ERROR_INVALID, "a layer has '%s', which leaves its folder",
+        return cunik_error_set(err, ERROR_INVALID, "%s has '%s', which leaves its folder", what,
                                path);
     if (archive_entry_hardlink(e) || archive_entry_symlink(e))
         return cunik_error_set(err, ERROR_INVALID,
-                               "a layer has the link '%s'; an image of a guest has none", path);
+                               "%s has the link '%s'; an image of a guest has none", what, path);
     if (archive_entry_filetype(e) != AE_IFREG && archive_entry_filetype(e) != AE_IFDIR)
-        return cunik_error_set(err, ERROR_INVALID,
-                               "a layer has '%s', which is neither file nor folder", path);
+        return cunik_error_set(err, ERROR_INVALID, "%s has '%s', which is neither file nor folder",
+                               what, path);
     *ret = path;
     return 0;
 }
@@ -170,10 +171,10 @@ static int copy_data(struct archive *from, struct archive *to, const char *path,
 }
 
 static int unpack_entry(struct archive *from, struct archive *to, struct archive_entry *e,
-                        const char *folder, int64_t *left, struct error **err)
+                        const char *what, const char *folder, int64_t *left, struct error **err)
 {
     const char *path = NULL;
-    int r = check_entry(e, &path, err);
+    int r = check_entry(e, what, &path, err);
 
     if (r < 0 || !path || !*path || strcmp(path, ".") == 0)
         return r;
@@ -187,7 +188,8 @@ static int unpack_entry(struct archive *from, struct archive *to, struct archive
     return archive_write_finish_entry(to) == ARCHIVE_OK ? 0 : archive_failed(to, path, err);
 }
 
-int cunik_image_layer_unpack(int fd, const char *folder, int64_t *left, struct error **err)
+int cunik_image_tar_unpack(int fd, const char *what, const char *folder, int64_t *left,
+                           struct error **err)
 {
     /* The folder itself is given with its whole path, by us, so absolute ones cannot be forbidden
      * here; check_entry() has done that. */
@@ -207,17 +209,18 @@ int cunik_image_layer_unpack(int fd, const char *folder, int64_t *left, struct e
     if (!real)
         r = cunik_error_errno(err, errno, "'%s'", folder);
     else if (lseek(fd, 0, SEEK_SET) < 0 || archive_read_open_fd(from, fd, BLOCK) != ARCHIVE_OK)
-        r = archive_failed(from, "a layer", err);
+        r = archive_failed(from, what, err);
     while (r == 0 && (state = archive_read_next_header(from, &e)) == ARCHIVE_OK) {
         if (++entries > ENTRIES_MOST)
-            r = cunik_error_set(err, ERROR_INVALID, "a layer has more than %d files", ENTRIES_MOST);
+            r = cunik_error_set(err, ERROR_INVALID, "%s has more than %d files", what,
+                                ENTRIES_MOST);
         else
-            r = unpack_entry(from, to, e, real, left, err);
+            r = unpack_entry(from, to, e, what, real, left, err);
     }
     if (r == 0 && state != ARCHIVE_EOF)
-        r = archive_failed(from, "a layer", err);
+        r = archive_failed(from, what, err);
     if (archive_write_free(to) != ARCHIVE_OK && r == 0)
-        r = cunik_error_set(err, ERROR_FAILED, "unpacking a layer into '%s'", folder);
+        r = cunik_error_set(err, ERROR_FAILED, "unpacking %s into '%s'", what, folder);
     archive_read_free(from);
     return r;
 }

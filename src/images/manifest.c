@@ -66,6 +66,41 @@ static int take_blob(const char *from, const char *to, const struct image_descri
     return cunik_image_blob_move(to, source, &moved, err);
 }
 
+/* Of images for several platforms, the one for machines like this. Unikraft's tools say "x86_64"
+ * and, as the system, what the kernel is to run on. */
+static bool is_ours(const json_t *entry)
+{
+    static const char *const machines[] = {"amd64", "x86_64"};
+    static const char *const systems[] = {"linux", "qemu", "kvm"};
+    const json_t *platform = json_object_get(entry, "platform");
+    const char *machine = json_string_value(json_object_get(platform, "architecture"));
+    const char *system = json_string_value(json_object_get(platform, "os"));
+    bool found = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+        for (size_t k = 0; k < ARRAY_SIZE(systems); k++)
+            found = found || (cunik_text_equal(machine, machines[i]) &&
+                              cunik_text_equal(system, systems[k]));
+    return found;
+}
+
+static int choose_platform(const char *layout, struct image_descriptor *d, struct error **err)
+{
+    _cleanup_json_ json_t *json = NULL;
+    json_t *entry;
+    size_t i;
+    int r = cunik_image_blob_json(layout, d, IMAGE_CHECK, &json, err);
+
+    if (r < 0 || !json_is_array(json_object_get(json, "manifests")))
+        return r;
+    json_array_foreach (json_object_get(json, "manifests"), i, entry)
+        if (is_ours(entry)) {
+            cunik_image_descriptor_done(d);
+            return cunik_image_descriptor_read(entry, "the list of images", d, err);
+        }
+    return cunik_error_set(err, ERROR_INVALID, "it holds images for other machines only");
+}
+
 static int read_single(const char *layout, struct image_descriptor *ret, struct error **err)
 {
     _cleanup_free_ char *path = cunik_asprintf("%s/index.json", layout), *text = NULL;
@@ -111,7 +146,7 @@ int cunik_image_adopt(const char *root, const char *layout, const char *name, ch
     int r;
 
     /* All that can be wrong with it is found before the store is touched. */
-    if ((r = read_single(layout, &d, err)) == 0 &&
+    if ((r = read_single(layout, &d, err)) == 0 && (r = choose_platform(layout, &d, err)) == 0 &&
         (r = cunik_image_manifest_read(layout, &d, IMAGE_CHECK, &m, err)) == 0 &&
         (r = cunik_image_blob_json(layout, &m.config, IMAGE_CHECK, &json, err)) == 0 &&
         (r = cunik_image_config_from_json(json, &config, &created, err)) == 0 &&

@@ -1,4 +1,5 @@
 images_SOURCES = \
+	src/images/archive.c \
 	src/images/blob.c \
 	src/images/build.c \
 	src/images/catalog.c \
@@ -9,6 +10,7 @@ images_SOURCES = \
 	src/images/layer.c \
 	src/images/manifest.c \
 	src/images/prune.c \
+	src/images/recipe.c \
 	src/images/store.c \
 	src/images/transfer.c \
 	src/images/unpack.c

@@ -13,9 +13,9 @@
 enum { IMAGES_MOST = 65536 };
 
 static const char index_type[] = "application/vnd.oci.image.index.v1+json";
-static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+static const char layout_text[] = IMAGE_LAYOUT_TEXT;
 
-/* Work whose maker is gone. */
+/* Work whose maker is gone, and files that it is about to take the name of anyway. */
 static void sweep_work(const char *folder)
 {
     _cleanup_free_ char *tmp = cunik_asprintf("%s/.tmp", folder);
@@ -29,7 +29,7 @@ static void sweep_work(const char *folder)
     if (d)
         closedir(d);
     for (size_t i = 0; i < all.n; i++) {
-        _cleanup_close_ int fd = open(all.items[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = open(all.items[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
             cunik_file_remove_tree(all.items[i], NULL);
     }
@@ -131,4 +131,20 @@ void cunik_image_work_done(struct image_work *w)
     }
     free(w->folder);
     *w = (struct image_work){.lock = -1};
+}
+
+int cunik_image_scratch(const char *root, int *ret_fd, struct error **err)
+{
+    _cleanup_free_ char *store = cunik_asprintf("%s/store", root);
+    _cleanup_free_ char *path = cunik_asprintf("%s/.tmp/fileXXXXXX", store);
+    int r = make_layout(store, err);
+
+    if (r < 0)
+        return r;
+    _cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return cunik_error_errno(err, errno, "making '%s'", path);
+    unlink(path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
 }

@@ -3,6 +3,8 @@
 
 #include "images/image.h"
 
+#define IMAGE_LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}" /* of the file oci-layout */
+
 struct image_store {
     char *folder; /* ROOT/store */
     int lock;
@@ -94,5 +96,7 @@ int cunik_image_disk_check(const char *path, struct error **err);
 /* Writes a gzipped tar of entries, in their order; ret_diff_id is the digest of what is within. */
 int cunik_image_layer_write(const char *file, const struct image_entry *entries, size_t n,
                             char **ret_diff_id, struct error **err);
-/* Unpacks a layer into a folder; *left is how many bytes may still be unpacked. */
-int cunik_image_layer_unpack(int fd, const char *folder, int64_t *left, struct error **err);
+/* Unpacks a layer or another archive of a stranger's into a folder; `what` is for errors, *left is
+ * how many bytes may still be unpacked. */
+int cunik_image_tar_unpack(int fd, const char *what, const char *folder, int64_t *left,
+                           struct error **err);

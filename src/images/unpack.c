@@ -96,7 +96,7 @@ static int unpack_layers(const char *store, const struct image_manifest *m, cons
         _cleanup_close_ int fd = -1;
         r = cunik_image_blob_open(store, &m->layers[i], &fd, err);
         if (r == 0)
-            r = cunik_image_layer_unpack(fd, folder, &left, err);
+            r = cunik_image_tar_unpack(fd, "a layer", folder, &left, err);
     }
     return r;
 }

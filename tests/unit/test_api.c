@@ -1,6 +1,7 @@
 /* The API's two sides against each other, over a socket: the real server and the real client, with
  * an engine that does as the name of the stack says. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +27,9 @@
 #include "engine/server.h"
 #include "tests/support/json_schema.h"
 #include "tests/support/test.h"
+
+/* The digest of the image that "demo-web-1" boots. */
+static char used_image[128];
 
 enum { DEADLINE_MS = 20000, FLOOD = 5000 };
 
@@ -79,6 +83,16 @@ int cunik_engine_world(struct engine *e, const char *stack, struct world *ret, s
 int cunik_engine_volumes(struct engine *e _unused_, json_t **ret, struct error **err _unused_)
 {
     *ret = json_pack("[{s:s, s:[s]}]", "name", "demo_data", "used_by", "demo-web-1");
+    return 0;
+}
+
+int cunik_engine_image_users(struct engine *e _unused_, struct strv *ret_digests,
+                             struct strv *ret_names, struct error **err _unused_)
+{
+    if (*used_image) {
+        cunik_strv_add(ret_digests, used_image);
+        cunik_strv_add(ret_names, "demo-web-1");
+    }
     return 0;
 }
 
@@ -276,8 +290,11 @@ struct fixture {
 static void start_server(struct fixture *f)
 {
     _cleanup_error_ struct error *err = NULL;
-    struct server_settings settings = {
-        .engine = &f->engine, .consoles = f->consoles, .log = f->log, .version = f->version};
+    struct server_settings settings = {.engine = &f->engine,
+                                       .consoles = f->consoles,
+                                       .log = f->log,
+                                       .images = f->root,
+                                       .version = f->version};
 
     test_ok(cunik_server_listen(f->socket, &settings.listen_fd, &err), err);
     test_ok(cunik_server_create(&settings, &f->server, &err), err);
@@ -491,6 +508,125 @@ static void test_world(void **state)
     assert_int_equal(none.n_cuniks, 0);
     int r = cunik_client_world(f->client, "broken", &none, &err);
     expect_error(r, err, ERROR_UNAVAILABLE, "libvirt is away");
+}
+
+/* An image of a kernel that holds `text`. */
+static char *build_image(const struct fixture *f, const char *name, const char *text)
+{
+    _cleanup_free_ char *kernel = cunik_asprintf("%s/kernel", f->root);
+    struct image_build b = {.config = {.backend = cunik_strdup("raw")}};
+    struct error *err = NULL;
+    char *digest = NULL;
+
+    test_ok(cunik_file_write(kernel, text, strlen(text), 0600, false, NULL), NULL);
+    cunik_image_build_add(&b, "cunik/kernel", kernel);
+    test_ok(cunik_client_image_build(f->client, &b, name, &digest, &err), err);
+    cunik_image_build_done(&b);
+    return digest;
+}
+
+static int archive_file(const struct fixture *f)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/archive", f->root);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static size_t count_images(const struct fixture *f)
+{
+    _cleanup_json_ json_t *list = NULL;
+
+    test_ok(cunik_client_images(f->client, &list, NULL), NULL);
+    return json_array_size(list);
+}
+
+static void test_images(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_free_ char *digest = build_image(f, "web", "a kernel"), *loaded = NULL;
+    _cleanup_free_ char *other = build_image(f, "other", "another");
+    _cleanup_json_ json_t *image = NULL, *pruned = NULL;
+    _cleanup_close_ int fd = archive_file(f);
+    struct error *err = NULL;
+
+    test_ok(cunik_client_image_tag(f->client, "web", "odd/na_me:1", &err), err);
+    test_ok(cunik_client_image(f->client, "odd/na_me:1", &image, &err), err);
+    assert_string_equal(json_string_value(json_object_get(image, "digest")), digest);
+    assert_int_equal(json_array_size(json_object_get(image, "names")), 2);
+    test_ok(cunik_client_image_save(f->client, "web", fd, &err), err);
+    test_ok(cunik_client_image_remove(f->client, digest, false, &err), err);
+    assert_int_equal(count_images(f), 1);
+    assert_int_equal(cunik_client_image(f->client, "web", NULL, &err), -EIO);
+    assert_int_equal(err->code, ERROR_NOT_FOUND);
+    cunik_error_destroy(TAKE_PTR(err));
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    test_ok(cunik_client_image_load(f->client, fd, "back", &loaded, &err), err);
+    assert_string_equal(loaded, digest);
+    /* What a cunik boots keeps its last name, unless somebody insists, and its files then too. */
+    snprintf(used_image, sizeof(used_image), "%s", other);
+    assert_true(cunik_client_image_remove(f->client, "other", false, &err) < 0);
+    assert_int_equal(err->code, ERROR_CONFLICT);
+    assert_non_null(strstr(err->message, "is used by 'demo-web-1'"));
+    cunik_error_destroy(TAKE_PTR(err));
+    test_ok(cunik_client_images_prune(f->client, true, &pruned, &err), err);
+    assert_int_equal(json_array_size(json_object_get(pruned, "removed")), 1);
+    assert_true(json_integer_value(json_object_get(pruned, "freed")) > 0);
+    assert_int_equal(count_images(f), 1);
+    test_ok(cunik_client_image_remove(f->client, "other", true, &err), err);
+    used_image[0] = '\0';
+}
+
+static void *feed(void *arg)
+{
+    char block[4096] = {0};
+    int fd = *(int *)arg;
+
+    for (int i = 0; i < 1000; i++)
+        if (write(fd, block, sizeof(block)) < 0)
+            break;
+    close(fd);
+    return NULL;
+}
+
+/* Bodies that are no archives, with a length and without one, larger than what a request may hold
+ * otherwise; a file that grows shorter; and nothing of it stays. */
+static void test_images_refused(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_free_ char *digest = NULL, *path = cunik_asprintf("%s/store/.tmp", f->root);
+    _cleanup_free_ char *kernel = cunik_asprintf("%s/kernel", f->root);
+    struct image_build b = {0};
+    struct error *err = NULL;
+    _cleanup_tar_ struct tar t = {0};
+    int ends[2];
+    pthread_t thread;
+
+    _cleanup_close_ int large = archive_file(f);
+    assert_int_equal(ftruncate(large, 80 << 20), 0);
+    assert_int_equal(pwrite(large, "x", 1, 0), 1);
+    assert_true(cunik_client_image_load(f->client, large, "x", &digest, &err) < 0);
+    assert_non_null(strstr(err->message, "loading 'x:latest'"));
+    cunik_error_destroy(TAKE_PTR(err));
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pthread_create(&thread, NULL, feed, &ends[1]), 0);
+    assert_true(cunik_client_image_load(f->client, ends[0], "x", &digest, &err) < 0);
+    pthread_join(thread, NULL);
+    close(ends[0]);
+    assert_int_equal(err->code, ERROR_INVALID);
+    cunik_error_destroy(TAKE_PTR(err));
+    assert_true(cunik_client_image_build(f->client, &b, "a b", &digest, &err) < 0);
+    assert_int_equal(err->code, ERROR_INVALID);
+    cunik_error_destroy(TAKE_PTR(err));
+    test_ok(cunik_file_write(kernel, "kernel", 6, 0600, false, NULL), NULL);
+    test_ok(cunik_tar_add_file(&t, "cunik/kernel", kernel, NULL), NULL);
+    assert_int_equal(truncate(kernel, 0), 0);
+    assert_true(cunik_client_tar(f->client, "/v1/images/build", "x", &t, &digest, &err) < 0);
+    assert_non_null(strstr(err->message, "became shorter"));
+    cunik_error_destroy(TAKE_PTR(err));
+    assert_int_equal(count_images(f), 0);
+    assert_int_equal(rmdir(path), 0); /* it is empty */
 }
 
 static void test_volumes(void **state)
@@ -1211,6 +1347,17 @@ static void test_document_answers(void **state)
         {"DELETE", "/v1/volumes", "?name=odd%20%26%20name", "", 200},
         {"DELETE", "/v1/volumes", "?name=data", "", 409},
         {"POST", "/v1/files", "", "some text", 400},
+        {"GET", "/v1/images", "", "", 200},
+        {"POST", "/v1/images", "?name=x", "no archive", 400},
+        {"POST", "/v1/images", "", "", 400},
+        {"GET", "/v1/image", "?name=web", "", 200},
+        {"GET", "/v1/image", "?name=x", "", 404},
+        {"GET", "/v1/images/archive", "?name=x", "", 404},
+        {"POST", "/v1/images/build", "?name=x", "no archive", 400},
+        {"POST", "/v1/images/tag", "?name=web&to=x:1", "", 200},
+        {"POST", "/v1/images/tag", "?name=web", "", 400},
+        {"POST", "/v1/images/prune", "?all=1", "", 200},
+        {"DELETE", "/v1/images", "?name=web", "", 404},
     };
     struct fixture *f = *state;
     _cleanup_json_ json_t *document = read_document();
@@ -1219,6 +1366,7 @@ static void test_document_answers(void **state)
     test_ok(cunik_file_write(console, "one\ntwo\n", 8, 0600, false, NULL), NULL);
     happen(f, "demo-web-1", 5);
     f->engine.world.cuniks[0].status.pid = getpid();
+    free(build_image(f, "web", "a kernel"));
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         check_answer(f, document, cases[i].method, cases[i].path, cases[i].query, cases[i].body,
                      cases[i].status);
@@ -1562,6 +1710,8 @@ int main(void)
         TEST(test_version_mismatch),
         TEST(test_world),
         TEST(test_plan),
+        TEST(test_images),
+        TEST(test_images_refused),
         TEST(test_volumes),
         TEST(test_file),
         TEST(test_apply),

@@ -207,19 +207,169 @@ static void test_import(void **state)
     _cleanup_free_ char *folder = cunik_asprintf("%s/old", root), *digest = NULL;
     _cleanup_image_ struct image image = {0};
     _cleanup_image_files_ struct image_files files = {0};
+    struct image_build b = {0};
     struct error *err = NULL;
 
     put(root, "old/metadata.json",
         "{\"name\":\"nginx\",\"unikernel\":{\"name\":\"rumprun\"},\"default_cmdline\":\"{x}\"}");
     put(root, "old/kernel.bin", "k");
     put(root, "old/data.iso", "d");
-    test_ok(cunik_image_import(root, folder, "nginx", &digest, &err), err);
+    test_ok(cunik_image_import_read(folder, &b, &err), err);
+    test_ok(cunik_image_build(root, &b, "nginx", &digest, &err), err);
+    cunik_image_build_done(&b);
     test_ok(cunik_image_find(root, "nginx", &image, &err), err);
     assert_string_equal(image.config.backend, "rumprun");
     assert_string_equal(image.config.cmdline, "{x}");
     test_ok(cunik_image_unpack(root, digest, &files, &err), err);
     assert_int_equal(files.disks.n, 1);
     assert_true(cunik_text_ends(files.disks.items[0], "0.raw"));
+}
+
+/* Archives, as they are sent. */
+
+static int pack(const char *root, struct tar *t, int64_t piece)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/sent.tar", root);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    _cleanup_free_ char *bytes = cunik_malloc((size_t)piece);
+    ssize_t n;
+
+    cunik_tar_rewind(t);
+    while ((n = cunik_tar_read(t, bytes, (size_t)piece, NULL)) > 0)
+        assert_int_equal(write(fd, bytes, (size_t)n), n);
+    assert_int_equal(n, 0);
+    assert_int_equal(lseek(fd, 0, SEEK_CUR), cunik_tar_size(t));
+    return fd;
+}
+
+/* What an image is made of is sent, and is the same image as one that is built at once. */
+static void test_packed(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *kernel = cunik_asprintf("%s/in/kernel", root);
+    _cleanup_free_ char *disk = cunik_asprintf("%s/in/disk", root);
+    struct image_build b = {.config = {.backend = cunik_strdup("raw"), .memory = 1 << 20}};
+    _cleanup_free_ char *first = NULL;
+    _cleanup_tar_ struct tar t = {0};
+    struct error *err = NULL;
+
+    put(root, "in/kernel", "a kernel");
+    put(root, "in/disk", "");
+    assert_int_equal(truncate(disk, 5000), 0);
+    cunik_image_build_add(&b, "cunik/kernel", kernel);
+    cunik_image_build_add(&b, "cunik/disks/0.raw", disk);
+    cunik_strv_add(&b.config.environment, "A=b");
+    test_ok(cunik_image_build_pack(&b, &t, &err), err);
+    test_ok(cunik_image_build(root, &b, "direct", &first, &err), err);
+    for (int64_t piece = 1; piece < 20000; piece = piece * 7 + 1) {
+        _cleanup_close_ int fd = pack(root, &t, piece);
+        _cleanup_free_ char *digest = NULL;
+        test_ok(cunik_image_build_packed(root, fd, "sent", &digest, &err), err);
+        assert_string_equal(digest, first);
+    }
+    cunik_image_build_done(&b);
+}
+
+static void expect_refused(const char *root, struct tar *t, const char *words)
+{
+    _cleanup_close_ int fd = pack(root, t, 512);
+    _cleanup_error_ struct error *err = NULL;
+    char *digest = NULL;
+
+    assert_true(cunik_image_build_packed(root, fd, "bad", &digest, &err) < 0);
+    if (!strstr(err->message, words))
+        fail_msg("'%s' does not say '%s'", err->message, words);
+    cunik_tar_done(t);
+}
+
+static void test_packed_wrongly(void **state)
+{
+    const char *root = *state;
+    struct tar t = {0};
+
+    cunik_tar_add_text(&t, "cunik/kernel", "k");
+    expect_refused(root, &t, "it has no config.json");
+    cunik_tar_add_text(&t, "config.json", "{}");
+    expect_refused(root, &t, "neither a kernel nor a disk");
+    cunik_tar_add_text(&t, "config.json", "[]");
+    cunik_tar_add_text(&t, "cunik/kernel", "k");
+    expect_refused(root, &t, "is no object");
+    cunik_tar_add_text(&t, "config.json", "{}");
+    cunik_tar_add_text(&t, "cunik/disks/evil.raw", "");
+    expect_refused(root, &t, "'cunik/disks/evil.raw' is no name of a disk");
+    cunik_tar_add_text(&t, "config.json", "{}");
+    cunik_tar_add_text(&t, "cunik/disks/0.qcow2", "no qcow2");
+    expect_refused(root, &t, "is no qcow2 disk");
+    cunik_tar_add_text(&t, "../config.json", "{}");
+    expect_refused(root, &t, "the archive has '../config.json', which leaves its folder");
+    expect_refused(root, &t, "it has no config.json");
+}
+
+/* Out of one store and into another. */
+static void test_archive(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *digest = build(root, "web", "a kernel"), *got = NULL;
+    _cleanup_free_ char *other = cunik_asprintf("%s/other", root);
+    _cleanup_image_ struct image image = {0};
+    _cleanup_tar_ struct tar t = {0};
+    struct error *err = NULL;
+
+    test_ok(cunik_image_tag(root, "web", "shop:1", &err), err);
+    test_ok(cunik_image_save(root, "shop:1", &t, &err), err);
+    _cleanup_close_ int fd = pack(root, &t, 4096);
+    test_ok(cunik_image_load(other, fd, "here", &got, &err), err);
+    assert_string_equal(got, digest);
+    test_ok(cunik_image_find(other, "here", &image, &err), err);
+    assert_int_equal(image.names.n, 1);
+    assert_int_equal(ftruncate(fd, 3000), 0);
+    assert_true(cunik_image_load(other, fd, "again", &got, &err) < 0);
+    assert_non_null(strstr(err->message, "loading 'again:latest'"));
+    cunik_error_destroy(TAKE_PTR(err));
+    assert_true(cunik_image_save(root, "nothing", &t, &err) < 0);
+    assert_int_equal(err->code, ERROR_NOT_FOUND);
+    cunik_error_destroy(err);
+}
+
+/* A list of images for several machines, as Unikraft's tools make it; `os`: of the second. */
+static int list_archive(const char *root, const char *digest, const char *os)
+{
+    _cleanup_free_ char *folder = cunik_asprintf("%s/store", root);
+    _cleanup_tar_ struct tar t = {0};
+    struct image_descriptor d = {0};
+
+    test_ok(cunik_image_save(root, digest, &t, NULL), NULL);
+    _cleanup_json_ json_t *index = json_loads(t.members[1].text, 0, NULL);
+    json_t *of = json_array_get(json_object_get(index, "manifests"), 0);
+    json_object_set_new(of, "platform",
+                        json_pack("{s:s, s:s}", "architecture", "x86_64", "os", os));
+    json_t *arm = json_pack("{s:s, s:i, s:{s:s, s:s}}", "digest", digest, "size", 3, "platform",
+                            "architecture", "arm64", "os", "linux");
+    json_array_insert_new(json_object_get(index, "manifests"), 0, arm);
+    _cleanup_free_ char *text = json_dumps(index, 0);
+    test_ok(cunik_image_blob_put(folder, text, strlen(text), &d, NULL), NULL);
+    _cleanup_free_ char *outer = cunik_asprintf(
+        "{\"manifests\":[{\"digest\":\"%s\",\"size\":%zu}]}", d.digest, strlen(text));
+    free(t.members[1].text);
+    t.members[1].text = cunik_strdup(outer);
+    t.members[1].size = (int64_t)strlen(outer);
+    _cleanup_free_ char *name = cunik_image_blob_path(".", d.digest);
+    cunik_tar_add_text(&t, name + 2, text);
+    return pack(root, &t, 4096);
+}
+
+static void test_platforms(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *digest = build(root, "web", "a kernel"), *got = NULL;
+    _cleanup_close_ int ours = list_archive(root, digest, "qemu");
+    _cleanup_error_ struct error *err = NULL;
+
+    test_ok(cunik_image_load(root, ours, "list", &got, &err), err);
+    assert_string_equal(got, digest);
+    _cleanup_close_ int theirs = list_archive(root, digest, "windows");
+    assert_true(cunik_image_load(root, theirs, "list", &got, &err) < 0);
+    assert_non_null(strstr(err->message, "for other machines only"));
 }
 
 /* Hostile ones */
@@ -392,7 +542,7 @@ static void test_hostile_layers(void **state)
         int64_t left = 1 << 20;
         struct error *err = NULL;
         test_ok(cunik_file_make_folders(target, 0755, NULL), NULL);
-        assert_true(cunik_image_layer_unpack(fd, target, &left, &err) < 0);
+        assert_true(cunik_image_tar_unpack(fd, "a layer", target, &left, &err) < 0);
         if (!strstr(err->message, cases[i].words))
             fail_msg("'%s' does not say '%s'", err->message, cases[i].words);
         cunik_error_destroy(err);
@@ -460,11 +610,11 @@ static void test_large_layer(void **state)
     struct stat st;
 
     test_ok(cunik_file_make_folders(target, 0755, NULL), NULL);
-    assert_true(cunik_image_layer_unpack(fd, target, &left, &err) < 0);
+    assert_true(cunik_image_tar_unpack(fd, "a layer", target, &left, &err) < 0);
     assert_string_equal(err->message, "the image is too large when unpacked");
     cunik_error_destroy(TAKE_PTR(err));
     left = 8;
-    test_ok(cunik_image_layer_unpack(fd, target, &left, &err), err);
+    test_ok(cunik_image_tar_unpack(fd, "a layer", target, &left, &err), err);
     _cleanup_free_ char *kernel = cunik_asprintf("%s/cunik/kernel", target);
     assert_int_equal(stat(kernel, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0444); /* no set-user-ID bit either */
@@ -514,9 +664,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_names),  TEST(test_build),       TEST(test_remove),  TEST(test_prune_unnamed),
-        TEST(test_import), TEST(test_corrupt),     TEST(test_damaged), TEST(test_hostile_layers),
-        TEST(test_disks),  TEST(test_large_layer), TEST(test_work),    TEST(test_config),
+        TEST(test_names),          TEST(test_build),       TEST(test_remove),
+        TEST(test_prune_unnamed),  TEST(test_import),      TEST(test_packed),
+        TEST(test_packed_wrongly), TEST(test_archive),     TEST(test_platforms),
+        TEST(test_corrupt),        TEST(test_damaged),     TEST(test_hostile_layers),
+        TEST(test_disks),          TEST(test_large_layer), TEST(test_work),
+        TEST(test_config),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

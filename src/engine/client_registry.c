@@ -1,0 +1,109 @@
+/* Images to and from registries. skopeo runs here and not in the engine: so it has the logins of
+ * who asks, and tells them how it goes. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/client_internal.h"
+
+enum { BLOBS_MOST = 512 }; /* each is kept open while it is sent */
+
+/* A folder of this process; the caller removes it. */
+static int make_folder(char **ret, struct error **err)
+{
+    const char *where = getenv("TMPDIR");
+    _cleanup_free_ char *path =
+        cunik_asprintf("%s/cunik-XXXXXX", cunik_text_blank(where) ? "/var/tmp" : where);
+
+    /* skopeo takes what is behind a colon for a name. */
+    if (strchr(path, ':'))
+        return cunik_error_set(err, ERROR_INVALID, "TMPDIR must not have a colon: '%s'", where);
+    if (!mkdtemp(path))
+        return cunik_error_errno(err, errno, "making '%s'", path);
+    *ret = TAKE_PTR(path);
+    return 0;
+}
+
+static void remove_folder(char **folder)
+{
+    if (*folder)
+        cunik_file_remove_tree(*folder, NULL);
+    free(*folder);
+}
+
+static int add_blobs(const char *layout, struct tar *to, struct error **err)
+{
+    _cleanup_free_ char *folder = cunik_asprintf("%s/blobs/sha256", layout);
+    DIR *d = opendir(folder);
+    const struct dirent *entry;
+    int r = 0;
+
+    while (d && r == 0 && (entry = readdir(d))) {
+        _cleanup_free_ char *name = cunik_asprintf("blobs/sha256/%s", entry->d_name);
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] == '.')
+            continue;
+        r = to->n < BLOBS_MOST ? cunik_tar_add_file(to, name, path, err)
+                               : cunik_error_set(err, ERROR_INVALID,
+                                                 "the image has more than %d blobs", BLOBS_MOST);
+    }
+    if (d)
+        closedir(d);
+    return r;
+}
+
+static int send_layout(struct client *c, const char *layout, const char *name, char **ret_digest,
+                       struct error **err)
+{
+    static const char *const files[] = {"oci-layout", "index.json"};
+    _cleanup_tar_ struct tar t = {0};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(files) && r == 0; i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", layout, files[i]);
+        r = cunik_tar_add_file(&t, files[i], path, err);
+    }
+    if (r == 0)
+        r = add_blobs(layout, &t, err);
+    return r < 0 ? r : cunik_client_tar(c, "/v1/images", name, &t, ret_digest, err);
+}
+
+int cunik_client_image_pull(struct client *c, const char *name, const struct image_transfer *t,
+                            char **ret_digest, struct error **err)
+{
+    _cleanup_(remove_folder) char *folder = NULL;
+    _cleanup_free_ char *full = NULL;
+    int r;
+
+    if ((r = cunik_image_name(name, &full, err)) < 0 || (r = make_folder(&folder, err)) < 0)
+        return r;
+    _cleanup_free_ char *layout = cunik_asprintf("%s/layout", folder);
+    r = cunik_image_fetch(full, t, layout, err);
+    if (r == 0)
+        r = send_layout(c, layout, full, ret_digest, err);
+    return cunik_error_prefix(err, r, "pulling '%s'", full);
+}
+
+int cunik_client_image_push(struct client *c, const char *name, const struct image_transfer *t,
+                            struct error **err)
+{
+    _cleanup_(remove_folder) char *folder = NULL;
+    _cleanup_free_ char *full = NULL;
+    int r;
+
+    if ((r = cunik_image_name(name, &full, err)) < 0 || (r = make_folder(&folder, err)) < 0)
+        return r;
+    _cleanup_free_ char *archive = cunik_asprintf("%s/archive", folder);
+    _cleanup_close_ int fd = open(archive, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return cunik_error_errno(err, errno, "making '%s'", archive);
+    r = cunik_client_image_save(c, full, fd, err);
+    if (r == 0)
+        r = cunik_image_send(archive, full, t, err);
+    return cunik_error_prefix(err, r, "pushing '%s'", full);
+}
