@@ -125,7 +125,7 @@ before=$(blobs)
 blob=$(jq -r .digest <<<"$layer" | cut -d: -f2)
 printf X | dd of="uk/blobs/sha256/$blob" bs=1 seek=700 conv=notrunc status=none
 tar -C uk -cf bad.tar oci-layout index.json blobs
-check 'a corrupt blob is refused' expect 1 cunik image load bad.tar bad
+check 'a corrupt blob is refused' expect 2 cunik image load bad.tar bad
 truncate -s 5000 "uk/blobs/sha256/$blob"
 tar -C uk -cf bad.tar oci-layout index.json blobs
 check 'a truncated layer too' not cunik image load bad.tar bad
@@ -134,11 +134,28 @@ check 'a registry that is not there' not cunik pull --insecure localhost:5001/x
 check '… is named' err_has "pulling 'localhost:5001/x:latest'"
 check '… the store is as it was' equal "$(blobs)" "$before"
 check '… and has nothing half done' equal "$(ls -A "$CUNIK_ROOT/store/.tmp")" ''
-mkdir "$WORK/small" && mount -t tmpfs -o size=40k none "$WORK/small"
-check 'a full disk is an error' not env CUNIK_ROOT="$WORK/small" cunik build -t web web
+small=$(mktemp -d /tmp/ckXXXXXX)
+gone() { ! kill -0 "$1" 2>/dev/null; }
+drop_small() {
+    local pid
+    pid=$(cat "$small/cunikd.pid" 2>/dev/null) && kill "$pid" && wait_until 30 gone "$pid"
+    umount "$small/store" && rm -rf "$small"
+}
+trap 'kill $registry 2>/dev/null; [ ! -d "$small" ] || drop_small; cleanup' EXIT
+chmod 711 "$small"
+mkdir "$small/store"
+mount -t tmpfs -o size=40k none "$small/store"
+check 'a full disk is an error' not env CUNIK_ROOT="$small" cunik build -t web web
 check '… that says so' err_has 'No space left on device'
-check '… and leaves a store without the image' equal "$(jq -c '.manifests // []' "$WORK/small/store/index.json" 2>/dev/null || echo '[]')" '[]'
-umount "$WORK/small"
+mount -o remount,size=160k "$small/store"
+check '… also when it is full later' not env CUNIK_ROOT="$small" cunik build -t web web
+check '… and says so' err_has 'No space left on device'
+check '… and leaves a store without the image' equal "$(CUNIK_ROOT=$small cunik image ls -q)" ''
+check '… and nothing half done' equal "$(find "$small/store/.tmp" -mindepth 1)" ''
+mount -o remount,size=4m "$small/store"
+check '… and builds when there is room' expect 0 env CUNIK_ROOT="$small" cunik build -t web web
+check '… what an OCI tool reads' expect 0 skopeo inspect "oci:$small/store:web:latest"
+drop_small
 check 'an OCI tool still reads the store' store kraft:latest
 kill $registry
 check 'nothing is left' nothing_left
