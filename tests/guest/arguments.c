@@ -52,6 +52,12 @@ static void set_debug_exit(uint32_t number)
     arguments.debug_exit = true;
 }
 
+static void set_echo(uint32_t number)
+{
+    (void)number;
+    arguments.echo = true;
+}
+
 static void set_unhealthy(uint32_t number)
 {
     (void)number;
@@ -141,6 +147,7 @@ static const struct request {
     {"delay=", 0, MOST, set_delay, NULL},
     {"dhcp", 0, 0, set_dhcp, NULL},
     {"disk=", 0, DISK_MOST - 1, print_disk, NULL},
+    {"echo", 0, 0, set_echo, NULL},
     {"exit=", 0, 255, add_exit, NULL},
     {"flood=", 0, MOST, add_flood, NULL},
     {"get=", 0, 0, NULL, add_get},

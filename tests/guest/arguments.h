@@ -19,6 +19,7 @@ struct arguments {
     uint32_t after_ms; /* before the actions */
     bool dhcp;         /* ask for addresses */
     bool acpi;         /* heed the power button */
+    bool echo;         /* answer what is typed */
     bool debug_exit;   /* end through isa-debug-exit */
     bool unhealthy;
     uint32_t unhealthy_after_ms, healthy_after_ms; /* 0: never */

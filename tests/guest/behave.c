@@ -17,6 +17,8 @@ enum {
     GET_PATIENCE_MS = 1000,
     FLOOD_PART = 128, /* lines at once */
     FIRST_LINE_SHOWN = 200,
+    TYPED_LONGEST = 1024,
+    TYPED_PAUSE_MS = 10,
 };
 
 static struct get {
@@ -25,7 +27,8 @@ static struct get {
     struct timer retry;
 } gets[ARGUMENTS_GETS];
 
-static struct timer serve_timer, act_timer, flood_timer, unhealthy_timer, healthy_timer;
+static struct timer serve_timer, act_timer, flood_timer, unhealthy_timer, healthy_timer,
+    typed_timer;
 static size_t next_action;
 static uint32_t flood_done, flood_lines;
 static bool healthy = true;
@@ -169,11 +172,42 @@ static void start_health(void)
         start_timer(&healthy_timer, become, &healthy, arguments.healthy_after_ms);
 }
 
+static void take_line(const char *line)
+{
+    uint32_t code;
+
+    console_print("echo: %s\n", line);
+    if (text_starts(line, "exit ") && text_number(line + strlen("exit "), 255, &code))
+        behave_exit(code);
+}
+
+/* What is typed is answered by lines; what is too long for one is cut. */
+static void read_typed(void *data)
+{
+    static char line[TYPED_LONGEST + 1];
+    static size_t length;
+    int byte;
+
+    while ((byte = console_read()) >= 0) {
+        if (byte != '\n' && byte != '\r') {
+            if (length < TYPED_LONGEST)
+                line[length++] = (char)byte;
+            continue;
+        }
+        line[length] = '\0';
+        length = 0;
+        take_line(line);
+    }
+    start_timer(&typed_timer, read_typed, data, TYPED_PAUSE_MS);
+}
+
 void behave_start(void)
 {
     if (arguments.acpi)
         power_listen();
     start_health();
+    if (arguments.echo)
+        read_typed(NULL);
     if (arguments.after_ms)
         start_timer(&act_timer, act, NULL, arguments.after_ms);
     else

@@ -11,6 +11,7 @@ enum {
     FIFO_CONTROL = COM1 + 2,
     LINE_CONTROL = COM1 + 3,
     LINE_STATUS = COM1 + 5,
+    LINE_STATUS_DATA = 1,
     LINE_STATUS_EMPTY = 0x20,
     FIFO_BYTES = 16,
     PATIENCE =
@@ -51,6 +52,11 @@ void console_write(const char *bytes, size_t length)
         length -= piece;
         __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(piece) : "d"(COM1) : "memory");
     }
+}
+
+int console_read(void)
+{
+    return port_read8(LINE_STATUS) & LINE_STATUS_DATA ? port_read8(COM1) : -1;
 }
 
 void console_print(const char *format, ...)
