@@ -200,17 +200,22 @@ static void warn_of_namespace(struct client *client)
                         "are reached from there\n");
 }
 
+struct client_settings cunik_command_client_settings(const struct command *c)
+{
+    return (struct client_settings){
+        .connect = first_set(cunik_arguments_value(c->arguments, "connect"),
+                             getenv("CUNIK_CONNECT"), getenv("LIBVIRT_DEFAULT_URI")),
+        .accel = first_set(getenv("CUNIK_ACCEL"), NULL, NULL),
+        .cancel_fd = cunik_interrupt_fd(),
+    };
+}
+
 int cunik_command_client(struct command *c, struct client **ret, struct error **err)
 {
     int r = 0;
 
     if (!c->client) {
-        const struct client_settings settings = {
-            .connect = first_set(cunik_arguments_value(c->arguments, "connect"),
-                                 getenv("CUNIK_CONNECT"), getenv("LIBVIRT_DEFAULT_URI")),
-            .accel = first_set(getenv("CUNIK_ACCEL"), NULL, NULL),
-            .cancel_fd = cunik_interrupt_fd(),
-        };
+        const struct client_settings settings = cunik_command_client_settings(c);
         r = cunik_client_create(&settings, &c->client, err);
         if (r == 0)
             warn_of_namespace(c->client);

@@ -46,6 +46,8 @@ int cunik_command_load_all(struct command *c, struct loaded *ret_loaded, struct 
 /* The stack's name: of -p or COMPOSE_PROJECT_NAME alone, else of the stack file. The caller frees
  * it. */
 int cunik_command_stack_name(struct command *c, char **ret, struct error **err);
+/* How the engine is reached; the strings are borrowed. */
+struct client_settings cunik_command_client_settings(const struct command *c);
 /* Connects to the engine, starting it when needed, once. */
 int cunik_command_client(struct command *c, struct client **ret, struct error **err);
 
@@ -97,6 +99,7 @@ int cunik_command_port(void *context, const struct arguments *a, int *status, st
 int cunik_command_down(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_ps(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_logs(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_attach(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_config(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_plan(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_start(void *context, const struct arguments *a, int *status, struct error **err);

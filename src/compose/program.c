@@ -3,6 +3,7 @@
 
 #include "compose/command.h"
 #include "compose/command_images.h"
+#include "engine/attach.h"
 
 static const struct option_row global_options[] = {
     {"file", 'f', "FILE", "Stack file; may be repeated, \"-\" is standard input", NULL, true},
@@ -85,6 +86,11 @@ static const struct option_row logs_options[] = {
     {"no-log-prefix", 0, NULL, "Print without names in front", NULL, false},
 };
 
+static const struct option_row attach_options[] = {
+    ATTACH_OPTIONS,
+    {"index", 0, "N", "Which copy of the service; otherwise the first that is there", NULL, false},
+};
+
 static const struct option_row config_options[] = {
     {"format", 0, "FORMAT", "Form of the output", "yaml|json", false},
     {"output", 'o', "FILE", "Write to a file", NULL, false},
@@ -138,6 +144,8 @@ static const struct option_row version_options[] = {
 static const struct verb_row verbs[] = {
     {"config", "[SERVICE...]", "Check the stack file and print its canonical form",
      OPTIONS(config_options), 0, SIZE_MAX, cunik_command_config},
+    {"attach", "SERVICE", "Show the console of a service, and type into it",
+     OPTIONS(attach_options), 1, 1, cunik_command_attach},
     {"build", "[SERVICE...]", "Build the images of services", NULL, 0, 0, SIZE_MAX,
      cunik_command_build},
     {"pull", "[SERVICE...]", "Fetch the images of services that are not built", NULL, 0, 0,

@@ -4,6 +4,7 @@ compose_SOURCES = \
 	src/compose/check_values.c \
 	src/compose/command.c \
 	src/compose/command_abort.c \
+	src/compose/command_attach.c \
 	src/compose/command_config.c \
 	src/compose/command_down.c \
 	src/compose/command_events.c \

@@ -89,6 +89,20 @@ struct log_line {
 typedef void cunik_log_put(void *ctx, const struct log_line *line);
 int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put *put, void *ctx,
                       struct error **err);
+/* A console both ways. `put` gets what the guest writes, as bytes, until this run of it ends (0) or
+ * the user cancels; a negative return ends it. from_start: also what it wrote since its start, and
+ * one that has ended is no error then. `begun` (may be NULL) is called once when typing is
+ * possible. Typing goes from another thread, and gives how much of it was taken: the guest may be
+ * slow. */
+struct attach_sink {
+    int (*put)(void *ctx, const char *data, size_t size, struct error **err);
+    void (*begun)(void *ctx);
+    void *ctx;
+};
+int cunik_client_attach(struct client *c, const char *name, bool from_start,
+                        const struct attach_sink *sink, struct error **err);
+int cunik_client_type(struct client *c, const char *name, const void *data, size_t size,
+                      size_t *ret_taken, struct error **err);
 /* What the guests that run use, see stats.h; with the threads of each as "tasks". */
 int cunik_client_stats(struct client *c, bool threads, json_t **ret, struct error **err);
 /* Holds a guest still, or lets it go on. */

@@ -104,6 +104,16 @@ static int rewind_body(void *ctx, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+/* The empty line behind the headers of what is no error. */
+static size_t take_header(char *data, size_t one, size_t n, void *ctx)
+{
+    const struct transfer *t = ctx;
+
+    if (one * n == 2 && memcmp(data, "\r\n", 2) == 0 && status_of(t->easy) == HTTP_OK)
+        t->call->begun(t->call->ctx);
+    return one * n;
+}
+
 /* {"error":{"code","message"}} becomes what it was at the other end. */
 static int remote_error(const struct transfer *t, long status, struct error **err)
 {
@@ -160,6 +170,10 @@ static void set_options(const struct client *c, struct transfer *t, struct curl_
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+    if (call->begun) {
+        curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+        curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+    }
     if (call->body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_size);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);

@@ -44,6 +44,8 @@ struct call {
     int (*line)(void *ctx, const char *text, size_t size, struct error **err);
     /* The same for an answer of any bytes, as they come. */
     int (*take)(void *ctx, const char *data, size_t size, struct error **err);
+    /* When not NULL: the answer has begun, which may be long before its first byte. */
+    void (*begun)(void *ctx);
     void *ctx;
     struct buffer answer; /* the caller releases it */
 };

@@ -60,6 +60,10 @@ typedef int cunik_console_put(void *ctx, const struct console_line *line);
  * nothing to say; one that is shorter than *offset is another one now and read from its start. */
 int cunik_console_read(struct consoles *c, const char *name, bool all, uint64_t *offset,
                        cunik_console_put *put, void *ctx, struct error **err);
+/* Reads bytes as they are from *offset on, and advances it; what is gone is passed over in silence.
+ * *ret_size 0: there are no more at the moment. */
+int cunik_console_bytes(struct consoles *c, const char *name, uint64_t *offset, void *to,
+                        size_t max, size_t *ret_size, struct error **err);
 /* Where the last `lines` lines begin; an unfinished last line counts as one. */
 uint64_t cunik_console_tail(struct consoles *c, const char *name, uint64_t lines);
 /* An eventfd that becomes readable whenever any console grew or went away; the caller closes it

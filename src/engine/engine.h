@@ -48,6 +48,17 @@ int cunik_engine_file_put(struct engine *e, const void *data, size_t size, struc
 /* Holds a guest still, or lets it go on. ERROR_CONFLICT while a request deals with it. */
 int cunik_engine_pause(struct engine *e, const char *name, bool pause, struct error **err);
 
+/* One run of a guest, for those who are attached to its console. */
+struct guest_run {
+    bool active;   /* it goes on */
+    uint64_t from; /* how much its console held before this run */
+};
+
+/* ERROR_NOT_FOUND. */
+int cunik_engine_run(struct engine *e, const char *name, struct guest_run *ret, struct error **err);
+/* The terminal of one that runs (host.h); ERROR_CONFLICT otherwise. The caller frees it. */
+int cunik_engine_terminal(struct engine *e, const char *name, char **ret_path, struct error **err);
+
 /* Lets requests that wait look at their *cancel at once; call it after setting one. */
 void cunik_engine_interrupt(struct engine *e);
 

@@ -65,6 +65,10 @@ struct host_ops {
     int (*console)(void *ctx, const struct world_cunik *c, char **ret_path, uint64_t *ret_size,
                    struct error **err);
 
+    /* The terminal that is a running cunik's serial port (terminal.h); the caller frees the path.
+     * May be NULL: no consoles. */
+    int (*terminal)(void *ctx, const struct world_cunik *c, char **ret_path, struct error **err);
+
     /* What an image of the store gives to a cunik that boots it: image_digest, boot, command,
      * environment, memory, health.test and, as mounts, where it wants volumes. May be NULL. */
     int (*image)(void *ctx, const char *name, struct world_cunik *ret, struct error **err);

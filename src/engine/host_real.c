@@ -137,6 +137,13 @@ static int pause_domain(void *ctx, const struct world_cunik *c, bool pause, stru
     return cunik_hypervisor_pause(h->hypervisor, c->name, pause, err);
 }
 
+static int terminal(void *ctx, const struct world_cunik *c, char **ret_path, struct error **err)
+{
+    struct host_real *h = ctx;
+
+    return cunik_hypervisor_terminal(h->hypervisor, c->name, ret_path, err);
+}
+
 static int domain_destroy(void *ctx, const struct world_cunik *c, struct error **err)
 {
     struct host_real *h = ctx;
@@ -228,6 +235,7 @@ static const struct host_ops operations = {
     .domain_destroy = domain_destroy,
     .domain_undefine = domain_undefine,
     .console = console,
+    .terminal = terminal,
     .image = cunik_host_image,
     .volume_list = cunik_host_volume_list,
     .volume_create = cunik_host_volume_create,

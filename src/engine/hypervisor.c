@@ -132,9 +132,9 @@ static int open_connection(struct hypervisor *h, const char *root, struct error 
 }
 
 /* "qemu:///system" and "qemu+unix:///session" name no host. */
-static bool is_local(const char *uri)
+bool cunik_hypervisor_is_local(const struct hypervisor *h)
 {
-    const char *authority = strstr(uri, "://");
+    const char *authority = strstr(h->uri, "://");
 
     return !authority || authority[3] == '/' || authority[3] == '\0';
 }
@@ -184,13 +184,13 @@ int cunik_hypervisor_open(const struct hypervisor_settings *settings,
         r = cunik_hypervisor_embed(h, settings, &h->uri, err);
     else
         h->uri = cunik_strdup(settings->uri);
-    if (!h->embedded && is_local(h->uri))
+    if (!h->embedded && cunik_hypervisor_is_local(h))
         r = cunik_hypervisor_decide(h, settings, err);
     if (r == 0 && h->embedded)
         r = cunik_reaper_create(cunik_hypervisor_reaped, h, &h->reaper, err);
     if (r == 0)
         r = open_connection(h, settings->root, err);
-    if (r == 0 && !h->embedded && !is_local(h->uri))
+    if (r == 0 && !h->embedded && !cunik_hypervisor_is_local(h))
         r = decide_remote(h, settings->accel, err);
     if (r < 0) {
         cunik_hypervisor_close(h);

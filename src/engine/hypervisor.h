@@ -86,6 +86,10 @@ int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t de
                               struct error **err);
 /* Holds a guest still, or lets it go on; ERROR_CONFLICT when it does not run. */
 int cunik_hypervisor_pause(struct hypervisor *h, const char *name, bool pause, struct error **err);
+/* The path of the pseudo terminal that is its serial port while it runs; the caller frees it.
+ * ERROR_INVALID when it runs on another host. */
+int cunik_hypervisor_terminal(struct hypervisor *h, const char *name, char **ret,
+                              struct error **err);
 /* These succeed when the domain does not run, or is not there. */
 int cunik_hypervisor_destroy(struct hypervisor *h, const char *name, struct error **err);
 int cunik_hypervisor_undefine(struct hypervisor *h, const char *name, struct error **err);

@@ -65,6 +65,8 @@ static inline void cunik_hypervisor_disconnect(virConnectPtr *c)
 #define _cleanup_connection_ _cleanup_(cunik_hypervisor_disconnect)
 /* Whether that error is the given one of virterror.h. */
 bool cunik_hypervisor_error_is(int number);
+/* Whether it runs guests of this host. */
+bool cunik_hypervisor_is_local(const struct hypervisor *h);
 /* The pid in the file that libvirt keeps while a domain runs; 0 = none. */
 pid_t cunik_hypervisor_read_pid(const struct hypervisor *h, const char *name);
 

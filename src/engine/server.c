@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "engine/clock.h"
 #include "engine/server_internal.h"
+#include "engine/terminal.h"
 #include "images/image.h"
 
 enum {
@@ -183,6 +184,8 @@ static const struct route {
     {"POST", "/v1/plan", post_plan, NULL},
     {"POST", "/v1/apply", cunik_server_apply, NULL},
     {"GET", "/v1/logs", get_logs, NULL},
+    {"GET", "/v1/attach", cunik_server_attach, NULL},
+    {"POST", "/v1/attach", cunik_server_type, NULL},
     {"GET", "/v1/events", get_events, NULL},
     {"GET", "/v1/stats", cunik_server_stats, NULL},
     {"POST", "/v1/pause", cunik_server_pause, NULL},
@@ -393,7 +396,7 @@ int cunik_server_enter_stream(struct server *s, struct error **err)
     pthread_mutex_unlock(&s->lock);
     return room ? 0
                 : cunik_error_set(err, ERROR_UNAVAILABLE,
-                                  "too many follow events and logs already: %d at most",
+                                  "too many follow events, logs and consoles already: %d at most",
                                   STREAMS_MAX);
 }
 
@@ -435,6 +438,12 @@ int cunik_server_create(const struct server_settings *settings, struct server **
     s->since = cunik_clock_real.now(NULL);
     pthread_mutex_init(&s->lock, NULL);
     cunik_clock_cond_init(&s->fewer);
+    int r = cunik_terminals_create(&s->terminals, err);
+    if (r < 0) {
+        close(fd);
+        cunik_server_destroy(s);
+        return r;
+    }
     s->daemon = MHD_start_daemon(
         MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ERROR_LOG, 0, NULL,
         NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
@@ -460,6 +469,7 @@ void cunik_server_destroy(struct server *s)
         cunik_server_cancel_all(s);
         MHD_stop_daemon(s->daemon);
     }
+    cunik_terminals_destroy(s->terminals);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->fewer);
     free(s->applies);

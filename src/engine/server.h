@@ -6,6 +6,11 @@
  *     POST /v1/apply[?cancel=1]            body: a request; answer: events
  *     GET  /v1/logs?stack=S                lines {"cunik","service","text","time"}
  *              [&service=X]…[&follow=1][&tail=N]
+ *     GET  /v1/attach?cunik=NAME           what its guest writes, as bytes, until this run ends;
+ *              [&from=start]                also what it wrote since its start
+ *     POST /v1/attach?cunik=NAME           body: what is typed, 64 KiB at most, for one that
+ *                                           somebody is attached to; answer: {"taken": BYTES},
+ *                                           less when the guest is slow to take it
  *     GET  /v1/events?stack=S              every event from now on, or
  *              [&since=MS][&until=MS]       those of a time (ms since the epoch; since: what is
  *              [&filter=KEY=VALUE]…         kept of the past first), see event_filter.h
@@ -43,7 +48,8 @@
  *
  * A thread for each connection (512 at most) and one that accepts; nothing is polled, so that an
  * idle server uses no CPU. Who says nothing for a minute is let go, and after a second while there
- * are more than 128 connections; events and logs are followed by 128 at most. So there is always
+ * are more than 128 connections; events, logs and consoles are followed by 128
+ * at most. So there is always
  * room for a request.
  */
 #pragma once

@@ -14,6 +14,7 @@ enum { SERVER_IDLE_SECONDS = 60 }; /* for a client to say something, or to take 
 struct server {
     struct engine *engine;
     struct consoles *consoles;
+    struct terminals *terminals; /* NULL: none can be opened */
     struct event_log *log;
     char *images;
     char *version;
@@ -47,6 +48,7 @@ bool cunik_server_query_flag(struct MHD_Connection *connection, const char *key)
 struct stream {
     int client; /* its socket: only looked at for whether the other side is still there */
     int wake;   /* eventfd */
+    bool bytes; /* not lines of JSON */
     int also;   /* another descriptor that wakes; -1 = none */
     /* When woken and nothing is to be sent: makes more lines, or ends the stream. */
     void (*fill)(struct stream *s, void *ctx);
@@ -64,6 +66,7 @@ struct stream {
 /* 0 or negative errno. */
 int cunik_stream_init(struct stream *s, struct MHD_Connection *connection);
 void cunik_stream_done(struct stream *s);
+void cunik_stream_put_bytes(struct stream *s, const void *data, size_t size);
 /* One line; takes the reference. */
 void cunik_stream_put_json(struct stream *s, json_t *value);
 void cunik_stream_end(struct stream *s);
@@ -84,6 +87,10 @@ void cunik_server_leave_stream(struct server *s);
 /* The routes that take more than a few lines. */
 enum MHD_Result cunik_server_pause(struct server *s, struct MHD_Connection *connection,
                                    const struct buffer *body);
+enum MHD_Result cunik_server_attach(struct server *s, struct MHD_Connection *connection,
+                                    const struct buffer *body);
+enum MHD_Result cunik_server_type(struct server *s, struct MHD_Connection *connection,
+                                  const struct buffer *body);
 enum MHD_Result cunik_server_stats(struct server *s, struct MHD_Connection *connection,
                                    const struct buffer *body);
 enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *connection,

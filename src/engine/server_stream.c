@@ -39,13 +39,13 @@ void cunik_stream_wake(struct stream *s)
     (void)!write(s->wake, &one, sizeof(one));
 }
 
-static void put(struct stream *s, const char *text, size_t size)
+void cunik_stream_put_bytes(struct stream *s, const void *data, size_t size)
 {
     pthread_mutex_lock(&s->lock);
     if (s->data.size + size > PENDING_LIMIT)
         s->closed = true;
     if (!s->closed)
-        cunik_buffer_append(&s->data, text, size);
+        cunik_buffer_append(&s->data, data, size);
     pthread_mutex_unlock(&s->lock);
     cunik_stream_wake(s);
 }
@@ -57,7 +57,7 @@ void cunik_stream_put_json(struct stream *s, json_t *value)
     size_t size = strlen(text);
 
     text[size] = '\n'; /* in place of the NUL */
-    put(s, text, size + 1);
+    cunik_stream_put_bytes(s, text, size + 1);
 }
 
 void cunik_stream_end(struct stream *s)
@@ -148,7 +148,8 @@ enum MHD_Result cunik_stream_answer(struct stream *s, struct MHD_Connection *con
     }
     /* A stream may be silent for as long as it likes. */
     MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/x-ndjson");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                            s->bytes ? "application/octet-stream" : "application/x-ndjson");
     enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
     return result;

@@ -8,7 +8,9 @@ engine_SOURCES = \
 	src/engine/assign_bridges.c \
 	src/engine/assign_ports.c \
 	src/engine/assign_subnets.c \
+	src/engine/attach.c \
 	src/engine/client.c \
+	src/engine/client_attach.c \
 	src/engine/client_http.c \
 	src/engine/client_images.c \
 	src/engine/client_registry.c \
@@ -16,8 +18,10 @@ engine_SOURCES = \
 	src/engine/client_volumes.c \
 	src/engine/clock.c \
 	src/engine/console.c \
+	src/engine/console_bytes.c \
 	src/engine/console_trim.c \
 	src/engine/data_disk.c \
+	src/engine/detach_keys.c \
 	src/engine/domain_diff.c \
 	src/engine/cunik_filter.c \
 	src/engine/doctor.c \
@@ -34,6 +38,7 @@ engine_SOURCES = \
 	src/engine/engine_lock.c \
 	src/engine/engine_prepare.c \
 	src/engine/engine_slots.c \
+	src/engine/engine_terminal.c \
 	src/engine/engine_verdict.c \
 	src/engine/engine_volumes.c \
 	src/engine/event.c \
@@ -67,6 +72,7 @@ engine_SOURCES = \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \
 	src/engine/hypervisor_list.c \
+	src/engine/hypervisor_terminal.c \
 	src/engine/parallel.c \
 	src/engine/paths.c \
 	src/engine/plan.c \
@@ -91,6 +97,7 @@ engine_SOURCES = \
 	src/engine/run_options.c \
 	src/engine/server.c \
 	src/engine/server_apply.c \
+	src/engine/server_attach.c \
 	src/engine/server_events.c \
 	src/engine/server_images.c \
 	src/engine/server_logs.c \
@@ -101,7 +108,9 @@ engine_SOURCES = \
 	src/engine/supervise.c \
 	src/engine/supervise_names.c \
 	src/engine/supervise_repair.c \
+	src/engine/terminal.c \
 	src/engine/verb.c \
+	src/engine/verb_attach.c \
 	src/engine/verb_change.c \
 	src/engine/verb_doctor.c \
 	src/engine/verb_events.c \

@@ -19,14 +19,19 @@ static const char *first_set(const char *a, const char *b)
     return cunik_text_blank(b) ? "" : b;
 }
 
-int cunik_verb_reach_with(const struct arguments *a, int cancel_fd, struct client **ret,
-                          struct error **err)
+struct client_settings cunik_verb_client_settings(const struct arguments *a, int cancel_fd)
 {
-    const struct client_settings settings = {
+    return (struct client_settings){
         .connect = first_set(cunik_arguments_value(a, "connect"), getenv("CUNIK_CONNECT")),
         .accel = first_set(getenv("CUNIK_ACCEL"), NULL),
         .cancel_fd = cancel_fd,
     };
+}
+
+int cunik_verb_reach_with(const struct arguments *a, int cancel_fd, struct client **ret,
+                          struct error **err)
+{
+    const struct client_settings settings = cunik_verb_client_settings(a, cancel_fd);
 
     return cunik_client_create(&settings, ret, err);
 }

@@ -17,8 +17,8 @@ extern const struct program cunik_program;
 typedef int cunik_verb(void *context, const struct arguments *a, int *ret_status,
                        struct error **err);
 
-cunik_verb cunik_verb_create, cunik_verb_doctor, cunik_verb_events, cunik_verb_info,
-    cunik_verb_inspect, cunik_verb_kill, cunik_verb_list, cunik_verb_logs,
+cunik_verb cunik_verb_attach, cunik_verb_create, cunik_verb_doctor, cunik_verb_events,
+    cunik_verb_info, cunik_verb_inspect, cunik_verb_kill, cunik_verb_list, cunik_verb_logs,
     cunik_verb_network_inspect, cunik_verb_network_ls, cunik_verb_network_prune,
     cunik_verb_network_rm, cunik_verb_pause, cunik_verb_port, cunik_verb_unpause, cunik_verb_prune,
     cunik_verb_remove, cunik_verb_restart, cunik_verb_run, cunik_verb_start, cunik_verb_stats,
@@ -34,6 +34,8 @@ cunik_verb cunik_verb_volume_create, cunik_verb_volume_export, cunik_verb_volume
 
 /* Reaches the engine as --connect and the environment say, starting it when needed. */
 int cunik_verb_reach(const struct arguments *a, struct client **ret, struct error **err);
+/* How it is reached; the strings are borrowed. */
+struct client_settings cunik_verb_client_settings(const struct arguments *a, int cancel_fd);
 /* The same, with a descriptor that ends calls when it becomes readable; see client.h. */
 int cunik_verb_reach_with(const struct arguments *a, int cancel_fd, struct client **ret,
                           struct error **err);

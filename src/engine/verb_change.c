@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "engine/verb.h"
+#include "engine/attach.h"
 
 struct change {
     struct client *client;
@@ -114,9 +114,33 @@ static int change(const struct arguments *a, enum request_action action, bool wi
     return r < 0 ? r : carry_out(&c, err);
 }
 
-int cunik_verb_start(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+/* With its console: of one alone. */
+static int start_attached(const struct arguments *a, int *ret_status, struct error **err)
+{
+    const struct strv *names = cunik_arguments_positional(a);
+    const struct client_settings how = cunik_verb_client_settings(a, -1);
+    const struct attach_options o = {.detach_keys = cunik_arguments_value(a, "detach-keys"),
+                                     .input = cunik_arguments_flag(a, "interactive"),
+                                     .raw = true,
+                                     .proxy = true,
+                                     .from_start = true};
+    _cleanup_(change_done) struct change c = {.action = ACTION_START, .grace_ns = -1};
+
+    if (names->n > 1)
+        return cunik_error_set(err, ERROR_INVALID, "only one can be started with its console");
+    int r = cunik_verb_world(a, &c.client, &c.world, err);
+    if (r == 0)
+        r = choose(&c, names, err);
+    if (r == 0)
+        r = change_stack(&c, cunik_world_cunik(&c.world, c.chosen.items[0])->stack, err);
+    return r < 0 ? r : cunik_attach(&how, c.chosen.items[0], &o, ret_status, err);
+}
+
+int cunik_verb_start(void *context _unused_, const struct arguments *a, int *ret_status,
                      struct error **err)
 {
+    if (cunik_arguments_flag(a, "attach") || cunik_arguments_flag(a, "interactive"))
+        return start_attached(a, ret_status, err);
     return change(a, ACTION_START, false, err);
 }
 

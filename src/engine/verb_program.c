@@ -1,6 +1,7 @@
 /* The table of `cunik`: help, parsing, the manual page and completions come from it. */
 #include <stdint.h>
 
+#include "engine/attach.h"
 #include "engine/verb.h"
 
 static const struct option_row global_options[] = {
@@ -36,6 +37,11 @@ static const struct option_row network_options[] = {
 };
 static const struct option_row prune_options[] = {FORCE};
 static const struct option_row table_options[] = {FORMAT("table|json", "How to print")};
+static const struct option_row start_options[] = {
+    {"attach", 'a', NULL, "Show its console until it has ended", NULL, false},
+    {"interactive", 'i', NULL, "The same, and type standard input into it", NULL, false},
+    {"detach-keys", 0, "KEYS", "Keys that leave it; " ATTACH_DETACH_KEYS " otherwise", NULL, false},
+};
 static const struct option_row stop_options[] = {
     {"time", 't', "SECONDS", "Grace period before a guest is destroyed", NULL, false},
 };
@@ -77,8 +83,14 @@ static const struct option_row create_options[] = {MAKE_OPTIONS};
 static const struct option_row run_options[] = {
     {"detach", 'd', NULL, "Return when it runs, and print its name", NULL, false},
     {"rm", 0, NULL, "Remove it when it has ended", NULL, false},
+    {"interactive", 'i', NULL, "Type standard input into its console", NULL, false},
+    {"tty", 't', NULL, "Show its console as it is, and type key by key", NULL, false},
+    {"detach-keys", 0, "KEYS", "Keys that leave it; " ATTACH_DETACH_KEYS " otherwise", NULL, false},
+    {"sig-proxy", 0, "BOOL", "Whether an interrupt stops the guest, as it does otherwise",
+     "true|false", false},
     MAKE_OPTIONS,
 };
+static const struct option_row attach_options[] = {ATTACH_OPTIONS};
 static const struct option_row text_options[] = {FORMAT("text|json", "How to print")};
 static const struct option_row logs_options[] = {
     {"follow", 'f', NULL, "Go on until it has ended", NULL, false},
@@ -156,7 +168,7 @@ static const struct verb_row verbs[] = {
      SIZE_MAX, cunik_verb_run},
     {"create", "IMAGE|./KERNEL [ARG...]", "Make a cunik", OPTIONS(create_options), 0, SIZE_MAX,
      cunik_verb_create},
-    {"start", "NAME...", "Start cuniks", NULL, 0, 1, SIZE_MAX, cunik_verb_start},
+    {"start", "NAME...", "Start cuniks", OPTIONS(start_options), 1, SIZE_MAX, cunik_verb_start},
     {"stop", "NAME...", "Stop cuniks", OPTIONS(stop_options), 1, SIZE_MAX, cunik_verb_stop},
     {"restart", "NAME...", "Stop cuniks and start them again", OPTIONS(stop_options), 1, SIZE_MAX,
      cunik_verb_restart},
@@ -176,6 +188,8 @@ static const struct verb_row verbs[] = {
      cunik_verb_inspect},
     {"logs", "NAME", "Show what a cunik wrote to its console", OPTIONS(logs_options), 1, 1,
      cunik_verb_logs},
+    {"attach", "NAME", "Show the console of a cunik, and type into it", OPTIONS(attach_options), 1,
+     1, cunik_verb_attach},
     {"stats", "[NAME...]", "Show what guests use: processor, memory, network, disks",
      OPTIONS(stats_options), 0, SIZE_MAX, cunik_verb_stats},
     {"top", "NAME", "Show the threads of a guest", NULL, 0, 1, 1, cunik_verb_top},

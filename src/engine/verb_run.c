@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "base/output.h"
 #include "base/text.h"
+#include "engine/attach.h"
 #include "engine/run_options.h"
-#include "engine/verb.h"
 
 static int interrupts = -1;
 
@@ -188,8 +188,8 @@ static int follow(struct client *client, const char *name, struct error **err)
     return r;
 }
 
-static int attached(const struct arguments *a, struct client *client, const char *name,
-                    int *ret_status, struct error **err)
+/* Line by line, as `logs` does. */
+static int watch(struct client *client, const char *name, int *ret_status, struct error **err)
 {
     _cleanup_world_ struct world w = {0};
     struct world_cunik *c;
@@ -201,7 +201,41 @@ static int attached(const struct arguments *a, struct client *client, const char
         r = cunik_verb_find(&w, name, &c, err);
     if (r == 0)
         *ret_status = (int)c->status.exit_code;
-    if (cunik_arguments_flag(a, "rm")) {
+    return r;
+}
+
+static bool is_attached(const struct arguments *a)
+{
+    return cunik_arguments_flag(a, "interactive") || cunik_arguments_flag(a, "tty");
+}
+
+/* Byte by byte, and both ways. *ret_ended: it has, and was not left. */
+static int take_part(const struct arguments *a, const char *name, int *ret_status, bool *ret_ended,
+                     struct error **err)
+{
+    const struct client_settings how = cunik_verb_client_settings(a, -1);
+    const struct attach_options o = {
+        .detach_keys = cunik_arguments_value(a, "detach-keys"),
+        .input = cunik_arguments_flag(a, "interactive"),
+        .raw = cunik_arguments_flag(a, "tty"),
+        .proxy = !cunik_text_equal(cunik_arguments_value(a, "sig-proxy"), "false"),
+        .from_start = true,
+        .ret_ended = ret_ended,
+    };
+
+    return cunik_attach(&how, name, &o, ret_status, err);
+}
+
+static int attached(const struct arguments *a, struct client *client, const char *name,
+                    int *ret_status, struct error **err)
+{
+    bool ended = true;
+    int r = is_attached(a) ? take_part(a, name, ret_status, &ended, err)
+                           : watch(client, name, ret_status, err);
+
+    if (!ended && cunik_arguments_flag(a, "rm"))
+        fprintf(stderr, "'%s' is not removed when it ends: see cunik rm\n", name);
+    if (ended && cunik_arguments_flag(a, "rm")) {
         struct error *why = NULL;
         int gone = cunik_verb_apply_stack(client, name, ACTION_DOWN, &why);
         if (r == 0 && gone < 0) {
