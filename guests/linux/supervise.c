@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -30,6 +31,8 @@ static _Noreturn void become(const struct settings *settings, const sigset_t *ma
     struct rlimit limit = {.rlim_cur = DESCRIPTORS, .rlim_max = DESCRIPTORS_MOST};
 
     setsid();
+    /* What is typed can interrupt it, as at any terminal; a console that is none is no matter. */
+    ioctl(STDIN_FILENO, TIOCSCTTY, 0);
     sigprocmask(SIG_SETMASK, mask, NULL);
     setrlimit(RLIMIT_NOFILE, &limit);
     /* Its PATH is where to look for it, and getenv() is what execvp asks. */

@@ -283,8 +283,7 @@ static void done(struct session *s)
 int cunik_attach(const struct client_settings *how, const char *name,
                  const struct attach_options *o, int *ret_status, struct error **err)
 {
-    _cleanup_(done) struct session s = {
-        .how = how, .name = name, .o = o, .leave = -1, .poke = -1};
+    _cleanup_(done) struct session s = {.how = how, .name = name, .o = o, .leave = -1, .poke = -1};
     _cleanup_world_ struct world w = {0};
     struct world_cunik *c;
 

@@ -7,18 +7,20 @@
 #define ATTACH_DETACH_KEYS "ctrl-p,ctrl-q"
 
 struct attach_options {
-    const char *detach_keys; /* NULL = ATTACH_DETACH_KEYS; heeded when standard input is a terminal */
-    bool input;              /* standard input is typed into the console */
-    bool raw;                /* and, when it is a terminal, key by key: interrupts too are typed */
-    bool proxy;              /* an interrupt stops the guest, and a second one kills it; else it
-                                leaves the guest alone */
-    bool from_start;         /* also what was written since its start */
-    bool *ret_ended;         /* set to whether the guest has ended; NULL = no matter */
+    const char
+        *detach_keys; /* NULL = ATTACH_DETACH_KEYS; heeded when standard input is a terminal */
+    bool input;       /* standard input is typed into the console */
+    bool raw;         /* and, when it is a terminal, key by key: interrupts too are typed */
+    bool proxy;       /* an interrupt stops the guest, and a second one kills it; else it
+                         leaves the guest alone */
+    bool from_start;  /* also what was written since its start */
+    bool *ret_ended;  /* set to whether the guest has ended; NULL = no matter */
 };
 
 /* --detach-keys, --no-stdin and --sig-proxy, for the tables of `attach`; and what they say. */
 #define ATTACH_OPTIONS                                                                             \
-    {"detach-keys", 0,   "KEYS", "Keys that leave it, at a terminal; " ATTACH_DETACH_KEYS " otherwise", \
+    {"detach-keys", 0,                                                                             \
+     "KEYS",        "Keys that leave it, at a terminal; " ATTACH_DETACH_KEYS " otherwise",         \
      NULL,          false},                                                                        \
         {"no-stdin", 0, NULL, "Type nothing into it", NULL, false},                                \
     {                                                                                              \

@@ -112,8 +112,7 @@ static int open_terminal(struct attached *a, struct error **err)
     _cleanup_free_ char *path = NULL;
     int r = cunik_engine_terminal(a->server->engine, a->name, &path, err);
 
-    return r < 0 ? r
-                 : cunik_terminal_open(a->server->terminals, a->name, path, &a->terminal, err);
+    return r < 0 ? r : cunik_terminal_open(a->server->terminals, a->name, path, &a->terminal, err);
 }
 
 /* From the subscription on no end is missed, so it comes before the first look. */

@@ -152,6 +152,7 @@ engine_TESTS = \
 	tests/unit/test_engine.c \
 	tests/unit/test_events.c \
 	tests/unit/test_data_disk.c \
+	tests/unit/test_detach_keys.c \
 	tests/unit/test_exit_status.c \
 	tests/unit/test_health.c \
 	tests/unit/test_plan.c \

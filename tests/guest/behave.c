@@ -18,7 +18,7 @@ enum {
     FLOOD_PART = 128, /* lines at once */
     FIRST_LINE_SHOWN = 200,
     TYPED_LONGEST = 1024,
-    TYPED_PAUSE_MS = 10,
+    TYPED_PAUSE_MS = 1,
 };
 
 static struct get {

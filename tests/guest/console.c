@@ -14,6 +14,7 @@ enum {
     LINE_STATUS_DATA = 1,
     LINE_STATUS_EMPTY = 0x20,
     FIFO_BYTES = 16,
+    FIFO_ON = 0xC7, /* empty, and filled by 14 bytes at once */
     PATIENCE =
         1000000, /* status reads, some seconds, before a console that nobody empties is given up */
 };
@@ -24,7 +25,7 @@ static uint32_t lost;
 void console_init(void)
 {
     port_write8(LINE_CONTROL, 3); /* 8n1; the speed does not matter to an emulated port */
-    port_write8(FIFO_CONTROL, 7);
+    port_write8(FIFO_CONTROL, FIFO_ON);
 }
 
 /* A console that stalled once is only looked at, not waited for, until it moves again: a guest

@@ -52,6 +52,8 @@ struct engine {
     struct subscriber *subscribers;
     size_t n_subscribers;
     size_t next_id;
+    uint64_t run_from;
+    char *terminal;
 };
 
 bool cunik_engine_deals_with(struct engine *e _unused_, const char *name _unused_)
@@ -124,6 +126,30 @@ int cunik_engine_file_put(struct engine *e _unused_, const void *data, size_t si
     return size == 4 && memcmp(data, "a\0\xff\n", 4) == 0
                ? 0
                : cunik_error_set(err, ERROR_INVALID, "other bytes came");
+}
+
+int cunik_engine_run(struct engine *e, const char *name, struct guest_run *ret, struct error **err)
+{
+    pthread_mutex_lock(&e->lock);
+    const struct world_cunik *c = cunik_world_cunik(&e->world, name);
+    if (c)
+        *ret =
+            (struct guest_run){.active = cunik_state_is_up(c->status.state), .from = e->run_from};
+    pthread_mutex_unlock(&e->lock);
+    return c ? 0 : cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s", name);
+}
+
+int cunik_engine_terminal(struct engine *e, const char *name, char **ret_path, struct error **err)
+{
+    struct guest_run run = {0};
+    int r = cunik_engine_run(e, name, &run, err);
+
+    if (r < 0)
+        return r;
+    if (!run.active)
+        return cunik_error_set(err, ERROR_CONFLICT, "'%s' is exited", name);
+    *ret_path = cunik_strdup(e->terminal ? e->terminal : "/dev/null");
+    return 0;
 }
 
 int cunik_engine_plan(struct engine *e _unused_, const struct request *r, struct plan *ret,
@@ -1186,6 +1212,201 @@ static void test_events_until(void **state)
     WAIT_UNTIL(&f->engine, f->engine.n_subscribers == 0);
 }
 
+/* One who is attached. */
+struct listener {
+    struct fixture *f;
+    const char *name;
+    bool from_start;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    bool begun, over;
+    struct buffer heard;
+    int result;
+    struct error *err;
+};
+
+static int hear(void *ctx, const char *data, size_t size, struct error **err _unused_)
+{
+    struct listener *l = ctx;
+
+    pthread_mutex_lock(&l->lock);
+    cunik_buffer_append(&l->heard, data, size);
+    pthread_mutex_unlock(&l->lock);
+    return 0;
+}
+
+static void note_begun(void *ctx)
+{
+    struct listener *l = ctx;
+
+    pthread_mutex_lock(&l->lock);
+    l->begun = true;
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void *listen_attached(void *arg)
+{
+    struct listener *l = arg;
+    const struct attach_sink sink = {hear, note_begun, l};
+
+    l->result = cunik_client_attach(l->f->client, l->name, l->from_start, &sink, &l->err);
+    pthread_mutex_lock(&l->lock);
+    l->over = true;
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+static void attach(struct fixture *f, struct listener *l, const char *name, bool from_start)
+{
+    *l = (struct listener){.f = f, .name = name, .from_start = from_start};
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_create(&l->thread, NULL, listen_attached, l);
+}
+
+static void wait_begun(struct listener *l)
+{
+    bool so = false;
+
+    for (int64_t end = now_ms() + DEADLINE_MS; !so && now_ms() < end; poll(NULL, 0, 5)) {
+        pthread_mutex_lock(&l->lock);
+        so = l->begun || l->over;
+        pthread_mutex_unlock(&l->lock);
+    }
+    assert_true(l->begun);
+}
+
+static void wait_heard(struct listener *l, const char *text)
+{
+    bool so = false;
+
+    for (int64_t end = now_ms() + DEADLINE_MS; !so && now_ms() < end; poll(NULL, 0, 5)) {
+        pthread_mutex_lock(&l->lock);
+        so = strcmp(cunik_buffer_text(&l->heard), text) == 0;
+        pthread_mutex_unlock(&l->lock);
+    }
+    if (!so)
+        fail_msg("heard '%s', not '%s'", cunik_buffer_text(&l->heard), text);
+}
+
+static void detach(struct listener *l)
+{
+    pthread_join(l->thread, NULL);
+    cunik_buffer_done(&l->heard);
+    cunik_error_destroy(l->err);
+    pthread_mutex_destroy(&l->lock);
+}
+
+static int open_terminal(struct fixture *f)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    assert_true(master >= 0);
+    assert_int_equal(grantpt(master), 0);
+    assert_int_equal(unlockpt(master), 0);
+    f->engine.terminal = cunik_strdup(ptsname(master));
+    return master;
+}
+
+static void append(const struct fixture *f, const char *text)
+{
+    _cleanup_free_ char *path = cunik_console_path(f->consoles, "demo-web-1");
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    test_ok(cunik_write_all(fd, text, strlen(text)), NULL);
+}
+
+static void end_run(struct fixture *f)
+{
+    pthread_mutex_lock(&f->engine.lock);
+    f->engine.world.cuniks[0].status.state = CUNIK_EXITED;
+    pthread_mutex_unlock(&f->engine.lock);
+    happen(f, "demo-web-1", 7);
+}
+
+/* Two at one console: both hear all, what is typed comes once, and the run's end ends both. */
+static void test_attach(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_close_ int master = open_terminal(f);
+    _cleanup_error_ struct error *err = NULL;
+    struct listener early, late;
+    char typed[16] = "";
+    size_t taken = 0;
+
+    append(f, "before\nlast");
+    f->engine.run_from = 7;
+    attach(f, &early, "demo-web-1", true);
+    wait_begun(&early);
+    wait_heard(&early, "last");
+    attach(f, &late, "demo-web-1", false);
+    wait_begun(&late);
+    append(f, " no newline");
+    wait_heard(&early, "last no newline");
+    wait_heard(&late, " no newline");
+    test_ok(cunik_client_type(f->client, "demo-web-1", "a\0\x03\r", 4, &taken, &err), err);
+    assert_int_equal(taken, 4);
+    assert_int_equal(read(master, typed, sizeof(typed)), 4);
+    assert_memory_equal(typed, "a\0\x03\r", 4);
+    append(f, "!");
+    end_run(f);
+    detach(&early);
+    detach(&late);
+    assert_int_equal(early.result, 0);
+    assert_int_equal(late.result, 0);
+    assert_true(cunik_client_type(f->client, "demo-web-1", "x", 1, &taken, &err) < 0);
+    assert_string_equal(err->message, "nobody is attached to 'demo-web-1'");
+    free(f->engine.terminal);
+}
+
+/* A guest that is restarted: what its next run writes is not for who was attached to this one. */
+static void test_attach_one_run(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_close_ int master = open_terminal(f);
+    struct listener l;
+
+    attach(f, &l, "demo-web-1", true);
+    wait_begun(&l);
+    pthread_mutex_lock(&f->engine.lock);
+    append(f, "first run\nsecond run\n");
+    f->engine.run_from = strlen("first run\n");
+    pthread_mutex_unlock(&f->engine.lock);
+    happen(f, "demo-web-1", 7);
+    pthread_join(l.thread, NULL);
+    assert_int_equal(l.result, 0);
+    assert_true(l.heard.size <= strlen("first run\nsecond run\n"));
+    assert_memory_equal(l.heard.data, "first run\n", strlen("first run\n"));
+    cunik_buffer_done(&l.heard);
+    pthread_mutex_destroy(&l.lock);
+    free(f->engine.terminal);
+}
+
+/* A guest that takes nothing holds nobody up, and one that writes is not held up by who is attached
+ * and does not read. */
+static void test_attach_slow(void **state)
+{
+    enum { MUCH = 48 << 10, ROUNDS = 32 };
+    struct fixture *f = *state;
+    _cleanup_close_ int master = open_terminal(f);
+    _cleanup_free_ char *much = cunik_calloc(1, MUCH);
+    _cleanup_error_ struct error *err = NULL;
+    struct listener l;
+    size_t taken = MUCH;
+
+    memset(much, 'x', MUCH);
+    attach(f, &l, "demo-web-1", false);
+    wait_begun(&l);
+    for (int i = 0; i < ROUNDS; i++)
+        test_ok(cunik_write_all(master, much, MUCH), NULL);
+    for (int i = 0; i < ROUNDS && taken == MUCH; i++)
+        test_ok(cunik_client_type(f->client, "demo-web-1", much, MUCH, &taken, &err), err);
+    assert_true(taken < MUCH);
+    close(TAKE_FD(master));
+    end_run(f);
+    detach(&l);
+    free(f->engine.terminal);
+}
+
 /* Many that say nothing: a request is heard all the same, and most of them are let go long before
  * their minute is over. */
 static void test_silent_connections(void **state)
@@ -1215,7 +1436,7 @@ static void test_many_streams(void **state)
     }
     WAIT_UNTIL(&f->engine, f->engine.n_subscribers == STREAMS);
     expect_raw(f, "GET /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 503",
-               "too many follow events and logs already: 128 at most");
+               "too many follow events, logs and consoles already: 128 at most");
     expect_raw(f, "GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
                "HTTP/1.1 200", NULL);
     for (size_t i = 0; i < STREAMS; i++)
@@ -1269,6 +1490,8 @@ static void check_body(const json_t *document, const json_t *content, const char
     const json_t *lines = json_object_get(content, "application/x-ndjson");
     const json_t *schema = json_object_get(one ? one : lines, "schema");
 
+    if (json_object_get(content, "application/octet-stream"))
+        return;
     assert_non_null(schema);
     for (char *line, *rest = body; (line = strsep(&rest, one ? "" : "\n"));) {
         _cleanup_json_ json_t *value = NULL;
@@ -1339,6 +1562,10 @@ static void test_document_answers(void **state)
         {"GET", "/v1/logs", "?tail=many", "", 400},
         {"GET", "/v1/events", "?since=0&until=1000000", "", 200},
         {"GET", "/v1/events", "?filter=x", "", 400},
+        {"GET", "/v1/attach", "?cunik=none", "", 404},
+        {"GET", "/v1/attach", "?cunik=demo-web-3&from=start", "", 200},
+        {"GET", "/v1/attach", "?cunik=demo-web-3", "", 409},
+        {"POST", "/v1/attach", "?cunik=demo-web-1", "x", 409},
         {"GET", "/v1/stats", "?threads=1", "", 200},
         {"POST", "/v1/pause", "?cunik=demo-web-1&resume=1", "", 200},
         {"POST", "/v1/pause", "?cunik=demo-web-1", "", 404},
@@ -1367,6 +1594,7 @@ static void test_document_answers(void **state)
     happen(f, "demo-web-1", 5);
     f->engine.world.cuniks[0].status.pid = getpid();
     free(build_image(f, "web", "a kernel"));
+    f->engine.world.cuniks[2].status.state = CUNIK_EXITED;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         check_answer(f, document, cases[i].method, cases[i].path, cases[i].query, cases[i].body,
                      cases[i].status);
@@ -1731,6 +1959,9 @@ int main(void)
         TEST(test_events_past),
         TEST(test_events_without_gap),
         TEST(test_events_until),
+        TEST(test_attach),
+        TEST(test_attach_one_run),
+        TEST(test_attach_slow),
         TEST(test_document_routes),
         TEST(test_document_answers),
         TEST(test_document_request),
