@@ -27,11 +27,13 @@ static void check(const char *keys, const char *typed, const char *wanted)
 static void test_pass(void **state _unused_)
 {
     check("ctrl-p,ctrl-q", "abc", "abc");
-    check("ctrl-p,ctrl-q", "a\x10\x11"
-                           "b",
+    check("ctrl-p,ctrl-q",
+          "a\x10\x11"
+          "b",
           "a!");
-    check("ctrl-p,ctrl-q", "a\x10"
-                           "b\x10\x11",
+    check("ctrl-p,ctrl-q",
+          "a\x10"
+          "b\x10\x11",
           "a\x10"
           "b!");
     check("ctrl-p,ctrl-q", "\x10\x10\x11", "\x10!");
@@ -46,7 +48,8 @@ static void test_pass(void **state _unused_)
 
 static void test_mistakes(void **state _unused_)
 {
-    static const char *const wrong[] = {"ctrl-", "ctrl-P", "ctrl-pp", "xy", "a,,ctrl-1", "\x01", ""};
+    static const char *const wrong[] = {"ctrl-",     "ctrl-P", "ctrl-pp", "xy",
+                                        "a,,ctrl-1", "\x01",   ""};
 
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         struct detach_keys k = {0};
