@@ -34,12 +34,12 @@ int cunik_client_type(struct client *c, const char *name, const void *data, size
     cunik_buffer_text_append(&path, "/v1/attach");
     cunik_client_add_query(&path, "cunik", name);
     int r = cunik_client_json(c,
-                                   &(struct call){.method = "POST",
-                                                  .path = path.data,
-                                                  .body = data,
-                                                  .body_size = size < TYPED_MAX ? size : TYPED_MAX,
-                                                  .once = true},
-                                   &answer, err);
+                              &(struct call){.method = "POST",
+                                             .path = path.data,
+                                             .body = data,
+                                             .body_size = size < TYPED_MAX ? size : TYPED_MAX,
+                                             .once = true},
+                              &answer, err);
     if (r == 0)
         r = cunik_json_get_int(answer, "taken", &taken, err);
     if (r == 0)
