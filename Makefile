@@ -33,7 +33,7 @@ CC := clang
 endif
 
 PACKAGES := libvirt libvirt-qemu yaml-0.1 libnl-3.0 libnl-route-3.0 jansson libnftables libmicrohttpd \
-	libcurl libcrypto libarchive
+	libcurl libcrypto libarchive libacl
 
 # Asked once and kept, so that a make with nothing to do stays quick. Empty before `make deps`.
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)

@@ -318,6 +318,17 @@ static void add_devices(struct buffer *x, const struct world_cunik *c, const str
     cunik_buffer_text_append(x, "  </devices>\n");
 }
 
+/* What the guest opens is not libvirt's to give to its user (access.h). */
+static void add_user(struct buffer *x, const struct guest_user *u)
+{
+    if (*u->name)
+        cunik_buffer_printf(x,
+                            "  <seclabel type='static' model='dac' relabel='no'>\n"
+                            "    <label>+%u:+%u</label>\n"
+                            "  </seclabel>\n",
+                            (unsigned)u->uid, (unsigned)u->gid);
+}
+
 char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
                        const struct domain_settings *s)
 {
@@ -339,6 +350,7 @@ char *cunik_domain_xml(const struct world_cunik *c, const struct boot *b,
         add_xen_devices(&x, c, b, s);
     else
         add_devices(&x, c, b, s);
+    add_user(&x, s->user);
     add_commandline(&x, b);
     cunik_buffer_text_append(&x, "</domain>\n");
     return cunik_buffer_take(&x);

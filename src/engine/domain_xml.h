@@ -18,6 +18,7 @@
 #pragma once
 
 #include "backends/backend.h"
+#include "engine/access.h"
 #include "engine/world.h"
 
 #define DOMAIN_NAMESPACE "urn:cunik:1"
@@ -31,7 +32,8 @@ struct domain_settings {
     const char *label;    /* JSON text; kept as it is */
     bool quota; /* the connection can hold a guest to a fraction of its CPUs (it has cgroups);
                    without it `cpus: 0.5` is one whole CPU */
-    const struct world *world; /* of Xen's guests, which get no taps: its networks' bridges */
+    const struct guest_user *user; /* whom it runs as; no name = as libvirt has it */
+    const struct world *world;     /* of Xen's guests, which get no taps: its networks' bridges */
 };
 
 /* The caller frees it. Interfaces are c's (their `link` and `mac` must be set), in its order; disks

@@ -76,8 +76,10 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
         .console = console,
         .label = label,
         .quota = cunik_hypervisor_has_quota(h->hypervisor),
+        .user = cunik_hypervisor_user(h->hypervisor),
         .world = w,
     };
+    r = cunik_host_files_own(h, c, &attached, err);
     _cleanup_free_ char *xml = cunik_domain_xml(&attached, &boot, &settings);
     cunik_world_cunik_done(&attached);
     pthread_mutex_lock(&h->lock);
@@ -86,7 +88,7 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
     s->backend = guest.backend;
     pthread_mutex_unlock(&h->lock);
     cunik_boot_done(&boot);
-    if ((r = cunik_hypervisor_define(h->hypervisor, c->name, xml, err)) == 0)
+    if (r == 0 && (r = cunik_hypervisor_define(h->hypervisor, c->name, xml, err)) == 0)
         cunik_host_definition_keep(h, c->name);
     return r;
 }
@@ -95,8 +97,11 @@ static int domain_start(void *ctx, const struct world_cunik *c, struct error **e
 {
     struct host_real *h = ctx;
 
+    int r = cunik_host_files_open(h, c, err);
+    if (r < 0)
+        return r;
     cunik_host_endings_started(h, c->name);
-    int r = cunik_hypervisor_start(h->hypervisor, c->name, err);
+    r = cunik_hypervisor_start(h->hypervisor, c->name, err);
     if (r < 0)
         return r;
     /* One that ends at once was seen to run all the same. */
@@ -159,6 +164,7 @@ static int domain_undefine(void *ctx, const struct world_cunik *c, struct error 
     /* The domain goes last: as long as it is there, what is left of the rest is found again. */
     if ((r = cunik_console_remove(h->consoles, c->name, err)) < 0 ||
         (r = cunik_host_images_remove(h, c->name, err)) < 0 ||
+        (r = cunik_host_files_close(h, c, err)) < 0 ||
         (r = cunik_hypervisor_undefine(h->hypervisor, c->name, err)) < 0)
         return r;
     pthread_mutex_lock(&h->lock);

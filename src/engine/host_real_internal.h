@@ -79,6 +79,16 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
 /* Whether a file is of an unpacked image: nobody writes to it, cuniks do to a file over it. */
 bool cunik_host_is_of_image(const struct host_real *h, const char *path);
 
+/* host_files.c. What a cunik's guest opens, and as whom (access.h). Files of the engine's own,
+ * `attached` as host_attach makes it; and those that the stack file names, before each start and
+ * when the cunik goes. */
+int cunik_host_files_own(const struct host_real *h, const struct world_cunik *c,
+                         const struct world_cunik *attached, struct error **err);
+int cunik_host_files_open(const struct host_real *h, const struct world_cunik *c,
+                          struct error **err);
+int cunik_host_files_close(const struct host_real *h, const struct world_cunik *c,
+                           struct error **err);
+
 /* host_writers.c: ERROR_CONFLICT when two cuniks would have a disk to which one of them writes. */
 int cunik_host_check_writers(struct host_real *h, const struct world_cunik *c,
                              const struct world *w, struct error **err);

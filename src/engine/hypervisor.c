@@ -226,6 +226,11 @@ const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_
     return h->accel.kvm ? "kvm" : "tcg";
 }
 
+const struct guest_user *cunik_hypervisor_user(const struct hypervisor *h)
+{
+    return &h->user;
+}
+
 const char *cunik_hypervisor_uri(const struct hypervisor *h)
 {
     return h->uri;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "engine/access.h"
 #include "engine/world.h"
 
 struct hypervisor;
@@ -45,6 +46,9 @@ void cunik_hypervisor_close(struct hypervisor *h);
 
 /* "kvm" or "tcg"; *ret_reason, when not NULL, is one sentence on why (borrowed). */
 const char *cunik_hypervisor_accel(const struct hypervisor *h, const char **ret_reason);
+
+/* Whom its guests run as; its name is "" where that is not ours to say (access.h). Borrowed. */
+const struct guest_user *cunik_hypervisor_user(const struct hypervisor *h);
 
 /* What it is connected to; borrowed. */
 const char *cunik_hypervisor_uri(const struct hypervisor *h);

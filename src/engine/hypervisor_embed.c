@@ -31,13 +31,7 @@ enum {
 static const char emulator[] = "/usr/bin/qemu-system-x86_64";
 static const char kvm_device[] = "/dev/kvm";
 
-/* Who guests run as; uid -1 when we are not root and cannot choose. */
-struct guest_user {
-    const char *name, *group;
-    uid_t uid;
-    gid_t gid;
-};
-
+/* uid -1 when we are not root and cannot choose. */
 static int choose_user(struct guest_user *ret, struct error **err)
 {
     static const struct {
@@ -88,7 +82,9 @@ static int check_reachable(const char *root, const struct guest_user *user, stru
 }
 
 /* No libvirtd, no virtlogd, no machined: files for consoles, no cgroups and no mount namespaces for
- * guests. The user, the seccomp sandbox and file ownership protect the host. */
+ * guests. The user, the seccomp sandbox and file ownership protect the host. Dynamic ownership is
+ * for libvirt's own files of a guest: domains say that theirs are not to be touched (access.h), and
+ * with no owner to remember libvirt needs no process of its own for each. */
 static int write_configuration(const struct hypervisor *h, const struct guest_user *user,
                                struct error **err)
 {
@@ -104,7 +100,8 @@ static int write_configuration(const struct hypervisor *h, const struct guest_us
                                  "seccomp_sandbox = 1\n"
                                  "security_driver = \"none\"\n"
                                  "namespaces = []\n"
-                                 "cgroup_controllers = []\n");
+                                 "cgroup_controllers = []\n"
+                                 "remember_owner = 0\n");
     if (*user->name)
         cunik_buffer_printf(&b, "user = \"%s\"\ngroup = \"%s\"\ndynamic_ownership = 1\n",
                             user->name, user->group);
@@ -267,16 +264,15 @@ int cunik_hypervisor_decide(struct hypervisor *h, const struct hypervisor_settin
     struct guest_user user;
     int r = choose_user(&user, err);
 
-    return r < 0 ? r : decide(h, s, &user, err);
+    return r < 0 ? r : decide(h, s, &user, err); /* whom its guests run as is libvirtd's to say */
 }
 
 int cunik_hypervisor_embed(struct hypervisor *h, const struct hypervisor_settings *s,
                            char **ret_uri, struct error **err)
 {
-    struct guest_user user;
     int r;
 
-    if ((r = check_root(s->root, err)) < 0 || (r = choose_user(&user, err)) < 0)
+    if ((r = check_root(s->root, err)) < 0 || (r = choose_user(&h->user, err)) < 0)
         return r;
     if (access(emulator, X_OK) < 0)
         return cunik_error_set(err, ERROR_UNAVAILABLE,
@@ -284,8 +280,8 @@ int cunik_hypervisor_embed(struct hypervisor *h, const struct hypervisor_setting
                                strerror(errno));
     h->folder = cunik_asprintf("%s/libvirt", s->root);
     if ((r = cunik_file_make_folders(h->folder, 0755, err)) < 0 ||
-        (r = check_reachable(h->folder, &user, err)) < 0 ||
-        (r = write_configuration(h, &user, err)) < 0 || (r = decide(h, s, &user, err)) < 0)
+        (r = check_reachable(h->folder, &h->user, err)) < 0 ||
+        (r = write_configuration(h, &h->user, err)) < 0 || (r = decide(h, s, &h->user, err)) < 0)
         return r;
     quieten(h);
     hide_kvm(h);

@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "engine/accel.h"
+#include "engine/access.h"
 #include "engine/hypervisor.h"
 #include "engine/reaper.h"
 
@@ -31,6 +32,7 @@ struct hypervisor {
     char *uri;
     char *folder; /* the embedded driver's root; NULL otherwise */
     struct accel accel;
+    struct guest_user user;
     struct reaper *reaper;
 
     cunik_hypervisor_changed *changed;

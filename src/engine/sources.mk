@@ -1,5 +1,6 @@
 engine_SOURCES = \
 	src/engine/accel.c \
+	src/engine/access.c \
 	src/engine/apply.c \
 	src/engine/apply_steps.c \
 	src/engine/assign.c \
@@ -55,6 +56,7 @@ engine_SOURCES = \
 	src/engine/host_definition.c \
 	src/engine/host_endings.c \
 	src/engine/host_facts.c \
+	src/engine/host_files.c \
 	src/engine/host_forward.c \
 	src/engine/host_images.c \
 	src/engine/host_label.c \
@@ -139,6 +141,7 @@ engine_SOURCES = \
 	src/engine/world_rules.c
 
 engine_TESTS = \
+	tests/integration/test_access.c \
 	tests/integration/test_host_real.c \
 	tests/integration/test_hypervisor.c \
 	tests/unit/test_accel.c \

@@ -118,5 +118,27 @@ check '… leaves what is external' equal "$(cunik volume ls -q -f label=of=test
 check 'remove' expect 0 cunik volume rm keep_data
 check 'what is external must be there' expect 2 cunik-compose up -d
 check '… and is named' err_has 'no such volume: keep_data'
+
+# A disk of somebody's own is opened to the user that guests run as, and stays whose it is.
+mkdir -p "$WORK/own"
+truncate -s 1M "$WORK/own/disk"
+chown 1234:1234 "$WORK/own/disk"
+chmod 600 "$WORK/own/disk"
+cat >own.yaml <<END
+name: own
+services:
+  probe:
+    unikernel: {backend: raw, kernel: $PROBE, disks: [{path: $WORK/own/disk}]}
+    mem_limit: 16m
+END
+chmod 711 "$WORK"
+chmod 700 "$WORK/own"
+check 'a disk in a closed folder is refused' expect 1 cunik-compose -f own.yaml up -d
+check '… with the reason' err_has "may not write to '$WORK/own/disk'"
+chmod 711 "$WORK/own"
+check 'a private disk serves a guest' expect 0 cunik-compose -f own.yaml up -d
+check '… and keeps its owner' equal "$(stat -c %u:%g "$WORK/own/disk")" 1234:1234
+check 'down' expect 0 cunik-compose -f own.yaml down
+check '… leaves it as it was' equal "$(getfacl -cp "$WORK/own/disk")" "$(printf 'user::rw-\ngroup::---\nother::---')"
 check 'nothing is left' nothing_left
 plan_tests_done

@@ -129,8 +129,9 @@ static char *domain_xml(const char *name, const char *code, const char *machine)
                      .memory = 16 << 20,
                      .vcpus = 1,
                      .acpi = strcmp(machine, "isapc") != 0};
+    const struct guest_user user = {.name = "", .group = ""};
     const struct domain_settings s = {
-        .accel = "tcg", .emulator = "", .console = console, .label = label};
+        .accel = "tcg", .emulator = "", .console = console, .label = label, .user = &user};
 
     return cunik_domain_xml(&c, &b, &s);
 }

@@ -64,8 +64,11 @@ static void run_case(const char *name)
     struct world_network *network = cunik_world_add_network(&world);
     cunik_replace(&network->name, "demo_front");
     cunik_replace(&network->link, "ckbr0");
+    _cleanup_free_ char *user_name = text_of(boot_json, "user", "");
+    const struct guest_user user = {user_name, "kvm", 64055, 107};
     const struct domain_settings settings = {
         .accel = accel,
+        .user = &user,
         .emulator = emulator,
         .console = "/r/consoles/it's.log",
         .label = "{\"service\":\"web\",\"note\":\"a < b & 'c'\"}",

@@ -55,8 +55,12 @@ static int put_domains(const struct world *desired, const struct plan *plan, str
             cunik_kernel_done(&kernel);
             return r;
         }
-        const struct domain_settings settings = {
-            .accel = "tcg", .emulator = "", .console = "/consoles/log", .label = "{}"};
+        const struct guest_user user = {.name = "", .group = ""};
+        const struct domain_settings settings = {.user = &user,
+                                                 .accel = "tcg",
+                                                 .emulator = "",
+                                                 .console = "/consoles/log",
+                                                 .label = "{}"};
         _cleanup_free_ char *xml = cunik_domain_xml(c, &boot, &settings);
         _cleanup_free_ char *title = cunik_asprintf("domain %s", c->name);
         section(b, title, xml);

@@ -1,0 +1,200 @@
+#include "engine/access.h"
+
+#include <acl/libacl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/acl.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+enum { GROUPS_MOST = 256 };
+
+static bool is_chosen(const struct guest_user *u)
+{
+    return u && *u->name;
+}
+
+/* The kernel keeps these for each thread; glibc's own setgroups() would set those of all. */
+static int open_as(const struct guest_user *u, const char *path, int flags)
+{
+    gid_t ours[GROUPS_MOST], theirs[GROUPS_MOST];
+    int n_theirs = GROUPS_MOST, n_ours = getgroups(GROUPS_MOST, ours);
+
+    if (n_ours < 0 || getgrouplist(u->name, u->gid, theirs, &n_theirs) < 0)
+        return -EOVERFLOW;
+    if (syscall(SYS_setgroups, (size_t)n_theirs, theirs) < 0)
+        return -errno;
+    gid_t gid = (gid_t)setfsgid(u->gid);
+    uid_t uid = (uid_t)setfsuid(u->uid);
+    int fd = open(path, flags);
+    int r = fd < 0 ? -errno : fd;
+    setfsuid(uid);
+    setfsgid(gid);
+    if (syscall(SYS_setgroups, (size_t)n_ours, ours) < 0 && r >= 0) {
+        r = -errno;
+        close(fd);
+    }
+    return r;
+}
+
+int cunik_access_try(const struct guest_user *u, const char *path, bool write)
+{
+    if (!is_chosen(u))
+        return 0;
+    int fd = open_as(u, path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
+int cunik_access_own(const struct guest_user *u, const char *path, bool write, struct error **err)
+{
+    int r = cunik_access_try(u, path, write);
+
+    if (r != -EACCES)
+        return r < 0 ? cunik_error_errno(err, r, "opening '%s'", path) : 0;
+    if (chown(path, u->uid, u->gid) < 0)
+        return cunik_error_errno(err, errno, "giving '%s' to the user '%s'", path, u->name);
+    r = cunik_access_try(u, path, write);
+    return r < 0 ? cunik_error_errno(err, r, "opening '%s' as the user '%s'", path, u->name) : 0;
+}
+
+static void free_acl(acl_t *acl)
+{
+    if (*acl)
+        acl_free(*acl);
+}
+#define _cleanup_acl_ _cleanup_(free_acl)
+
+/* What a list holds, as far as it matters here. */
+struct entries {
+    acl_entry_t ours, mask;
+    bool others; /* there are entries for users and groups by name that are not ours */
+    bool limits; /* the mask takes something from somebody */
+};
+
+static unsigned permissions(acl_entry_t e)
+{
+    acl_permset_t set;
+
+    if (acl_get_permset(e, &set) < 0)
+        return 0;
+    return (acl_get_perm(set, ACL_READ) == 1 ? ACL_READ : 0u) |
+           (acl_get_perm(set, ACL_WRITE) == 1 ? ACL_WRITE : 0u) |
+           (acl_get_perm(set, ACL_EXECUTE) == 1 ? ACL_EXECUTE : 0u);
+}
+
+static bool is_of(acl_entry_t user, uid_t uid)
+{
+    uid_t *named = acl_get_qualifier(user);
+    bool same = named && *named == uid;
+
+    acl_free(named);
+    return same;
+}
+
+static struct entries look(acl_t acl, uid_t uid)
+{
+    struct entries found = {0};
+    unsigned masked = 0; /* all that the mask is there for */
+    acl_entry_t e;
+
+    for (int which = ACL_FIRST_ENTRY; acl_get_entry(acl, which, &e) == 1; which = ACL_NEXT_ENTRY) {
+        acl_tag_t tag = 0;
+        acl_get_tag_type(e, &tag);
+        if (tag == ACL_MASK)
+            found.mask = e;
+        else if (tag == ACL_USER && is_of(e, uid))
+            found.ours = e;
+        else if (tag == ACL_USER || tag == ACL_GROUP)
+            found.others = true;
+        if (tag == ACL_USER || tag == ACL_GROUP || tag == ACL_GROUP_OBJ)
+            masked |= permissions(e);
+    }
+    found.limits = found.mask && (masked & ~permissions(found.mask));
+    return found;
+}
+
+static int add_permissions(acl_entry_t e, bool write)
+{
+    acl_permset_t set;
+
+    if (acl_get_permset(e, &set) < 0 || acl_add_perm(set, ACL_READ) < 0 ||
+        (write && acl_add_perm(set, ACL_WRITE) < 0))
+        return -errno;
+    return 0;
+}
+
+/* A mask that keeps something from somebody stays as it is: wider, it would let in others as well.
+ */
+static int add_entry(acl_t *acl, uid_t uid, bool write)
+{
+    struct entries found = look(*acl, uid);
+    int r = 0;
+
+    if (!found.ours &&
+        (acl_create_entry(acl, &found.ours) < 0 || acl_set_tag_type(found.ours, ACL_USER) < 0 ||
+         acl_set_qualifier(found.ours, &uid) < 0))
+        r = -errno;
+    if (r == 0)
+        r = add_permissions(found.ours, write);
+    if (r == 0 && !found.limits && acl_calc_mask(acl) < 0)
+        r = -errno;
+    return r;
+}
+
+int cunik_access_grant(const struct guest_user *u, const char *path, bool write, struct error **err)
+{
+    int r = cunik_access_try(u, path, write);
+
+    if (r != -EACCES)
+        return r < 0 ? cunik_error_errno(err, r, "'%s'", path) : 0;
+    _cleanup_acl_ acl_t acl = acl_get_file(path, ACL_TYPE_ACCESS);
+    if (!acl)
+        return cunik_error_errno(err, errno, "the access control list of '%s'", path);
+    r = add_entry(&acl, u->uid, write);
+    if (r == 0 && acl_set_file(path, ACL_TYPE_ACCESS, acl) < 0)
+        r = -errno;
+    if (r == 0)
+        r = cunik_access_try(u, path, write);
+    if (r == 0)
+        return 0;
+    cunik_access_revoke(u, path, NULL);
+    return cunik_error_set(err, ERROR_PERMISSION,
+                           "the user '%s', as whom guests run, may not %s '%s', and an entry in "
+                           "its access control list does not help: %s",
+                           u->name, write ? "write to" : "read", path,
+                           r == -EACCES ? "a folder on the way, or the list's mask, is closed to it"
+                                        : strerror(-r));
+}
+
+int cunik_access_revoke(const struct guest_user *u, const char *path, struct error **err)
+{
+    if (!is_chosen(u) || acl_extended_file(path) <= 0)
+        return 0;
+    _cleanup_acl_ acl_t acl = acl_get_file(path, ACL_TYPE_ACCESS);
+    if (!acl)
+        return errno == ENOENT ? 0 : cunik_error_errno(err, errno, "'%s'", path);
+    struct entries found = look(acl, u->uid);
+    int r = 0;
+
+    if (!found.ours)
+        return 0;
+    if (acl_delete_entry(acl, found.ours) < 0)
+        r = -errno;
+    found = look(acl, u->uid);
+    if (r == 0 && !found.others && found.mask && acl_delete_entry(acl, found.mask) < 0)
+        r = -errno;
+    if (r == 0 && acl_set_file(path, ACL_TYPE_ACCESS, acl) < 0)
+        r = -errno;
+    return r < 0 ? cunik_error_errno(err, r, "the access control list of '%s'", path) : 0;
+}

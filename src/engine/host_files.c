@@ -1,0 +1,67 @@
+/* The files that guests open: the engine's own become their user's, others' are opened to it. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/host_real_internal.h"
+
+static bool is_own(const struct host_real *h, const char *path)
+{
+    _cleanup_free_ char *folder = cunik_asprintf("%s/", h->root);
+
+    return cunik_text_starts(path, folder);
+}
+
+static int own_disks(const struct host_real *h, const struct world_cunik *c, struct error **err)
+{
+    const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
+    int r = 0;
+
+    for (size_t i = 0; i < c->boot.n_disks && r == 0; i++) {
+        const struct world_disk *d = &c->boot.disks[i];
+        bool read_only = d->readonly || cunik_host_is_of_image(h, d->path);
+        if (!d->shared && is_own(h, d->path))
+            r = cunik_access_own(u, d->path, !read_only, err);
+    }
+    return r;
+}
+
+/* c's own disks lie below those of `attached` that cover them. */
+int cunik_host_files_own(const struct host_real *h, const struct world_cunik *c,
+                         const struct world_cunik *attached, struct error **err)
+{
+    const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
+    _cleanup_free_ char *initrd = cunik_host_image_path(h, c->name, HOST_INITRD_WITH_FILES);
+    int r = own_disks(h, c, err);
+
+    if (r == 0)
+        r = own_disks(h, attached, err);
+    if (r == 0 && cunik_file_exists(initrd))
+        r = cunik_access_own(u, initrd, false, err);
+    return r;
+}
+
+int cunik_host_files_open(const struct host_real *h, const struct world_cunik *c,
+                          struct error **err)
+{
+    const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
+    int r = 0;
+
+    for (size_t i = 0; i < c->boot.n_disks && r == 0; i++)
+        if (!is_own(h, c->boot.disks[i].path))
+            r = cunik_access_grant(u, c->boot.disks[i].path, !c->boot.disks[i].readonly, err);
+    return r;
+}
+
+int cunik_host_files_close(const struct host_real *h, const struct world_cunik *c,
+                           struct error **err)
+{
+    const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
+    int r = 0;
+
+    for (size_t i = 0; i < c->boot.n_disks && r == 0; i++)
+        if (!is_own(h, c->boot.disks[i].path))
+            r = cunik_access_revoke(u, c->boot.disks[i].path, err);
+    return r;
+}
