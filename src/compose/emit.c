@@ -1,8 +1,11 @@
-/* libyaml's writer puts the items of a list within a mapping at the mapping's own indentation,
- * where Docker Compose indents them, and no option of its interface (indent, width, canonical,
- * styles of events) changes that: the choice is made by fields that its header declares internal. A
- * handler that moved the lines afterwards would have to know the same structure again, so the block
- * style is written here. */
+/* Why not libyaml's writer: it puts the items of a list within a mapping at the mapping's own
+ * indentation, where Docker Compose indents them, and nothing of its interface (indent, width,
+ * canonical, styles of events) changes that. It decides so when it writes the first item, by two of
+ * its internal fields, and since it reads up to three events ahead it writes that item in the same
+ * call as the start of the list: nobody who only hands in events comes in between to set them. One
+ * would have to work its queue and its states by hand, or to move the finished lines, which takes
+ * knowing where literal blocks are. The notation of scalars would be chosen here in any case, for
+ * libyaml leaves it to its callers which texts read as something else. */
 #include "compose/emit.h"
 
 #include <string.h>
@@ -17,27 +20,45 @@ enum {
 
 static void emit(struct buffer *b, const struct node *n, size_t indent);
 
+static void new_line(struct buffer *b, size_t indent)
+{
+    static const char blanks[] = "                                                                ";
+
+    cunik_buffer_char(b, '\n');
+    for (size_t n; indent; indent -= n) {
+        n = indent < strlen(blanks) ? indent : strlen(blanks);
+        cunik_buffer_append(b, blanks, n);
+    }
+}
+
 /* A value behind "key:" or at the start of the text: on the same line, or below and indented. */
 static void emit_value(struct buffer *b, const struct node *n, size_t indent)
 {
-    if (n->n) {
-        cunik_buffer_printf(b, "\n%*s", (int)indent, "");
-        emit(b, n, indent);
-    } else {
+    if (n->n)
+        new_line(b, indent);
+    else
         cunik_buffer_char(b, ' ');
-        emit(b, n, indent);
-    }
+    emit(b, n, indent);
+}
+
+/* A key that stands at `start` already is announced. */
+static void announce(struct buffer *b, size_t start, size_t indent)
+{
+    _cleanup_free_ char *key = cunik_strdup(b->data + start);
+
+    b->size = start;
+    cunik_buffer_printf(b, "? %s", key);
+    new_line(b, indent);
 }
 
 static void emit_member(struct buffer *b, const struct node *n, size_t indent)
 {
-    _cleanup_buffer_ struct buffer key = {0};
+    size_t start = b->size;
 
-    cunik_emit_key(&key, n->key);
-    if (key.size <= SIMPLE_KEY_MAX)
-        cunik_buffer_printf(b, "%s:", key.data);
-    else
-        cunik_buffer_printf(b, "? %s\n%*s:", key.data, (int)indent, "");
+    cunik_emit_key(b, n->key);
+    if (b->size - start > SIMPLE_KEY_MAX)
+        announce(b, start, indent);
+    cunik_buffer_char(b, ':');
     emit_value(b, n, indent + INDENT);
 }
 
@@ -52,7 +73,7 @@ static void emit(struct buffer *b, const struct node *n, size_t indent)
         cunik_buffer_text_append(b, n->kind == NODE_MAP ? "{}" : "[]");
     for (size_t i = 0; i < n->n; i++) {
         if (i)
-            cunik_buffer_printf(b, "\n%*s", (int)indent, "");
+            new_line(b, indent);
         if (n->kind == NODE_MAP) {
             emit_member(b, n->items[i], indent);
         } else {

@@ -57,7 +57,7 @@ static bool reads_as_other(const char *s)
     cunik_node_resolve(&n, s);
     if (n.kind != NODE_STRING)
         return true;
-    for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
+    for (size_t i = 0; strchr("yYnNoO<", *s) && i < ARRAY_SIZE(reserved); i++)
         if (strcasecmp(s, reserved[i]) == 0)
             return true;
     return reads_as_date(s) || reads_as_base60(s);

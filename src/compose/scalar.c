@@ -44,6 +44,9 @@ static const struct {
 
 static bool resolve_word(struct node *n)
 {
+    /* Keeps it cheap for ordinary strings; the empty one is a word. */
+    if (!strchr("~nNtTfF.+-", n->text[0]))
+        return false;
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         if (strcmp(n->text, words[i].text) != 0)
             continue;
