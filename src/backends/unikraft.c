@@ -12,6 +12,8 @@
  *   `p=[ a b ]`, in which an element could not end in `]`, and a list never closed hands everything
  *   to the application. A value that begins with `[` would open such a list.
  * - What goes beyond an array or the table of words is dropped in silence. So it is refused here.
+ * - Every version unpacks an initrd into what is mounted where it goes; only from 0.17 on it can
+ *   mount that itself (`ramfs=1`), and 0.16 stops without. So the root is mounted first.
  */
 #include <string.h>
 
@@ -21,8 +23,15 @@
 #include "base/text.h"
 
 /* Unikraft's defaults of LIBUKBOOT_CMDLINE_MAX_LEN (with its NUL), LIBUKBOOT_MAXNBARGS,
- * LIBPOSIX_ENVIRON_LIBPARAM_MAXCOUNT, LIBUKNETDEV_EINFO_LIBPARAM_MAXCOUNT. */
-enum { CMDLINE_MOST = 4095, WORDS_MOST = 60, VARIABLES_MOST = 8, INTERFACES_MOST = 4 };
+ * LIBPOSIX_ENVIRON_LIBPARAM_MAXCOUNT, LIBUKNETDEV_EINFO_LIBPARAM_MAXCOUNT,
+ * LIBVFSCORE_AUTOMOUNT_UP_SIZE. */
+enum {
+    CMDLINE_MOST = 4095,
+    WORDS_MOST = 60,
+    VARIABLES_MOST = 8,
+    INTERFACES_MOST = 4,
+    MOUNTS_MOST = 16
+};
 
 static const char blanks[] = " \t\n\r\v";
 
@@ -34,6 +43,7 @@ static const struct ending_rule endings[] = {
     {"main returned %d", ENDING_NUMBER, false},
     {"Unikraft crash", ENDING_ABORTED, false},
     {"Assertion failure: %s", ENDING_ABORTED, false},
+    {"Init function at %s returned error", ENDING_ABORTED, false},
     {NULL, 0, false},
 };
 
@@ -207,17 +217,32 @@ static int add_shares(struct buffer *line, size_t *words, const struct boot_sett
     return r;
 }
 
+static size_t count_shares(const struct boot_settings *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_disks; i++)
+        n += s->disks[i].shared;
+    return n;
+}
+
 /* The table of filesystems: what params.fstab says, entries separated by blanks, or the initrd
  * unpacked as the root. */
 static int add_filesystems(struct buffer *line, size_t *words, const struct boot_settings *s,
                            struct error **err)
 {
     const char *given = cunik_dialect_param(s, "fstab");
-    const char *wanted = given ? given : *s->initrd ? "initrd0:/:extract::ramfs=1:" : "";
+    const char *wanted = given ? given : *s->initrd ? "none:/:ramfs initrd0:/:extract" : "";
     _cleanup_strv_ struct strv entries = {0};
+    size_t mounts;
     int r;
 
     cunik_strv_split(&entries, wanted, blanks);
+    mounts = entries.n + count_shares(s);
+    if (mounts > MOUNTS_MOST)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "volumes: Unikraft mounts at most %d filesystems, not %zu",
+                               MOUNTS_MOST, mounts);
     for (size_t i = 0; i < entries.n; i++) {
         _cleanup_free_ char *word = cunik_asprintf("vfs.fstab=%s", entries.items[i]);
 

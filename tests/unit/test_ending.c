@@ -53,6 +53,12 @@ static const struct test_case {
      "[ main ] returned with status 5"},
     {"includeos", "\x15\x07\t**** PANIC **** CPU: 0\nwhy\n\x04\n", 134, true,
      "**** PANIC **** CPU: 0"},
+    {"unikraft",
+     "[    0.16] CRIT: [libvfscore] <automount.c @  426> Failed to extract cpio archive to /: -2\n"
+     "[    0.16] ERR:  [libukboot] <boot.c @  405> Init function at 0x14dd70 returned error -5\n"
+     "[    0.16] Info: [libukboot] <boot.c @  440> Halting system (3)\n",
+     134, false,
+     "[    0.16] ERR:  [libukboot] <boot.c @  405> Init function at 0x14dd70 returned error -5"},
     {"unikraft", "[    0.1] Info: [libukboot] <boot.c @  503> main returned 9\n", 9, false,
      "[    0.1] Info: [libukboot] <boot.c @  503> main returned 9"},
     {"linux", "init: redis exited with status 1\n", 1, false, "init: redis exited with status 1"},
