@@ -1,6 +1,8 @@
 /* Consoles: what guests wrote, as files that QEMU appends to, with the times of lines beside them.
  *
- * ROOT/consoles/NAME.log holds every byte from the first on. The watcher (one thread, inotify)
+ * ROOT/consoles/NAME.log holds every byte from the first on: QEMU itself appends to it, whether
+ * there is an engine or not. Where libvirtd's virtlogd stands between, it writes NAME.out, from
+ * where it is taken (console_gather.h). The watcher (one thread, inotify)
  * writes NAME.times: pairs of (offset, CLOCK_REALTIME in ms) as text lines "OFFSET MS", one for
  * each growth it saw, so that `logs -t` has times and `logs -f` is woken. A pair says that all
  * bytes before OFFSET were there at that time; the lines have one width, so that they can be
@@ -8,8 +10,9 @@
  *
  * A console takes CONSOLE_LIMIT bytes on disk, or what cunik_consoles_bound() says, and a quarter
  * more: then its oldest part goes (console_trim.h). It is not copied and not truncated, so that
- * nothing is lost that a guest writes meanwhile; while there is no engine it grows. Who reads from
- * before what is left gets one line that says how much has gone.
+ * nothing is lost that a guest writes meanwhile. An engine stays as long as a guest runs; while one
+ * that was killed is not back, the file grows, and the next one bounds it. Who reads from before
+ * what is left gets one line that says how much has gone.
  *
  * All functions may be called from any thread.
  */
@@ -34,6 +37,10 @@ void cunik_consoles_bound(struct consoles *c, uint64_t bytes);
 
 /* "FOLDER/NAME.log"; the caller frees it. */
 char *cunik_console_path(const struct consoles *c, const char *name);
+/* "FOLDER/NAME.out", for libvirt to write where it may be that QEMU does not write itself. */
+char *cunik_console_source(const struct consoles *c, const char *name);
+/* Takes what is there of that; reading and asking for the size do so too. */
+void cunik_console_settle(struct consoles *c, const char *name);
 /* Calls `grew` for each console that grew, with its size, from the watcher's thread and without
  * locks; NULL = no longer, and it is not running when this returns. */
 typedef void cunik_console_grew(void *ctx, const char *name, uint64_t size);
@@ -41,7 +48,7 @@ void cunik_consoles_tell(struct consoles *c, cunik_console_grew *grew, void *ctx
 /* Removes a console's files (its cunik is removed). */
 int cunik_console_remove(struct consoles *c, const char *name, struct error **err);
 /* 0 when there is none. */
-uint64_t cunik_console_size(const struct consoles *c, const char *name);
+uint64_t cunik_console_size(struct consoles *c, const char *name);
 
 /* One line of output without its newline (carriage returns before it are dropped as well); text may
  * hold any bytes. A line of more than CONSOLE_LINE_LIMIT bytes comes in pieces of that size. */

@@ -19,6 +19,14 @@ uint64_t cunik_trim_start(int fd)
     return errno == ENXIO && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
+int cunik_trim_to(int fd, uint64_t to)
+{
+    to = to / BLOCK * BLOCK;
+    if (to && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)to) < 0)
+        return -errno;
+    return 0;
+}
+
 int cunik_trim(int fd, uint64_t keep)
 {
     struct stat st;
@@ -28,8 +36,5 @@ int cunik_trim(int fd, uint64_t keep)
     uint64_t size = (uint64_t)st.st_size;
     if (size <= keep || size - cunik_trim_start(fd) <= keep + keep / 4)
         return 0;
-    uint64_t to = (size - keep) / BLOCK * BLOCK;
-    if (to && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)to) < 0)
-        return -errno;
-    return 0;
+    return cunik_trim_to(fd, size - keep);
 }

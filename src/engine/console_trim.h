@@ -12,3 +12,5 @@ uint64_t cunik_trim_start(int fd);
 /* Leaves `keep` bytes, and a block at most, when there are a quarter more than that; 0, or negative
  * errno: -EOPNOTSUPP where the file system cannot. The descriptor must be open for writing. */
 int cunik_trim(int fd, uint64_t keep);
+/* Leaves what comes behind `to`, and a block at most. */
+int cunik_trim_to(int fd, uint64_t to);

@@ -60,6 +60,7 @@ static bool read_ending(const struct host_real *h, const struct backend *backend
 
     if (!backend || !backend->endings)
         return false;
+    cunik_console_settle(h->consoles, name);
     tail = read_tail(path, start, &size);
     return tail && cunik_ending_read(backend->endings, tail, size, ret);
 }

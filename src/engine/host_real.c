@@ -69,7 +69,9 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
         return r;
     const struct host_guest guest = {.deaf = !boot.hears_poweroff, .backend = boot.backend};
     _cleanup_free_ char *label = cunik_host_label(h, c, guest);
-    _cleanup_free_ char *console = cunik_console_path(h->consoles, c->name);
+    _cleanup_free_ char *console = cunik_hypervisor_is_alone(h->hypervisor)
+                                       ? cunik_console_path(h->consoles, c->name)
+                                       : cunik_console_source(h->consoles, c->name);
     const struct domain_settings settings = {
         .accel = *c->boot.accel ? c->boot.accel : cunik_hypervisor_accel(h->hypervisor, NULL),
         .emulator = "",

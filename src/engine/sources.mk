@@ -20,6 +20,9 @@ engine_SOURCES = \
 	src/engine/clock.c \
 	src/engine/console.c \
 	src/engine/console_bytes.c \
+	src/engine/console_gather.c \
+	src/engine/console_read.c \
+	src/engine/console_times.c \
 	src/engine/console_trim.c \
 	src/engine/data_disk.c \
 	src/engine/detach_keys.c \

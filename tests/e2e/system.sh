@@ -20,7 +20,8 @@ mount --make-rprivate /
 for folder in /run /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do
     mount -t tmpfs tmpfs "$folder"
 done
-virtlogd -d && libvirtd -d
+echo 'max_size = 131072' >/run/virtlogd.conf # it keeps three more of those
+virtlogd -d -f /run/virtlogd.conf && libvirtd -d
 check 'libvirtd answers' wait_until 20 virsh -c qemu:///system version
 
 cd "$WORK" || exit 1
@@ -120,6 +121,29 @@ check '… and nothing to do' wait_until 20 nothing_planned
 v destroy s-web-1 >/dev/null
 check '… and it hears of ends again' wait_until 20 bash -c 'cunik inspect s-web-1 | jq -e ".[0].status.state == \"exited\""'
 check 'down' expect 0 cunik-compose down
+# virtlogd sets aside what it has written, with and without an engine; all of it is in the console.
+cat >flood.yaml <<YAML
+name: s
+services:
+  web:
+    mem_limit: 16m
+    command: [flood=12000, exit=0]
+    unikernel: {backend: unikraft, kernel: $PROBE}
+YAML
+run cunik-compose -f flood.yaml up -d
+written() { cat "$CUNIK_ROOT"/consoles/s-web-1.out* | grep -c '^flood'; }
+has_written() { [ "$(written)" -ge "$1" ]; }
+wait_until 60 has_written 1000
+kill -9 "$(cat "$CUNIK_ROOT/cunikd.pid")"
+check 'a console is written while there is no engine' wait_until 120 test -e "$CUNIK_ROOT/consoles/s-web-1.out.0"
+has_ended() { cunik inspect s-web-1 | jq -e '.[0].status.state == "exited"'; }
+check '… and when there is one again' wait_until 120 has_ended
+run cunik logs s-web-1
+tr -d '\r' <"$OUT" | grep '^flood' >got
+for ((i = 1; i <= 12000; i++)); do echo "flood $i of 12000"; done >wanted
+check '… with every line' cmp got wanted
+check '… from the first' bash -c 'head -n 1 "$1" | grep -q "probe: booted"' - "$OUT"
+check 'down' expect 0 cunik-compose -f flood.yaml down
 check 'libvirtd knows none' test -z "$(virsh -c qemu:///system list --all --name)"
 check 'nothing is left' nothing_left
 

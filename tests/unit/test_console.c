@@ -396,18 +396,107 @@ static void test_bound(void **state)
     assert_int_equal(f->n, 2 * LINES + 1);
 }
 
-/* What virtlogd has set aside goes with the console. */
+/* Appends to what virtlogd would write. */
+static void write_source(struct fixture *f, const char *text)
+{
+    _cleanup_free_ char *path = cunik_asprintf("%s/web.out", f->folder);
+    FILE *file = fopen(path, "a");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* As virtlogd does, which keeps three. */
+static void rotate(struct fixture *f)
+{
+    _cleanup_free_ char *source = cunik_asprintf("%s/web.out", f->folder);
+
+    for (int i = 2; i >= 0; i--) {
+        _cleanup_free_ char *to = cunik_asprintf("%s.%d", source, i);
+        _cleanup_free_ char *from =
+            i ? cunik_asprintf("%s.%d", source, i - 1) : cunik_strdup(source);
+        if (rename(from, to) < 0)
+            assert_false(cunik_file_exists(from));
+    }
+}
+
+static void restart(struct fixture *f)
+{
+    cunik_consoles_destroy(f->consoles);
+    test_ok(cunik_consoles_create(f->folder, &f->consoles, NULL), NULL);
+}
+
+static const char *read_all(struct fixture *f)
+{
+    f->offset = 0;
+    return read_on(f, false);
+}
+
+/* What somebody else writes, and sets aside, is taken once and in order, also when there was nobody
+ * for a while. */
+static void test_gather(void **state)
+{
+    struct fixture *f = *state;
+
+    write_source(f, "one\n");
+    assert_string_equal(read_all(f), "one|");
+    write_source(f, "two\n");
+    rotate(f);
+    write_source(f, "three\n");
+    assert_int_equal(cunik_console_size(f->consoles, "web"), strlen("one\ntwo\nthree\n"));
+    assert_string_equal(read_all(f), "one|two|three|");
+    rotate(f);
+    assert_string_equal(read_all(f), "one|two|three|");
+    cunik_consoles_destroy(f->consoles);
+    for (int i = 0; i < 3; i++) {
+        rotate(f);
+        write_source(f, i == 0 ? "four\n" : i == 1 ? "five\n" : "six\n");
+    }
+    test_ok(cunik_consoles_create(f->folder, &f->consoles, NULL), NULL);
+    assert_string_equal(read_all(f), "one|two|three|four|five|six|");
+    restart(f);
+    assert_string_equal(read_all(f), "one|two|three|four|five|six|");
+}
+
+/* Somebody died between appending and noting it: what the log has grown by says how much. */
+static void test_gather_again(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_free_ char *taken = cunik_asprintf("%s/web.taken", f->folder), *note = NULL;
+    _cleanup_free_ char *copy = NULL;
+    size_t size;
+
+    write_source(f, "one\n");
+    assert_string_equal(read_all(f), "one|");
+    test_ok(cunik_file_read(taken, 1000, &note, &size, NULL), NULL);
+    write_source(f, "two\nthree\n");
+    assert_string_equal(read_all(f), "one|two|three|");
+    cunik_consoles_destroy(f->consoles);
+    test_ok(cunik_file_write(taken, note, size, 0600, false, NULL), NULL);
+    write_source(f, "four\n");
+    test_ok(cunik_consoles_create(f->folder, &f->consoles, NULL), NULL);
+    assert_string_equal(read_all(f), "one|two|three|four|");
+    /* A note that is damaged: rather twice than never. */
+    cunik_consoles_destroy(f->consoles);
+    test_ok(cunik_file_write(taken, "", 0, 0600, false, NULL), NULL);
+    test_ok(cunik_consoles_create(f->folder, &f->consoles, NULL), NULL);
+    assert_string_equal(read_all(f), "one|two|three|four|one|two|three|four|");
+}
+
+/* All of it goes with the console. */
 static void test_remove_rotated(void **state)
 {
     struct fixture *f = *state;
 
-    write_console(f, "x\n", 2);
-    for (int i = 0; i < 3; i++) {
-        _cleanup_free_ char *path = cunik_asprintf("%s/web.log.%d", f->folder, i);
-        test_ok(cunik_file_write(path, "old\n", 4, 0600, false, NULL), NULL);
+    for (int i = 0; i < 4; i++) {
+        write_source(f, "x\n");
+        assert_int_equal(cunik_console_size(f->consoles, "web"), 2 * (i + 1));
+        rotate(f);
     }
+    write_source(f, "x\n");
     test_ok(cunik_console_remove(f->consoles, "web", NULL), NULL);
-    _cleanup_free_ char *left = cunik_asprintf("ls -A '%s' | grep -q web.log", f->folder);
+    _cleanup_free_ char *left = cunik_asprintf("ls -A '%s' | grep -q web", f->folder);
     assert_int_not_equal(system(left), 0);
 }
 
@@ -426,6 +515,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_times_after_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_console, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gather, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gather_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remove_rotated, setup, teardown),
     };
 
