@@ -12,8 +12,9 @@
 #include "engine/console_trim.h"
 
 enum {
-    TIME_WIDTH = 33,        /* of a line: "%16u %15d\n" */
-    MOMENTS_MOST = 1 << 16, /* of a console; before them only the first of them is known, so to say */
+    TIME_WIDTH = 33, /* of a line: "%16u %15d\n" */
+    MOMENTS_MOST =
+        1 << 16, /* of a console; before them only the first of them is known, so to say */
 };
 
 static bool read_moment(int fd, uint64_t index, struct moment *ret)
