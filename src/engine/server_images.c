@@ -58,7 +58,7 @@ enum MHD_Result cunik_server_images(struct server *s, struct MHD_Connection *con
     struct image *list = NULL;
     json_t *all = json_array();
     size_t n = 0;
-    int r = cunik_image_list(s->images, &list, &n, &err);
+    int r = cunik_image_list(s->images, s->image_cache, &list, &n, &err);
 
     for (size_t i = 0; i < n; i++) {
         cunik_json_append(all, image_json(&list[i]));

@@ -17,6 +17,7 @@ struct server {
     struct terminals *terminals; /* NULL: none can be opened */
     struct event_log *log;
     char *images;
+    struct image_cache *image_cache;
     char *version;
     struct MHD_Daemon *daemon;
     _Atomic size_t body_bytes; /* of all requests that are being received */

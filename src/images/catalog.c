@@ -22,7 +22,7 @@ void cunik_image_done(struct image *i)
 /* Reading */
 
 static int read_image(const struct image_store *s, const json_t *entry, enum image_trust trust,
-                      struct image *ret, struct error **err)
+                      struct image_cache *cache, struct image *ret, struct error **err)
 {
     _cleanup_image_manifest_ struct image_manifest m = {0};
     _cleanup_json_ json_t *config = NULL;
@@ -39,6 +39,8 @@ static int read_image(const struct image_store *s, const json_t *entry, enum ima
         image.size = d.size + m.config.size;
         for (size_t i = 0; i < m.n_layers; i++)
             image.size += m.layers[i].size;
+        if (cache)
+            cunik_image_cache_put(cache, &image, &d, &m.config);
         *ret = image;
     } else {
         cunik_image_done(&image);
@@ -59,18 +61,22 @@ static void add_names(const struct image_store *s, const char *digest, struct st
 }
 
 /* The entry's image, or what is wrong with it. */
-static void list_image(const struct image_store *s, const json_t *entry, struct image *ret)
+static void list_image(const struct image_store *s, const json_t *entry, struct image_cache *cache,
+                       struct image *ret)
 {
     _cleanup_error_ struct error *err = NULL;
 
-    if (read_image(s, entry, IMAGE_PEEK, ret, &err) < 0)
+    if (cache && cunik_image_cache_get(cache, s, cunik_image_index_digest(entry), ret))
+        return;
+    if (read_image(s, entry, IMAGE_PEEK, cache, ret, &err) < 0)
         *ret = (struct image){.digest = cunik_strdup(cunik_image_index_digest(entry)),
                               .created = cunik_strdup(""),
                               .damage = cunik_error_text(err),
                               .config = {.backend = cunik_strdup(""), .cmdline = cunik_strdup("")}};
 }
 
-int cunik_image_list(const char *root, struct image **ret, size_t *ret_n, struct error **err)
+int cunik_image_list(const char *root, struct image_cache *cache, struct image **ret, size_t *ret_n,
+                     struct error **err)
 {
     _cleanup_image_store_ struct image_store s = {.lock = -1};
     _cleanup_map_ struct map seen = {0};
@@ -85,7 +91,7 @@ int cunik_image_list(const char *root, struct image **ret, size_t *ret_n, struct
         const char *digest = cunik_image_index_digest(entry), *name = cunik_image_index_name(entry);
         size_t at = *digest ? (size_t)(uintptr_t)cunik_map_get(&seen, digest) : 0;
         if (!at) {
-            list_image(&s, entry, ARRAY_APPEND(list, n));
+            list_image(&s, entry, cache, ARRAY_APPEND(list, n));
             at = n;
         }
         if (*digest)
@@ -93,6 +99,8 @@ int cunik_image_list(const char *root, struct image **ret, size_t *ret_n, struct
         if (name)
             cunik_strv_add(&list[at - 1].names, name);
     }
+    if (cache)
+        cunik_image_cache_bound(cache, n);
     *ret = list;
     *ret_n = n;
     return 0;
@@ -141,7 +149,7 @@ int cunik_image_find(const char *root, const char *name, struct image *ret, stru
     const json_t *entry = find(&s, name);
     if (!entry)
         return no_image(name, err);
-    r = read_image(&s, entry, IMAGE_CHECK, ret, err);
+    r = read_image(&s, entry, IMAGE_CHECK, NULL, ret, err);
     if (r == 0)
         add_names(&s, ret->digest, &ret->names);
     return cunik_error_prefix(err, r, "image %s", name);

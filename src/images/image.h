@@ -67,7 +67,10 @@ struct image {
     struct image_config config;
 };
 
+struct image_cache;
+
 void cunik_image_config_done(struct image_config *c);
+void cunik_image_config_copy(struct image_config *to, const struct image_config *from);
 void cunik_image_done(struct image *i);
 #define _cleanup_image_ _cleanup_(cunik_image_done)
 #define _cleanup_image_config_ _cleanup_(cunik_image_config_done)
@@ -84,12 +87,17 @@ json_t *cunik_image_config_to_json(const struct image_config *c, const char *cre
 int cunik_image_config_from_json(const json_t *json, struct image_config *ret, char **ret_created,
                                  struct error **err);
 
+/* cache.c; for threads. */
+struct image_cache *cunik_image_cache_create(void);
+void cunik_image_cache_destroy(struct image_cache *c);
+
 /* catalog.c. All open the store by themselves. */
 
 /* All images, by digest; images without a name are those whose name went to another. What is
  * damaged is listed as such. Content is not compared with digests here: whoever uses an image does
- * that. */
-int cunik_image_list(const char *root, struct image **ret, size_t *ret_n, struct error **err);
+ * that. The cache remembers from one list to the next what was read; NULL = none. */
+int cunik_image_list(const char *root, struct image_cache *cache, struct image **ret, size_t *ret_n,
+                     struct error **err);
 /* By name, digest or the beginning of one (12 digits at least): ERROR_NOT_FOUND. */
 int cunik_image_find(const char *root, const char *name, struct image *ret, struct error **err);
 /* Its digest and names, of the index alone: also of one that is damaged. */

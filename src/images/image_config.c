@@ -20,6 +20,19 @@ void cunik_image_config_done(struct image_config *c)
     *c = (struct image_config){0};
 }
 
+void cunik_image_config_copy(struct image_config *to, const struct image_config *from)
+{
+    *to = (struct image_config){.backend = cunik_strdup(from->backend ? from->backend : ""),
+                                .cmdline = cunik_strdup(from->cmdline ? from->cmdline : ""),
+                                .memory = from->memory};
+    cunik_strv_copy(&to->command, &from->command);
+    cunik_strv_copy(&to->environment, &from->environment);
+    cunik_strv_copy(&to->ports, &from->ports);
+    cunik_strv_copy(&to->volumes, &from->volumes);
+    cunik_strv_copy(&to->health, &from->health);
+    cunik_strv_copy(&to->labels, &from->labels);
+}
+
 /* {"6379/tcp": {}} */
 static void set_keys(json_t *to, const char *key, const struct strv *list)
 {

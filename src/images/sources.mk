@@ -2,6 +2,7 @@ images_SOURCES = \
 	src/images/archive.c \
 	src/images/blob.c \
 	src/images/build.c \
+	src/images/cache.c \
 	src/images/catalog.c \
 	src/images/disk.c \
 	src/images/image_config.c \

@@ -32,6 +32,21 @@ void cunik_image_index_set(struct image_store *s, const json_t *descriptor, cons
 void cunik_image_index_drop(struct image_store *s, const char *name, const char *digest,
                             bool unnamed);
 
+struct image_descriptor {
+    char *media_type;
+    char digest[7 + IMAGE_DIGITS + 1]; /* "sha256:HEX" */
+    int64_t size;
+};
+
+/* cache.c. Whether the image was read before and its manifest and configuration are still there. */
+bool cunik_image_cache_get(struct image_cache *c, const struct image_store *s, const char *digest,
+                           struct image *ret);
+void cunik_image_cache_put(struct image_cache *c, const struct image *image,
+                           const struct image_descriptor *manifest,
+                           const struct image_descriptor *config);
+/* There are so many images: what is far more is forgotten. */
+void cunik_image_cache_bound(struct image_cache *c, size_t images);
+
 /* A folder to make something in; removed, with what is in it, by cunik_image_work_done(). */
 struct image_work {
     char *folder;
@@ -42,11 +57,6 @@ void cunik_image_work_done(struct image_work *w);
 #define _cleanup_image_work_ _cleanup_(cunik_image_work_done)
 
 /* blob.c */
-struct image_descriptor {
-    char *media_type;
-    char digest[7 + IMAGE_DIGITS + 1]; /* "sha256:HEX" */
-    int64_t size;
-};
 void cunik_image_descriptor_done(struct image_descriptor *d);
 /* Reads one of a manifest or index; `what` is for errors. */
 int cunik_image_descriptor_read(const json_t *json, const char *what, struct image_descriptor *ret,

@@ -137,7 +137,7 @@ static void test_build(void **state)
     assert_string_equal(files.initrd, "");
     assert_int_equal(stat(files.kernel, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0444);
-    test_ok(cunik_image_list(root, &list, &n, &err), err);
+    test_ok(cunik_image_list(root, NULL, &list, &n, &err), err);
     assert_int_equal(n, 2);
     for (size_t i = 0; i < n; i++)
         cunik_image_done(&list[i]);
@@ -448,6 +448,13 @@ static void spoil(const char *root, const char *digest)
     assert_int_equal(json_dump_file(json, path, 0), 0);
 }
 
+static void free_list(struct image *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        cunik_image_done(&list[i]);
+    free(list);
+}
+
 /* What is damaged is named and hides nothing; it can be removed, and made again. */
 static void test_damaged(void **state)
 {
@@ -456,23 +463,25 @@ static void test_damaged(void **state)
     _cleanup_free_ char *bad = build(root, "bad", "three"), *odd = build(root, "odd", "four");
     _cleanup_free_ char *gone_blob = blob_of(root, gone), *bad_blob = blob_of(root, bad);
     _cleanup_strv_ struct strv none = {0}, removed = {0};
+    struct image_cache *cache = cunik_image_cache_create();
     struct image *list = NULL;
     struct error *err = NULL;
     int64_t freed = 0;
     size_t n = 0;
 
+    test_ok(cunik_image_list(root, cache, &list, &n, &err), err);
+    assert_int_equal(n, 4);
+    free_list(list, n);
     assert_int_equal(unlink(gone_blob), 0);
     assert_int_equal(truncate(bad_blob, 100), 0);
     spoil(root, odd);
-    test_ok(cunik_image_list(root, &list, &n, &err), err);
+    test_ok(cunik_image_list(root, cache, &list, &n, &err), err);
     assert_int_equal(n, 4);
     assert_null(named(list, n, "good:latest")->damage);
     assert_non_null(strstr(named(list, n, "gone:latest")->damage, "No such file"));
     assert_non_null(strstr(named(list, n, "bad:latest")->damage, "has 100 bytes and not"));
     assert_non_null(strstr(named(list, n, "odd:latest")->damage, "no valid digest"));
-    for (size_t i = 0; i < n; i++)
-        cunik_image_done(&list[i]);
-    free(list);
+    free_list(list, n);
     test_ok(cunik_image_prune(root, PRUNE_UNNAMED, &none, &removed, &freed, &err), err);
     assert_true(has(root, "good"));
     free(build(root, "gone", "two"));
@@ -480,11 +489,10 @@ static void test_damaged(void **state)
     test_ok(cunik_image_remove(root, "odd", &err), err);
     test_ok(cunik_image_remove(root, "bad", &err), err);
     test_ok(cunik_image_prune(root, PRUNE_UNNAMED, &none, &removed, &freed, &err), err);
-    test_ok(cunik_image_list(root, &list, &n, &err), err);
+    test_ok(cunik_image_list(root, cache, &list, &n, &err), err);
     assert_int_equal(n, 2);
-    for (size_t i = 0; i < n; i++)
-        cunik_image_done(&list[i]);
-    free(list);
+    free_list(list, n);
+    cunik_image_cache_destroy(cache);
 }
 
 struct hostile {
