@@ -203,15 +203,35 @@ const struct fields cunik_fields_build = {
 };
 
 static const struct field update_rows[] = {
-    {.name = "delay", .type = FIELD_DURATION, .help = "pause between groups"},
-    {.name = "failure_action", .type = FIELD_STRING, .help = "what a failure leads to"},
-    {.name = "max_failure_ratio", .type = FIELD_FLOAT, .help = "failures to put up with"},
-    {.name = "monitor", .type = FIELD_DURATION, .help = "how long each one is watched"},
+    {.name = "delay",
+     .type = FIELD_DURATION,
+     .support = SUPPORT_FULL,
+     .help = "pause between one that is well and the next"},
+    {.name = "failure_action",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .help =
+         "what a copy that does not start, ends or is unhealthy leads to: pause (the others stay "
+         "as they are), continue, or rollback (the service goes back; not of rollback_config)"},
+    {.name = "max_failure_ratio",
+     .type = FIELD_FLOAT,
+     .support = SUPPORT_FULL,
+     .help = "the part of them, from 0 to 1, that may fail before that"},
+    {.name = "monitor",
+     .type = FIELD_DURATION,
+     .support = SUPPORT_FULL,
+     .help = "how long each one is watched at least, beside being healthy; a second where nothing "
+             "checks it"},
     {.name = "order",
      .type = FIELD_STRING,
      .choices = "start-first|stop-first",
-     .help = "which is first, start or stop"},
-    {.name = "parallelism", .type = FIELD_INT, .help = "how many at a time"},
+     .support = SUPPORT_FULL,
+     .help = "stop-first; start-first gives a warning and is the same: a copy keeps its address, "
+             "which two guests cannot have at a time"},
+    {.name = "parallelism",
+     .type = FIELD_INT,
+     .support = SUPPORT_FULL,
+     .help = "how many at a time, 1 otherwise; 0 is all at once"},
 };
 static const struct fields update_fields = FIELDS(update_rows, true);
 
@@ -344,12 +364,12 @@ static const struct field deploy_rows[] = {
     {.name = "rollback_config",
      .type = FIELD_OBJECT,
      .sub = &update_fields,
-     .reason = "up --atomic goes back as a whole",
-     .help = "how an update is undone"},
+     .support = SUPPORT_FULL,
+     .help = "how an update is undone; without it one copy after another"},
     {.name = "update_config",
      .type = FIELD_OBJECT,
      .sub = &update_fields,
-     .reason = "what differs is replaced in the order of the plan",
-     .help = "how an update is done"},
+     .support = SUPPORT_FULL,
+     .help = "how copies that are recreated follow each other; without it all are at once"},
 };
 const struct fields cunik_fields_deploy = FIELDS(deploy_rows, true);

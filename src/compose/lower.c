@@ -157,6 +157,8 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
     c->restart_delay_ns = s->restart_delay_ns;
     c->restart_window_ns = s->restart_window_ns;
     c->stop_grace_ns = s->stop_grace_ns;
+    c->update = s->update;
+    c->rollback = s->rollback;
     c->status.state = CUNIK_RUNNING;
     for (size_t i = 0; i < s->n_networks; i++)
         cunik_lower_interface(c, &s->networks[i],

@@ -75,6 +75,7 @@ compose_SOURCES = \
 	src/compose/stack_resolver.c \
 	src/compose/stack_service.c \
 	src/compose/stack_subnet.c \
+	src/compose/stack_update.c \
 	src/compose/template.c \
 	src/compose/template_variables.c \
 	src/compose/timeline.c \

@@ -148,6 +148,7 @@ struct stack_service {
     enum restart_policy restart;
     int64_t restart_max;                         /* starts again at most; 0 = without end */
     int64_t restart_delay_ns, restart_window_ns; /* 0 = not given */
+    struct world_update update, rollback;        /* parallelism 0 = not given */
     int64_t scale;                               /* copies, from 0 */
     double cpus;                                 /* 0 = not given */
     int64_t memory;                              /* bytes; 0 = not given */

@@ -32,6 +32,8 @@ void cunik_stack_read_service(struct stack_maker *m, const struct node *n);
 void cunik_stack_read_attachments(struct stack_maker *m, const struct node *n,
                                   struct stack_service *s);
 void cunik_stack_read_ports(struct stack_maker *m, const struct node *n, struct stack_service *s);
+/* stack_update.c: how its copies are updated. */
+void cunik_stack_read_updates(struct stack_maker *m, const struct node *n, struct stack_service *s);
 /* stack_build.c: how its image is built, and when it is fetched. */
 void cunik_stack_read_build(struct stack_maker *m, const struct node *n, struct stack_service *s);
 /* stack_mounts.c: a service's volumes, configs and secrets; then the volumes that services use, and

@@ -332,6 +332,7 @@ void cunik_stack_read_service(struct stack_maker *m, const struct node *n)
     read_health(m, n, s);
     read_restart(m, n, s);
     read_restart_policy(m, n, s);
+    cunik_stack_read_updates(m, n, s);
     read_resources(m, n, s);
     s->stop_grace_ns = duration_of(m, s, n, "stop_grace_period", s->stop_grace_ns);
     cunik_stack_read_resolver(m, n, s);

@@ -31,6 +31,7 @@ struct apply_settings {
     const struct world *desired; /* what is made is taken from it */
     bool whole;                  /* the stack goes: its links in one message */
     bool kill;                   /* no asking to power off */
+    enum plan_pace pace;         /* as planned with */
     int64_t grace_ns;            /* replaces each cunik's own; -1 = theirs */
     size_t parallel;             /* steps at once; 0 = 32 */
     int64_t deadline_ns;         /* of the clock: for conditions; CLOCK_NEVER = none */
@@ -43,6 +44,8 @@ struct apply_settings {
                 struct error **err);
     /* It has been updated in place. */
     void (*updated)(void *ctx, const struct world_cunik *c, const struct world_cunik *old);
+    /* The update of a service has failed, and is to be undone when all else is over. */
+    void (*roll_back)(void *ctx, const char *service);
     /* A cunik's step is over: it is nobody's until its next one. */
     void (*released)(void *ctx, const char *name);
     void (*emit)(void *ctx, const struct event *e);

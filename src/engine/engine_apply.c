@@ -11,6 +11,7 @@ enum { CHECKS_AT_ONCE = 8, KILLS_AT_ONCE = 32 };
 /* What the apply's calls get. */
 struct engine_run {
     struct engine *e;
+    struct prepared *prepared;
     const struct event_sink *sink;
     struct map steps_left; /* of each cunik: a counter in `counters` */
     size_t *counters;
@@ -43,6 +44,11 @@ static void run_emit(void *ctx, const struct event *event)
     struct engine_run *run = ctx;
 
     cunik_engine_emit(run->e, run->sink, event);
+}
+
+static void run_roll_back(void *ctx, const char *service)
+{
+    cunik_strv_add(&((struct engine_run *)ctx)->prepared->rollback, service);
 }
 
 static void run_released(void *ctx, const char *name)
@@ -83,11 +89,11 @@ static void count_steps(struct engine_run *run, const struct plan *plan)
     }
 }
 
-int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const struct request *r,
+int cunik_engine_run_plan(struct engine *e, struct prepared *p, const struct request *r,
                           const struct event_sink *sink, const _Atomic bool *cancel,
                           int64_t deadline_ns, struct error **err)
 {
-    struct engine_run run = {.e = e, .sink = sink};
+    struct engine_run run = {.e = e, .prepared = p, .sink = sink};
     const struct apply_settings settings = {
         .host = &e->host,
         .clock = e->clock,
@@ -98,6 +104,7 @@ int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const stru
         .desired = &p->desired,
         .whole = p->whole,
         .kill = r && r->action == ACTION_KILL,
+        .pace = p->options.pace,
         .grace_ns = r ? r->stop_grace_ns : -1,
         .parallel = r ? (size_t)r->parallel : 0,
         .deadline_ns = deadline_ns,
@@ -107,6 +114,7 @@ int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const stru
         .start = run_start,
         .stop = run_stop,
         .updated = run_updated,
+        .roll_back = run_roll_back,
         .released = run_released,
         .emit = run_emit,
     };
@@ -364,6 +372,8 @@ static int apply_in_turn(struct engine *e, struct slot *s, const struct request 
         e_ = run_prepared(e, s, r, &p, sink, cancel, deadline_ns, &why);
         if (e_ < 0 && r->atomic)
             cunik_engine_go_back(e, s, &p, &before, sink, &why);
+        else if (e_ < 0 && p.rollback.n)
+            cunik_engine_roll_back(e, s, &p, &before, sink, cancel, &why);
         cunik_engine_unmark(e, s);
         emit_end(e, r, &p, sink, e_, why);
     } else {

@@ -1,4 +1,4 @@
-/* Going back to what a stack was before a request that has failed.
+/* Going back to what a stack, or some of its services, was before a request that has failed.
  *
  * What was there is the desired world now: every cunik as its label said, with its addresses, and
  * in the state it had. So going back is planned and carried out like anything else, also where the
@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "engine/engine_internal.h"
+#include "engine/world_network.h"
 
 void cunik_engine_remember(struct engine *e, struct slot *s, struct wish_before *ret)
 {
@@ -52,60 +53,161 @@ static enum cunik_state state_wanted(const struct world_cunik *was, const struct
     return recreate.n ? CUNIK_CREATED : CUNIK_EXITED;
 }
 
-static void describe(const struct slot *s, const struct prepared *p,
-                     const struct wish_before *before, const struct world *now, struct world *ret)
+/* What a stack goes back to, as a plan's two worlds: all of it, or some of its services. */
+struct way_back {
+    struct engine *e;
+    struct slot *s;
+    const struct prepared *p; /* of the request */
+    const struct wish_before *before;
+    const struct strv *services; /* NULL = all */
+    struct prepared back;
+};
+
+static bool meant(const struct way_back *b, const char *service)
 {
-    for (size_t i = 0; i < p->observed.n_networks; i++)
-        if (of(p->observed.networks[i].stack, s))
-            add_network(ret, &p->observed.networks[i]);
-    for (size_t i = 0; i < p->observed.n_cuniks; i++) {
-        const struct world_cunik *was = &p->observed.cuniks[i];
-        if (!of(was->stack, s))
+    return !b->services || cunik_strv_has(b->services, service);
+}
+
+/* How a service goes back is said by the file that has failed. */
+static void take_policy(const struct way_back *b, struct world_cunik *c)
+{
+    for (size_t i = 0; i < b->p->desired.n_cuniks; i++)
+        if (strcmp(b->p->desired.cuniks[i].service, c->service) == 0) {
+            c->rollback = b->p->desired.cuniks[i].rollback;
+            return;
+        }
+}
+
+/* What is there now and stays. */
+static void describe_rest(struct way_back *b)
+{
+    const struct world *now = &b->back.observed;
+    struct world *ret = &b->back.desired;
+
+    for (size_t i = 0; i < now->n_networks; i++)
+        if (of(now->networks[i].stack, b->s))
+            add_network(ret, &now->networks[i]);
+    for (size_t i = 0; i < now->n_cuniks; i++) {
+        if (!of(now->cuniks[i].stack, b->s) || meant(b, now->cuniks[i].service))
             continue;
         struct world_cunik *c = ARRAY_APPEND(ret->cuniks, ret->n_cuniks);
-        cunik_world_cunik_copy(c, was);
-        c->status.state = state_wanted(was, cunik_world_cunik(now, was->name));
-        add_networks_of(ret, c, before, p);
+        cunik_world_cunik_copy(c, &now->cuniks[i]);
+        c->status.state = cunik_state_is_active(c->status.state) ? CUNIK_RUNNING : CUNIK_EXITED;
+        add_networks_of(ret, c, b->before, b->p);
     }
 }
 
-/* The wish of before; of a stack that nobody had written down, what was there. */
-static int wish_again(struct engine *e, struct slot *s, const struct wish_before *before,
-                      struct prepared *back, struct error **err)
+static void describe(struct way_back *b)
 {
-    bool known = before->known || back->desired.n_cuniks || back->desired.n_networks;
+    const struct world *was = &b->p->observed;
+    struct world *ret = &b->back.desired;
+
+    if (b->services)
+        describe_rest(b);
+    for (size_t i = 0; !b->services && i < was->n_networks; i++)
+        if (of(was->networks[i].stack, b->s))
+            add_network(ret, &was->networks[i]);
+    for (size_t i = 0; i < was->n_cuniks; i++) {
+        if (!of(was->cuniks[i].stack, b->s) || !meant(b, was->cuniks[i].service))
+            continue;
+        struct world_cunik *c = ARRAY_APPEND(ret->cuniks, ret->n_cuniks);
+        cunik_world_cunik_copy(c, &was->cuniks[i]);
+        c->status.state =
+            state_wanted(&was->cuniks[i], cunik_world_cunik(&b->back.observed, c->name));
+        take_policy(b, c);
+        add_networks_of(ret, c, b->before, b->p);
+    }
+}
+
+/* A service can go back by itself only on networks that are what they were. */
+static int check_networks(const struct way_back *b, struct error **err)
+{
+    const struct world *was = &b->p->observed;
+
+    for (size_t i = 0; b->services && i < was->n_networks; i++) {
+        const struct world_network *n = &was->networks[i];
+        const struct world_network *now = cunik_world_network(&b->back.observed, n->name);
+        _cleanup_strv_ struct strv recreate = {0}, update = {0};
+        if (now)
+            cunik_world_network_diff(n, now, &recreate, &update);
+        if (now && !recreate.n)
+            continue;
+        for (size_t k = 0; k < was->n_cuniks; k++)
+            if (of(was->cuniks[k].stack, b->s) && meant(b, was->cuniks[k].service) &&
+                cunik_world_is_on(&was->cuniks[k], n->name))
+                return cunik_error_set(err, ERROR_CONFLICT,
+                                       "network '%s', which '%s' was on, is not what it was",
+                                       n->name, was->cuniks[k].name);
+    }
+    return 0;
+}
+
+static void copy_cuniks(const struct way_back *b, const struct world *from, bool those_meant,
+                        struct world *to)
+{
+    for (size_t i = 0; i < from->n_cuniks; i++)
+        if (meant(b, from->cuniks[i].service) == those_meant)
+            cunik_world_cunik_copy(ARRAY_APPEND(to->cuniks, to->n_cuniks), &from->cuniks[i]);
+}
+
+/* The wish of before; of a stack that nobody had written down, what was there. What does not go
+ * back is wanted as it is by now. */
+static void wish_before(const struct way_back *b, struct world *ret, struct world *others)
+{
+    const struct world *was = b->before->known ? &b->before->desired : &b->back.desired;
+    const struct slot *s = b->s;
+
+    if (!b->services) {
+        cunik_world_copy(ret, was);
+        return;
+    }
+    for (size_t i = 0; i < s->desired.n_networks; i++)
+        add_network(ret, &s->desired.networks[i]);
+    copy_cuniks(b, &s->desired, false, ret);
+    copy_cuniks(b, was, true, ret);
+    cunik_strv_copy(&ret->services, &s->desired.services);
+    cunik_strv_copy(&ret->inactive, &s->desired.inactive);
+    cunik_world_copy(others, &s->others);
+}
+
+static int wish_again(struct way_back *b, struct error **err)
+{
+    const struct world *desired = &b->back.desired;
+    bool known = b->before->known || desired->n_cuniks || desired->n_networks;
     struct world others = {0};
 
-    cunik_world_copy(&back->stored, before->known ? &before->desired : &back->desired);
-    int r = e->host.ops->state_write(e->host.ctx, s->stack, known ? &back->stored : NULL, err);
-    pthread_mutex_lock(&e->worlds);
-    cunik_engine_settle(s, &back->stored, &others, known && r == 0);
-    pthread_mutex_unlock(&e->worlds);
+    pthread_mutex_lock(&b->e->worlds);
+    wish_before(b, &b->back.stored, &others);
+    int r = b->e->host.ops->state_write(b->e->host.ctx, b->s->stack, known ? &b->back.stored : NULL,
+                                        err);
+    cunik_engine_settle(b->s, &b->back.stored, &others, known && r == 0);
+    pthread_mutex_unlock(&b->e->worlds);
     return r;
 }
 
-static int go_back(struct engine *e, struct slot *s, const struct prepared *p,
-                   const struct wish_before *before, const struct event_sink *sink,
+static int go_back(struct way_back *b, const struct event_sink *sink, const _Atomic bool *cancel,
                    struct error **err)
 {
-    struct prepared back = {.options = {.stack = s->stack, .remove_orphans = true}};
     const struct strv none = {0};
-    int r = cunik_engine_observe(e, &back.observed, err);
+    int r = cunik_engine_observe(b->e, &b->back.observed, err);
 
+    if (r == 0)
+        r = check_networks(b, err);
     if (r == 0) {
-        describe(s, p, before, &back.observed, &back.desired);
-        back.whole = !back.desired.n_cuniks && !back.desired.n_networks;
-        r = cunik_plan_make(&back.observed, &back.desired, &back.options, &back.plan, err);
+        describe(b);
+        b->back.whole = !b->back.desired.n_cuniks && !b->back.desired.n_networks;
+        r = cunik_plan_make(&b->back.observed, &b->back.desired, &b->back.options, &b->back.plan,
+                            err);
     }
     if (r == 0)
-        r = wish_again(e, s, before, &back, err);
+        r = wish_again(b, err);
     if (r == 0) {
-        cunik_engine_hold(e, &back.plan, true);
-        cunik_engine_emit_plan(e, &back, sink, &none);
-        r = cunik_engine_run_plan(e, &back, NULL, sink, NULL, CLOCK_NEVER, err);
-        cunik_engine_hold(e, &back.plan, false);
+        cunik_engine_hold(b->e, &b->back.plan, true);
+        cunik_engine_emit_plan(b->e, &b->back, sink, &none);
+        r = cunik_engine_run_plan(b->e, &b->back, NULL, sink, cancel, CLOCK_NEVER, err);
+        cunik_engine_hold(b->e, &b->back.plan, false);
     }
-    cunik_engine_prepared_done(&back);
+    cunik_engine_prepared_done(&b->back);
     return r;
 }
 
@@ -114,11 +216,33 @@ void cunik_engine_go_back(struct engine *e, struct slot *s, const struct prepare
                           struct error **err)
 {
     _cleanup_error_ struct error *why = NULL, *first = TAKE_PTR(*err);
+    struct way_back b = {.e = e, .s = s, .p = p, .before = before};
 
+    b.back.options =
+        (struct plan_options){.stack = s->stack, .remove_orphans = true, .pace = PACE_AT_ONCE};
     cunik_engine_warn(e, sink, s->stack, "going back to what the stack was before");
-    if (go_back(e, s, p, before, sink, &why) < 0)
+    if (go_back(&b, sink, NULL, &why) < 0)
         cunik_error_set(err, first->code, "%s\ngoing back has failed as well: %s", first->message,
                         why ? why->message : "failed");
     else
         cunik_error_set(err, first->code, "%s\nthe stack is what it was before", first->message);
+}
+
+void cunik_engine_roll_back(struct engine *e, struct slot *s, const struct prepared *p,
+                            const struct wish_before *before, const struct event_sink *sink,
+                            const _Atomic bool *cancel, struct error **err)
+{
+    _cleanup_error_ struct error *why = NULL, *first = TAKE_PTR(*err);
+    _cleanup_free_ char *names = cunik_strv_join(&p->rollback, "', '");
+    _cleanup_free_ char *warning = cunik_asprintf("going back to what '%s' was before", names);
+    struct way_back b = {.e = e, .s = s, .p = p, .before = before, .services = &p->rollback};
+
+    b.back.options =
+        (struct plan_options){.stack = s->stack, .services = p->rollback, .pace = PACE_ROLLBACK};
+    cunik_engine_warn(e, sink, s->stack, warning);
+    if (go_back(&b, sink, cancel, &why) < 0)
+        cunik_error_set(err, first->code, "%s\ngoing back has failed as well: %s", first->message,
+                        why ? why->message : "failed");
+    else
+        cunik_error_set(err, first->code, "%s\n'%s' is what it was before", first->message, names);
 }

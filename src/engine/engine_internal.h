@@ -148,7 +148,8 @@ struct prepared {
     struct world others;   /* what is left alone */
     struct plan plan;
     struct plan_options options;
-    bool whole; /* the whole stack goes */
+    bool whole;           /* the whole stack goes */
+    struct strv rollback; /* services whose update has failed and is to be undone */
 };
 
 /* engine_images.c: fills in what the images of its cuniks give. */
@@ -171,7 +172,7 @@ bool cunik_engine_is_marked(const struct world_cunik *stored);
 void cunik_engine_unmark(struct engine *e, struct slot *s);
 
 /* engine_apply.c */
-int cunik_engine_run_plan(struct engine *e, const struct prepared *p, const struct request *r,
+int cunik_engine_run_plan(struct engine *e, struct prepared *p, const struct request *r,
                           const struct event_sink *sink, const _Atomic bool *cancel,
                           int64_t deadline_ns, struct error **err);
 
@@ -190,6 +191,10 @@ void cunik_engine_remember(struct engine *e, struct slot *s, struct wish_before 
 void cunik_engine_go_back(struct engine *e, struct slot *s, const struct prepared *p,
                           const struct wish_before *before, const struct event_sink *sink,
                           struct error **err);
+/* The same for the services of p->rollback alone, as their rollback_config says. */
+void cunik_engine_roll_back(struct engine *e, struct slot *s, const struct prepared *p,
+                            const struct wish_before *before, const struct event_sink *sink,
+                            const _Atomic bool *cancel, struct error **err);
 
 /* engine_await.c: until all are healthy, have stayed up for a moment (where nothing checks them),
  * or have completed; `in` by desired cunik, NULL = all of them. */

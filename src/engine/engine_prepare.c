@@ -423,4 +423,5 @@ void cunik_engine_prepared_done(struct prepared *p)
     cunik_world_done(&p->stored);
     cunik_world_done(&p->others);
     cunik_plan_done(&p->plan);
+    cunik_strv_done(&p->rollback);
 }

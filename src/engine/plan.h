@@ -31,6 +31,8 @@ struct plan_edge {
     size_t step;                     /* index of an earlier step */
     enum depend_condition condition; /* DEPEND_STARTED is all a network needs */
     bool required;                   /* false: go on when it cannot be reached */
+    bool turn; /* both are copies of one service that are updated one after the other: the earlier
+                  one has had its turn, as its update_config says (apply_updates.c) */
 };
 
 /* A dependency on a cunik that has no step because it is as it should be. */
@@ -61,6 +63,12 @@ struct plan {
 
 enum plan_recreate { RECREATE_CHANGED, RECREATE_ALWAYS, RECREATE_NEVER };
 
+/* What says how many copies of a service are recreated at a time. */
+enum plan_pace { PACE_UPDATE, PACE_ROLLBACK, PACE_AT_ONCE };
+
+/* The policy of a cunik's service, or NULL: all of its copies at once. */
+const struct world_update *cunik_plan_policy(const struct world_cunik *c, enum plan_pace pace);
+
 struct plan_options {
     const char *stack; /* the stack planned for; others in `actual` are not touched */
     enum plan_recreate recreate;
@@ -80,6 +88,7 @@ struct plan_options {
      * only the named services are looked at. */
     bool existing;
     bool kill; /* what has to stop is destroyed at once */
+    enum plan_pace pace;
 };
 
 /* A cunik that is wanted running, ended by itself with 0, is not to be started again by its restart

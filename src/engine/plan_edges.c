@@ -120,6 +120,43 @@ static void connect_service(struct connector *k, size_t service)
     }
 }
 
+const struct world_update *cunik_plan_policy(const struct world_cunik *c, enum plan_pace pace)
+{
+    const struct world_update *u = pace == PACE_ROLLBACK ? &c->rollback : &c->update;
+
+    return pace == PACE_AT_ONCE || !u->parallelism ? NULL : u;
+}
+
+static int64_t at_once(const struct connector *k, const struct plan_wish *w)
+{
+    const struct world_update *u = cunik_plan_policy(w->c, k->p->o->pace);
+
+    /* One whose network is recreated is down already. */
+    return u && starts(w) && w->verb == PLAN_RECREATE && !w->moved ? u->parallelism : 0;
+}
+
+/* Copies of a service that are recreated: as many at once as its update_config says. */
+static void connect_updates(struct connector *k, size_t service)
+{
+    const struct plan_graph *g = &k->p->wanted;
+    size_t from = g->member_first[service], end = g->member_first[service + 1], n = 0;
+    _cleanup_free_ long *steps = cunik_malloc((end - from) * sizeof(*steps));
+
+    for (size_t i = from; i < end; i++) {
+        const struct plan_wish *w = &k->p->wishes[g->members[i]];
+        size_t most = (size_t)at_once(k, w), before = k->n_edges;
+        if (!most)
+            continue;
+        if (n >= most)
+            join(k, w->main_step, steps[n - most], DEPEND_STARTED, false);
+        if (k->n_edges > before) {
+            struct plan_step *s = &k->p->plan.steps[w->main_step];
+            s->after[s->n_after - 1].turn = true;
+        }
+        steps[n++] = w->main_step;
+    }
+}
+
 static void connect_networks_of(struct connector *k, const struct plan_wish *w)
 {
     for (size_t i = 0; i < w->c->n_interfaces; i++) {
@@ -218,6 +255,8 @@ void cunik_plan_connect(struct planner *p)
     if (!p->o->repair || p->o->resume)
         for (size_t i = 0; i < p->wanted.n; i++)
             connect_service(&k, i);
+    for (size_t i = 0; i < p->wanted.n; i++)
+        connect_updates(&k, i);
     connect_addresses(&k);
     connect_network_ends(&k);
 }

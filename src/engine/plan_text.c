@@ -25,7 +25,8 @@ RECORD_FIELDS(static, edge, struct plan_edge, NULL,
                   .flags = FIELD_REQUIRED),
               ROW("condition", ENUM, struct plan_edge, condition, NONE,
                   .enumeration = &cunik_world_conditions),
-              ROW("required", BOOL, struct plan_edge, required, NONE, .flags = FIELD_TRUE));
+              ROW("required", BOOL, struct plan_edge, required, NONE, .flags = FIELD_TRUE),
+              ROW("turn", BOOL, struct plan_edge, turn, NONE));
 _Static_assert(sizeof(size_t) == sizeof(int64_t), "an index is read and written as an int64_t");
 
 RECORD_FIELDS(static, wait, struct plan_wait, NULL,

@@ -2,7 +2,10 @@ engine_SOURCES = \
 	src/engine/accel.c \
 	src/engine/access.c \
 	src/engine/apply.c \
+	src/engine/apply_conditions.c \
+	src/engine/apply_jobs.c \
 	src/engine/apply_steps.c \
+	src/engine/apply_updates.c \
 	src/engine/assign.c \
 	src/engine/assign_addresses.c \
 	src/engine/assign_addresses6.c \

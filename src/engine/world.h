@@ -65,12 +65,21 @@ enum restart_policy {
     RESTART_MAX_
 };
 
+/* What the copies of a service that fail to be updated lead to. */
+enum update_failure {
+    UPDATE_PAUSE,    /* the others stay as they are */
+    UPDATE_CONTINUE, /* the others are updated all the same */
+    UPDATE_ROLLBACK, /* those that were updated go back to what they were */
+    UPDATE_MAX_
+};
+
 const char *cunik_state_name(enum cunik_state s);   /* "running" */
 const char *cunik_health_name(enum cunik_health h); /* "healthy"; "none" */
 const char *cunik_end_name(enum cunik_end e);       /* "poweroff" */
 /* The other way; -EINVAL for an unknown name. */
 int cunik_end_parse(const char *name, enum cunik_end *ret);
 int cunik_condition_parse(const char *name, enum depend_condition *ret);
+int cunik_update_failure_parse(const char *name, enum update_failure *ret);
 int cunik_restart_parse(const char *name, enum restart_policy *ret);
 
 /* Whether there is a guest: it runs or stands still. */
@@ -155,6 +164,18 @@ struct world_health {
     int64_t retries;
 };
 
+/* How the copies of a service are recreated, and what a copy that fails at it leads to. */
+enum { UPDATE_ALL = 1000000 };
+
+struct world_update {
+    int64_t parallelism;        /* so many at a time, UPDATE_ALL = all; 0 = the file says nothing:
+                                   all, and nobody watches them */
+    int64_t delay_ns;           /* pause between one and the next */
+    int64_t monitor_ns;         /* how long each is watched, at least */
+    enum update_failure action; /* when more have failed than … */
+    double max_failure_ratio;   /* … this part of all */
+};
+
 struct world_depend {
     char *service;
     enum depend_condition condition;
@@ -229,6 +250,7 @@ struct world_cunik {
     int64_t restart_window_ns; /* having run so long, a start has succeeded and is not counted; 0 =
                                   all are */
     int64_t stop_grace_ns;
+    struct world_update update, rollback; /* of the file at hand: no difference of a guest's */
     struct world_depend *depends;
     size_t n_depends;
     struct world_pairs labels; /* the user's own */

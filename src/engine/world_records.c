@@ -122,6 +122,17 @@ RECORD_FIELDS(, cunik_world_depend_record, struct world_depend, depend_label,
               ROW("restart", BOOL, struct world_depend, restart, UPDATE),
               ROW("required", BOOL, struct world_depend, required, UPDATE, .flags = FIELD_TRUE));
 
+ENUM_NAMES(update_failures, UPDATE_MAX_, [UPDATE_PAUSE] = "pause", [UPDATE_CONTINUE] = "continue",
+           [UPDATE_ROLLBACK] = "rollback");
+
+RECORD_FIELDS(static, update, struct world_update, NULL,
+              ROW("parallelism", INT, struct world_update, parallelism, NONE, .max = UPDATE_ALL),
+              ROW("delay", DURATION, struct world_update, delay_ns, NONE),
+              ROW("monitor", DURATION, struct world_update, monitor_ns, NONE),
+              ROW("failure_action", ENUM, struct world_update, action, NONE,
+                  .enumeration = &update_failures),
+              ROW("max_failure_ratio", DOUBLE, struct world_update, max_failure_ratio, NONE));
+
 RECORD_FIELDS(static, boot, struct world_boot, NULL,
               ROW("backend", STRING, struct world_boot, backend, RECREATE, .text = TEXT_NAME),
               ROW("kernel", STRING, struct world_boot, kernel, RECREATE, .text = TEXT_PATH),
@@ -187,6 +198,8 @@ RECORD_FIELDS(
     ROW("restart_delay", DURATION, struct world_cunik, restart_delay_ns, UPDATE),
     ROW("restart_window", DURATION, struct world_cunik, restart_window_ns, UPDATE),
     ROW("stop_grace_period", DURATION, struct world_cunik, stop_grace_ns, UPDATE),
+    ROW("update_config", RECORD, struct world_cunik, update, NONE, .of = &update),
+    ROW("rollback_config", RECORD, struct world_cunik, rollback, NONE, .of = &update),
     LIST("depends_on", struct world_cunik, depends, UPDATE, cunik_world_depend_record),
     ROW("labels", PAIRS, struct world_cunik, labels, UPDATE),
     ROW("status", RECORD, struct world_cunik, status, NONE, .of = &status));
@@ -306,6 +319,11 @@ int cunik_end_parse(const char *name, enum cunik_end *ret)
 int cunik_condition_parse(const char *name, enum depend_condition *ret)
 {
     return cunik_enumeration_parse(&conditions, name, ret);
+}
+
+int cunik_update_failure_parse(const char *name, enum update_failure *ret)
+{
+    return cunik_enumeration_parse(&update_failures, name, ret);
 }
 
 int cunik_restart_parse(const char *name, enum restart_policy *ret)
