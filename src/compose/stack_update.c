@@ -58,8 +58,8 @@ static enum update_failure action_of(const struct section *x)
     bool back = strcmp(x->name, "rollback_config") == 0;
     enum update_failure action = UPDATE_PAUSE;
 
-    if (*text && (cunik_update_failure_parse(text, &action) < 0 ||
-                  (back && action == UPDATE_ROLLBACK)))
+    if (*text &&
+        (cunik_update_failure_parse(text, &action) < 0 || (back && action == UPDATE_ROLLBACK)))
         mistake(x, "failure_action",
                 back ? "must be pause or continue" : "must be pause, continue or rollback");
     return action;

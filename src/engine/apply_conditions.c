@@ -82,8 +82,8 @@ static void look_at(struct apply *a, size_t i)
     }
 }
 
-void cunik_apply_await(struct apply *a, size_t job, const char *cunik, enum depend_condition condition,
-                  bool required)
+void cunik_apply_await(struct apply *a, size_t job, const char *cunik,
+                       enum depend_condition condition, bool required)
 {
     size_t head = (size_t)(uintptr_t)cunik_map_get(&a->waiting_for, cunik);
     struct waiting *w = ARRAY_APPEND(a->waitings, a->n_waitings);

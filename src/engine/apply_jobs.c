@@ -51,8 +51,8 @@ static const char *state_after(const struct apply *a, const struct plan_step *st
     return cunik_state_name(c ? c->status.state : CUNIK_ABSENT);
 }
 
-void cunik_apply_tell(const struct apply *a, size_t job, enum event_phase phase, const char *message,
-                 const char *code)
+void cunik_apply_tell(const struct apply *a, size_t job, enum event_phase phase,
+                      const char *message, const char *code)
 {
     if (job >= a->s->plan->n)
         return;
@@ -152,8 +152,8 @@ void cunik_apply_settle(struct apply *a, size_t job, enum job_state state)
     }
 }
 
-void cunik_apply_precede(struct apply *a, size_t first, size_t then, enum depend_condition condition,
-                    bool required)
+void cunik_apply_precede(struct apply *a, size_t first, size_t then,
+                         enum depend_condition condition, bool required)
 {
     struct job *j = &a->jobs[first];
 

@@ -100,10 +100,9 @@ static void stop(struct apply *a, struct turn *t, enum error_code code, const ch
     if (u->stopped)
         return;
     u->stopped = true;
-    _cleanup_free_ char *message =
-        cunik_asprintf("the update of '%s' %s, %zu of %zu done: '%s' %s", u->service,
-                       back ? "has failed" : "is paused", u->well, u->n,
-                       a->s->plan->steps[t->step].name, why);
+    _cleanup_free_ char *message = cunik_asprintf(
+        "the update of '%s' %s, %zu of %zu done: '%s' %s", u->service,
+        back ? "has failed" : "is paused", u->well, u->n, a->s->plan->steps[t->step].name, why);
     cunik_apply_fail(a, t->step, code, message);
     if (back)
         a->s->roll_back(a->s->ctx, u->service);
@@ -122,9 +121,9 @@ static void fail_turn(struct apply *a, struct turn *t, bool late, const char *wh
         stop(a, t, ERROR_TIMEOUT, why);
     } else if (u->policy->action == UPDATE_CONTINUE ||
                (double)u->failed <= u->policy->max_failure_ratio * (double)u->n) {
-        _cleanup_free_ char *message = cunik_asprintf("the update of '%s' goes on, though '%s' %s",
-                                                      u->service, a->s->plan->steps[t->step].name,
-                                                      why);
+        _cleanup_free_ char *message =
+            cunik_asprintf("the update of '%s' goes on, though '%s' %s", u->service,
+                           a->s->plan->steps[t->step].name, why);
         cunik_apply_warn(a, message);
     } else {
         stop(a, t, ERROR_FAILED, why);

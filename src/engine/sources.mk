@@ -172,5 +172,6 @@ engine_TESTS = \
 	tests/unit/test_stats.c \
 	tests/unit/test_supervise.c \
 	tests/unit/test_torture.c \
+	tests/unit/test_updates.c \
 	tests/unit/test_volumes.c \
 	tests/unit/test_world.c

@@ -312,8 +312,11 @@ struct error *fake_engine_apply(struct fake_engine *f, const struct request *r)
 {
     struct error *err = NULL;
     struct fake_apply a;
+    bool watches = r->wait;
 
-    if (!r->wait) {
+    for (size_t i = 0; i < r->desired.n_cuniks; i++)
+        watches = watches || r->desired.cuniks[i].update.parallelism;
+    if (!watches) {
         int e = cunik_engine_apply(f->engine, r, NULL, NULL, &err);
         assert_true((e < 0) == (err != NULL));
         return err;

@@ -45,7 +45,8 @@ void fake_engine_sicken(struct fake_engine *f, const char *service);
 void fake_engine_health(struct fake_engine *f, const char *name, enum cunik_health health,
                         const char *reason);
 
-/* Carries a request out; returns the error (the caller's) or NULL. With `wait`, time passes. */
+/* Carries a request out; returns the error (the caller's) or NULL. With `wait` or an
+ * update_config time passes. */
 struct error *fake_engine_apply(struct fake_engine *f, const struct request *r);
 /* The same in a thread of its own. */
 struct fake_apply {

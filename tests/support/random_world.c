@@ -72,6 +72,8 @@ static void fill(uint64_t seed, struct world *w, struct world_cunik *c,
         demo_add_port(c, (uint16_t)(5000 + at), 81);
     if (chance(&seed, 30) && !is_job(s->name))
         c->restart = RESTART_ALWAYS;
+    if (chance(&seed, 20))
+        c->update.parallelism = (int64_t)(1 + test_random_below(&seed, 3));
     c->memory = (int64_t)test_random_below(&seed, 3) << 24;
     add_depends(&seed, c, services, at);
 }

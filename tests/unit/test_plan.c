@@ -41,13 +41,14 @@ static void read_world(const char *name, const char *file, struct world *ret)
 
 struct options {
     struct plan_options o;
-    char *stack, *recreate;
+    char *stack, *recreate, *pace;
 };
 
 static void options_done(struct options *o)
 {
     free(o->stack);
     free(o->recreate);
+    free(o->pace);
     cunik_strv_done(&o->o.services);
     cunik_strv_done(&o->o.lost);
 }
@@ -74,6 +75,7 @@ static void read_options(const char *name, struct options *ret)
 
     test_ok(cunik_json_get_string(json, "stack", &ret->stack, &err), err);
     test_ok(cunik_json_get_string(json, "recreate", &ret->recreate, &err), err);
+    test_ok(cunik_json_get_string(json, "pace", &ret->pace, &err), err);
     test_ok(cunik_json_get_strv(json, "services", &ret->o.services, &err), err);
     test_ok(cunik_json_get_strv(json, "lost", &ret->o.lost, &err), err);
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
@@ -81,6 +83,8 @@ static void read_options(const char *name, struct options *ret)
     for (size_t i = 0; ret->recreate && i < ARRAY_SIZE(modes); i++)
         if (strcmp(modes[i], ret->recreate) == 0)
             ret->o.recreate = (enum plan_recreate)i;
+    if (ret->pace && strcmp(ret->pace, "rollback") == 0)
+        ret->o.pace = PACE_ROLLBACK;
     ret->o.stack = ret->stack;
 }
 

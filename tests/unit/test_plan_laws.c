@@ -178,6 +178,56 @@ static void check_edges(const struct plan *p)
     }
 }
 
+/* How many steps of the plan that recreate copies of this service wait for no other of them. */
+static size_t first_ones(const struct plan *p, const char *service)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct plan_step *s = &p->steps[i];
+        if (s->kind != PLAN_CUNIK || s->verb != PLAN_RECREATE || strcmp(s->service, service) != 0)
+            continue;
+        size_t turns = 0;
+        for (size_t k = 0; k < s->n_after; k++)
+            turns += s->after[k].turn;
+        assert_true(turns <= 1);
+        n += turns == 0;
+    }
+    return n;
+}
+
+static bool is_stopped_before(const struct plan *p, const char *service)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->steps[i].verb == PLAN_STOP && strcmp(p->steps[i].service, service) == 0)
+            return true;
+    return false;
+}
+
+/* Copies that are recreated form as many rows as the update_config says, each after the one before
+ * it in its row: so no more are touched at a time. */
+static void check_turns(const struct plan *p, const struct world *desired)
+{
+    _cleanup_free_ bool *followed = cunik_calloc(p->n, sizeof(*followed));
+
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t k = 0; k < p->steps[i].n_after; k++) {
+            const struct plan_edge *e = &p->steps[i].after[k];
+            const struct plan_step *s = &p->steps[i], *on = &p->steps[e->step];
+            if (!e->turn)
+                continue;
+            assert_true(on->verb == PLAN_RECREATE && s->verb == PLAN_RECREATE &&
+                        strcmp(on->service, s->service) == 0);
+            assert_false(followed[e->step]);
+            followed[e->step] = true;
+        }
+    for (size_t i = 0; i < desired->n_cuniks; i++) {
+        const struct world_cunik *c = &desired->cuniks[i];
+        if (c->update.parallelism && !is_stopped_before(p, c->service))
+            assert_true(first_ones(p, c->service) <= (size_t)c->update.parallelism);
+    }
+}
+
 static void test_any_actual_world(_unused_ void **state)
 {
     uint64_t seed = test_seed();
@@ -196,6 +246,7 @@ static void test_any_actual_world(_unused_ void **state)
         disturb(&seed, &actual);
         test_ok(cunik_plan_make(&actual, &desired, &o, &p, &err), err);
         check_edges(&p);
+        check_turns(&p, &desired);
         random_world_shuffle(&seed, &actual);
         random_world_shuffle(&seed, &desired);
         test_ok(cunik_plan_make(&actual, &desired, &o, &q, &err), err);
