@@ -1,5 +1,5 @@
-/* Copies of a service that are recreated some at a time (update_config, rollback_config), on a clock
- * that the test sets. */
+/* Copies of a service that are recreated some at a time (update_config, rollback_config), on a
+ * clock that the test sets. */
 #include "tests/support/test.h"
 
 #include <string.h>
@@ -230,8 +230,9 @@ static void test_end_within_its_turn(void **state)
     fake_engine_begin(&s->f, &a, &s->up);
     await_done(s, 1);
     fake_host_end(s->f.host, "demo-web-1", END_PANICKED, 134);
-    assert_error(fake_engine_end(&a), "the update of 'web' is paused, 0 of 4 done: 'demo-web-1' has "
-                                      "ended soon after its start");
+    assert_error(fake_engine_end(&a),
+                 "the update of 'web' is paused, 0 of 4 done: 'demo-web-1' has "
+                 "ended soon after its start");
     assert_recreated(s, 1);
 }
 
@@ -297,7 +298,8 @@ static char *look(struct scene *s)
 
     test_ok(cunik_engine_world(s->f.engine, "demo", &w, &err), err);
     for (size_t i = 0; i < w.n_cuniks; i++)
-        cunik_strv_addf(&lines, "%s %s A=%s %s", w.cuniks[i].name, w.cuniks[i].interfaces[0].address,
+        cunik_strv_addf(&lines, "%s %s A=%s %s", w.cuniks[i].name,
+                        w.cuniks[i].interfaces[0].address,
                         w.cuniks[i].environment.n ? w.cuniks[i].environment.items[0].value : "",
                         cunik_state_name(w.cuniks[i].status.state));
     return cunik_strv_join(&lines, "\n");
@@ -356,7 +358,8 @@ static void test_rollback_fails(void **state)
     await_done(s, 1);
     fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "");
     assert_error(fake_engine_end(&a),
-                 "the update of 'web' has failed, 0 of 4 done: 'demo-web-2' is unhealthy: connection refused\n"
+                 "the update of 'web' has failed, 0 of 4 done: 'demo-web-2' is unhealthy: "
+                 "connection refused\n"
                  "going back has failed as well: the update of 'web' is paused, 0 of 2 done: "
                  "'demo-web-1' is unhealthy: connection refused");
 }
