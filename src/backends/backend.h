@@ -117,6 +117,7 @@ struct boot {
     bool acpi;
     bool hears_poweroff; /* reacts to an ACPI power button */
     bool tells_panic;    /* through QEMU's pvpanic device */
+    bool mtu_by_device;  /* its network driver asks the device for the MTU */
     bool debug_exit; /* tells its exit status through QEMU's isa-debug-exit device, port 0x501 */
     struct strv warnings;
 };

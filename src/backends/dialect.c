@@ -203,6 +203,7 @@ int cunik_dialect_start(const struct dialect *d, const struct boot_settings *s, 
     ret->acpi = true;
     ret->hears_poweroff = d->hears_poweroff;
     ret->tells_panic = d->tells_panic;
+    ret->mtu_by_device = d->mtu_by_device;
     ret->debug_exit = d->debug_exit;
     return 0;
 }

@@ -31,6 +31,7 @@ struct dialect {
     int64_t memory_least; /* below that the guest is known not to get anywhere: a warning */
     bool hears_poweroff;
     bool tells_panic;
+    bool mtu_by_device; /* no word of the dialect says the MTU, the network device does */
     bool debug_exit;
     unsigned cannot;     /* of enum dialect_needs: refused before anything else is looked at */
     const char *instead; /* where it has what it cannot be told, a half sentence; NULL = nowhere */

@@ -7,6 +7,7 @@
  * - White space and `--solo5:LEVEL` at the front are taken off.
  * - Devices are given to the entries of the manifest in the order of PCI slots. A device too many,
  *   too few, or of the other kind ends the guest at once, with status 0.
+ * - The MTU is the network device's (from 0.10 on; before that it is 1500).
  * - A MirageOS application takes `--ipv4=ADDRESS/LENGTH --ipv4-gateway=ADDRESS` for its network and
  *   `--NAME-ipv4=…` for others, and stops at an option that it does not know. An application
  *   without a network stack of its own is started with `params.network: none`.
@@ -46,9 +47,10 @@ static const struct dialect dialect = {
     .memory = INT64_C(32) << 20,
     .memory_least = INT64_C(3) << 20,
     .hears_poweroff = false,
+    .mtu_by_device = true,
     .cannot = DIALECT_KERNEL | DIALECT_NO_ENVIRONMENT | DIALECT_NO_INITRD | DIALECT_NO_HOSTNAME |
-              DIALECT_NO_MTU | DIALECT_NO_NAMES | DIALECT_NO_SEARCH | DIALECT_NO_SHARES |
-              DIALECT_NO_MOUNTS | DIALECT_NO_ROOT,
+              DIALECT_NO_NAMES | DIALECT_NO_SEARCH | DIALECT_NO_SHARES | DIALECT_NO_MOUNTS |
+              DIALECT_NO_ROOT,
     .params = params,
 };
 

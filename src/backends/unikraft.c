@@ -12,6 +12,7 @@
  *   `p=[ a b ]`, in which an element could not end in `]`, and a list never closed hands everything
  *   to the application. A value that begins with `[` would open such a list.
  * - What goes beyond an array or the table of words is dropped in silence. So it is refused here.
+ * - The MTU is the network device's.
  * - Every version unpacks an initrd into what is mounted where it goes; only from 0.17 on it can
  *   mount that itself (`ramfs=1`), and 0.16 stops without. So the root is mounted first.
  */
@@ -57,7 +58,8 @@ static const struct dialect dialect = {
     .memory_least = INT64_C(4) << 20,
     .hears_poweroff = false,
     .tells_panic = true,
-    .cannot = DIALECT_KERNEL | DIALECT_NO_MTU,
+    .mtu_by_device = true,
+    .cannot = DIALECT_KERNEL,
     .params = params,
 };
 

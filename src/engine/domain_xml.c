@@ -159,8 +159,18 @@ static size_t place_of(const struct boot *b, char kind, size_t index, size_t oth
     return otherwise;
 }
 
+/* Some drivers ask the device. The link has the same MTU already, from its network. */
+static void add_mtu(struct buffer *x, const struct world_interface *n, const struct boot *b,
+                    const struct world *w)
+{
+    const struct world_network *network = w ? cunik_world_network(w, n->network) : NULL;
+
+    if (b->mtu_by_device && network && network->mtu)
+        cunik_buffer_printf(x, "      <mtu size='%" PRId64 "'/>\n", network->mtu);
+}
+
 static void add_interface(struct buffer *x, const struct world_interface *n, const struct boot *b,
-                          size_t index)
+                          const struct world *w, size_t index)
 {
     cunik_buffer_text_append(x, "    <interface type='ethernet'>\n      <mac");
     add_attribute(x, "address", n->mac);
@@ -171,6 +181,7 @@ static void add_interface(struct buffer *x, const struct world_interface *n, con
     cunik_buffer_text_append(x, "/>\n");
     if (strcmp(b->machine, "microvm") != 0 && strcmp(b->machine, "isapc") != 0)
         cunik_buffer_text_append(x, "      <rom enabled='no'/>\n");
+    add_mtu(x, n, b, w);
     add_address(x, b, index);
     cunik_buffer_text_append(x, "    </interface>\n");
 }
@@ -305,7 +316,7 @@ static void add_devices(struct buffer *x, const struct world_cunik *c, const str
     cunik_buffer_text_append(x, "  <devices>\n");
     add_text(x, "    ", "emulator", s->emulator);
     for (size_t i = 0; i < c->n_interfaces; i++)
-        add_interface(x, &c->interfaces[i], b, place_of(b, 'n', i, i));
+        add_interface(x, &c->interfaces[i], b, s->world, place_of(b, 'n', i, i));
     add_storage(x, c, b);
     cunik_buffer_text_append(x, "    <serial type='pty'>\n      <log");
     add_attribute(x, "file", s->console);

@@ -191,6 +191,8 @@ static char *boot_text(const struct backend *backend, const struct boot *b)
         cunik_json_set_bool(json, "xen", true);
     if (b->tells_panic)
         cunik_json_set_bool(json, "tells_panic", true);
+    if (b->mtu_by_device)
+        cunik_json_set_bool(json, "mtu_by_device", true);
     if (b->debug_exit)
         cunik_json_set_bool(json, "debug_exit", true);
     cunik_json_set_strv(json, "warnings", &b->warnings);

@@ -43,6 +43,7 @@ static void read_boot(const json_t *json, struct boot *b)
     b->acpi = json_is_true(json_object_get(json, "acpi"));
     b->xen = json_is_true(json_object_get(json, "xen"));
     b->tells_panic = json_is_true(json_object_get(json, "tells_panic"));
+    b->mtu_by_device = json_is_true(json_object_get(json, "mtu_by_device"));
     b->debug_exit = json_is_true(json_object_get(json, "debug_exit"));
 }
 
@@ -64,6 +65,7 @@ static void run_case(const char *name)
     struct world_network *network = cunik_world_add_network(&world);
     cunik_replace(&network->name, "demo_front");
     cunik_replace(&network->link, "ckbr0");
+    network->mtu = json_integer_value(json_object_get(boot_json, "mtu"));
     _cleanup_free_ char *user_name = text_of(boot_json, "user", "");
     const struct guest_user user = {user_name, "kvm", 64055, 107};
     const struct domain_settings settings = {
