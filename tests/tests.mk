@@ -32,7 +32,7 @@ E2E_TESTS := attach bad_input commands cunik death dialects engine examples faul
 	traffic up_down volumes
 E2E_TESTS += chaos cycles
 E2E_TESTS += endings
-E2E_TESTS += updates
+E2E_TESTS += updates rolling
 
 # A registry for tests/e2e/images.sh: Debian's, unpacked and never installed, for its package starts a service.
 build/registry/usr/bin/docker-registry: guests/linux/debs.sh tests/registry.sh
