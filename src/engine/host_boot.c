@@ -1,7 +1,9 @@
 /* How a cunik boots, and whether it could be made here. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -195,6 +197,21 @@ static int check_accel(const struct host_real *h, const struct world_cunik *c, s
     return 0;
 }
 
+/* What QEMU could never get; short of that it is a matter of what else runs at that moment. */
+static int check_memory(const struct boot *b, struct error **err)
+{
+    struct sysinfo host;
+
+    if (sysinfo(&host) < 0)
+        return 0;
+    int64_t has = (int64_t)(host.totalram + host.totalswap) * host.mem_unit;
+    if (b->memory <= has)
+        return 0;
+    return cunik_error_set(err, ERROR_INVALID,
+                           "%" PRId64 " MiB of memory are more than the host has, %" PRId64 " MiB",
+                           b->memory >> 20, has >> 20);
+}
+
 /* libvirt's Xen driver is another connection than QEMU's. */
 static int check_xen(const struct host_real *h, const struct boot *boot, struct error **err)
 {
@@ -219,7 +236,8 @@ static int check_service(struct host_real *h, const struct world_cunik *c, const
         return r;
     for (size_t i = 0; i < boot.warnings.n; i++)
         cunik_strv_addf(ret_warnings, "service '%s': %s", c->service, boot.warnings.items[i]);
-    r = check_xen(h, &boot, err);
+    if ((r = check_xen(h, &boot, err)) == 0)
+        r = check_memory(&boot, err);
     cunik_boot_done(&boot);
     if (r < 0 || (r = cunik_host_check_writers(h, c, w, err)) < 0)
         return r;

@@ -121,6 +121,26 @@ check '… and stays' run ip link show "$tap"
 ip link del "$tap"
 check '… when it is gone it comes up' comes_up
 
+# A network with as many ports as the kernel gives: here others' links take them.
+bridge=$(ip -o link show type bridge | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p')
+for ((i = 0; i < 511; i++)); do
+    echo "link add tk$i master $bridge type veth peer name tl$i"
+    echo "link set tl$i master $bridge group 77"
+done | ip -batch - 2>/dev/null
+check 'a guest more than a network has ports for is told' not cunik-compose up -d --scale db=3
+check '… by the reason' err_has 'is full: the kernel gives a bridge 1023 ports'
+check '… those that run go on' answers http://127.0.0.1:8080/ 'hello from x-web-1'
+check '… and no half of one is left' equal "$(cunik list --format json | wc -l)" "$(ip -o link show | grep -c ': ckt')"
+ip link del group 77
+check '… with ports it comes up' expect 0 cunik-compose up -d --wait --scale db=3
+check '… and goes' expect 0 cunik-compose up -d --wait
+
+# A guest that is larger than the host, before and at its start.
+sed '/^  db:/,/unikernel/s/mem_limit: .*/mem_limit: 900t/' cunik-compose.yaml >big.yaml
+check 'a guest larger than the host is no plan' expect 2 cunik-compose -f big.yaml plan
+check '… and is told' err_has "service 'db': 943718400 MiB of memory are more than the host has, "
+check '… those that run go on' answers http://127.0.0.1:8080/ 'hello from x-web-1'
+
 # An engine that may have little memory.
 stop_engine
 (ulimit -v 600000 && exec cunikd --root "$CUNIK_ROOT" --idle-timeout 0) 2>>"$CUNIK_ROOT/cunikd.log" &
