@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "compose/command.h"
 #include "compose/log_printer.h"
+#include "engine/verb.h"
 
 static int tail_option(const struct arguments *a, int64_t *ret, struct error **err)
 {
@@ -31,7 +32,10 @@ int cunik_command_logs(void *context, const struct arguments *a, int *status _un
     struct client *client;
     int r;
 
+    query.follow = cunik_arguments_flag(a, "follow");
     r = tail_option(a, &query.tail, err);
+    if (r == 0)
+        r = cunik_verb_log_times(a, &query, err);
     if (r == 0)
         r = cunik_command_stack_name(c, &stack, err);
     if (r == 0)
@@ -48,6 +52,5 @@ int cunik_command_logs(void *context, const struct arguments *a, int *status _un
     };
     cunik_log_printer_expect(&printer, &w);
     query.stack = stack;
-    query.follow = cunik_arguments_flag(a, "follow");
     return cunik_client_logs(client, &query, cunik_log_printer_put, &printer, err);
 }

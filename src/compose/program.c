@@ -83,6 +83,8 @@ static const struct option_row logs_options[] = {
     {"follow", 'f', NULL, "Go on with what comes", NULL, false},
     {"tail", 'n', "LINES", "Only so many last lines of each, or \"all\"", NULL, false},
     {"timestamps", 't', NULL, "Print times", NULL, false},
+    {"since", 0, "TIME", "Only lines since then: a time, or how long ago", NULL, false},
+    {"until", 0, "TIME", "Only lines until then", NULL, false},
     {"no-log-prefix", 0, NULL, "Print without names in front", NULL, false},
 };
 

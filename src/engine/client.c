@@ -308,6 +308,10 @@ int cunik_client_logs(struct client *c, const struct log_query *q, cunik_log_put
         cunik_client_add_query(&path, "until", "end");
     if (q->tail >= 0)
         cunik_client_add_query(&path, "tail", tail);
+    if (q->since_ms > 0)
+        add_number(&path, "since", q->since_ms);
+    if (q->until_ms > 0)
+        add_number(&path, "until", q->until_ms);
     return cunik_client_call(
         c,
         &(struct call){.method = "GET", .path = path.data, .line = take_log_line, .ctx = &reading},

@@ -78,6 +78,8 @@ struct log_query {
     bool follow;          /* go on until all of them are gone or the user cancels */
     bool until_end;       /* with follow: only until the first of them has ended */
     int64_t tail;         /* last lines of each, -1 = all */
+    int64_t since_ms;     /* and of them those that came then; 0 = all */
+    int64_t until_ms;     /* not with follow */
 };
 
 struct log_line {

@@ -5,7 +5,9 @@
  *     POST /v1/plan                        body: a request (request.h); answer: a plan
  *     POST /v1/apply[?cancel=1]            body: a request; answer: events
  *     GET  /v1/logs?stack=S                lines {"cunik","service","text","time"}
- *              [&service=X]…[&follow=1][&tail=N]
+ *              [&service=X]…[&follow=1]     (since, until: those that came then, ms since the
+ *              [&tail=N][&since=MS]         epoch)
+ *              [&until=MS]
  *     GET  /v1/attach?cunik=NAME           what its guest writes, as bytes, until this run ends;
  *              [&from=start]                also what it wrote since its start
  *     POST /v1/attach?cunik=NAME           body: what is typed, 64 KiB at most, for one that

@@ -25,11 +25,12 @@ struct logs {
     char *stack;          /* "" = all */
     struct strv services; /* or names of cuniks; empty = all */
     bool follow, entered;
-    bool until_end;       /* goes no further than the first end */
-    bool ended;           /* one has ended */
-    int64_t tail;         /* -1 = all */
-    size_t id;            /* of the subscription, when following */
-    _Atomic bool changed; /* cuniks came or went */
+    bool until_end;             /* goes no further than the first end */
+    bool ended;                 /* one has ended */
+    int64_t tail;               /* -1 = all */
+    int64_t since_ms, until_ms; /* lines of that time alone; -1 = all */
+    size_t id;                  /* of the subscription, when following */
+    _Atomic bool changed;       /* cuniks came or went */
     struct follower *items;
     size_t n;
 };
@@ -102,6 +103,14 @@ struct putting {
     const struct follower *follower;
 };
 
+/* Of a line whose time is not known nobody can say that it is of the time asked for. */
+static bool is_timely(const struct logs *l, int64_t time_ms)
+{
+    if (l->since_ms >= 0 && time_ms < l->since_ms)
+        return false;
+    return l->until_ms < 0 || (time_ms && time_ms <= l->until_ms);
+}
+
 static int put_line(void *ctx, const struct console_line *line)
 {
     const struct putting *p = ctx;
@@ -109,6 +118,9 @@ static int put_line(void *ctx, const struct console_line *line)
     _cleanup_buffer_ struct buffer clean = {0};
     const char *text = line->text;
     size_t size = line->size;
+
+    if (!is_timely(p->logs, line->time_ms))
+        return 0;
     json_t *json = json_object();
 
     /* A NUL ends strings elsewhere: it becomes what other bytes that are no text become. */
@@ -216,6 +228,23 @@ static enum MHD_Result add_service(void *ctx, enum MHD_ValueKind kind _unused_, 
     return MHD_YES;
 }
 
+static int read_time(struct MHD_Connection *connection, const char *key, int64_t *ret,
+                     struct error **err)
+{
+    const char *text = cunik_server_query(connection, key);
+    uint64_t ms;
+
+    *ret = -1;
+    if (!text || (strcmp(key, "until") == 0 && strcmp(text, "end") == 0))
+        return 0;
+    if (cunik_text_to_uint(text, 0, INT64_MAX, &ms) < 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "'%s' must be a time in milliseconds since 1970, not '%s'", key,
+                               text);
+    *ret = (int64_t)ms;
+    return 0;
+}
+
 static int read_query(struct logs *l, struct MHD_Connection *connection, struct error **err)
 {
     const char *stack = cunik_server_query(connection, "stack");
@@ -227,6 +256,13 @@ static int read_query(struct logs *l, struct MHD_Connection *connection, struct 
     l->until_end = cunik_text_equal(cunik_server_query(connection, "until"), "end");
     l->tail = -1;
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_service, l);
+    int r = read_time(connection, "since", &l->since_ms, err);
+    if (r == 0)
+        r = read_time(connection, "until", &l->until_ms, err);
+    if (r < 0)
+        return r;
+    if (l->follow && l->until_ms >= 0)
+        return cunik_error_set(err, ERROR_INVALID, "'follow' and 'until' exclude each other");
     if (!tail || strcmp(tail, "all") == 0)
         return 0;
     if (cunik_text_to_uint(tail, 0, INT64_MAX, &lines) < 0)

@@ -70,6 +70,8 @@ struct event_sink cunik_verb_event_printer(bool json);
 /* --since and --until; *ret stays as it is when the option was not given. */
 int cunik_verb_time(const struct arguments *a, const char *option, int64_t *ret,
                     struct error **err);
+/* The same for a query of logs. */
+int cunik_verb_log_times(const struct arguments *a, struct log_query *q, struct error **err);
 /* A line that a guest wrote: it is not to move the cursor or change the terminal. */
 void cunik_verb_print_text(const char *text);
 /* A point in time as docker prints it in times of logs and events; nothing when it is 0. */

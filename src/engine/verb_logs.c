@@ -19,6 +19,18 @@ static void print_line(void *ctx, const struct log_line *line)
     cunik_output_flush();
 }
 
+int cunik_verb_log_times(const struct arguments *a, struct log_query *q, struct error **err)
+{
+    int r = cunik_verb_time(a, "since", &q->since_ms, err);
+
+    if (r == 0)
+        r = cunik_verb_time(a, "until", &q->until_ms, err);
+    if (r == 0 && q->follow && q->until_ms)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "options '--follow' and '--until' exclude each other");
+    return r;
+}
+
 int cunik_verb_logs(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
                     struct error **err)
 {
@@ -40,7 +52,9 @@ int cunik_verb_logs(void *context _unused_, const struct arguments *a, int *ret_
                                    "option '--tail' takes a number or \"all\", not '%s'", tail);
         q.tail = (int64_t)lines;
     }
-    r = cunik_verb_reach(a, &client, err);
+    r = cunik_verb_log_times(a, &q, err);
+    if (r == 0)
+        r = cunik_verb_reach(a, &client, err);
     if (r == 0)
         r = cunik_client_world(client, "", &w, err);
     if (r == 0)

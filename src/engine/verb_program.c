@@ -96,6 +96,8 @@ static const struct option_row logs_options[] = {
     {"follow", 'f', NULL, "Go on until it has ended", NULL, false},
     {"tail", 'n', "LINES", "How many lines of the past, or \"all\"", NULL, false},
     {"timestamps", 't', NULL, "Show when each line came", NULL, false},
+    {"since", 0, "TIME", "Only lines since then: a time, or how long ago", NULL, false},
+    {"until", 0, "TIME", "Only lines until then", NULL, false},
 };
 
 static const struct option_row events_options[] = {

@@ -36,6 +36,10 @@ check 'start' expect 0 cunik start two
 wait $waiting
 check 'wait prints what it ended with' test "$(cat waited)" = 0
 
+check 'logs' expect 0 cunik logs --since 10m one
+check '… of a time' out_has 'probe: booted'
+check '… alone' expect 0 cunik logs --until 10m one
+check '… and of no other' out_is ''
 check 'stop' expect 0 cunik stop -t 0 one
 check '… stops' is one exited
 check 'restart' expect 0 cunik restart one

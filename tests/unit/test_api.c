@@ -968,6 +968,56 @@ static void test_logs(void **state)
     cunik_strv_done(&q.services);
 }
 
+/* When the n-th growth of a console was seen, counted from 0; waits for it. */
+static int64_t seen_at(const struct fixture *f, size_t n)
+{
+    _cleanup_free_ char *path = cunik_path_join(f->root, "consoles/demo-web-1.times");
+    int64_t ms = 0;
+
+    for (int64_t end = now_ms() + DEADLINE_MS; !ms && now_ms() < end; poll(NULL, 0, 5)) {
+        _cleanup_strv_ struct strv lines = {0};
+        _cleanup_free_ char *text = NULL;
+        if (cunik_file_read(path, 1 << 20, &text, NULL, NULL) < 0)
+            continue;
+        cunik_strv_split(&lines, text, "\n");
+        if (lines.n > n)
+            ms = strtoll(strrchr(lines.items[n], ' '), NULL, 10);
+    }
+    assert_true(ms > 0);
+    return ms;
+}
+
+/* Lines of a time, which is when the engine has seen them. */
+static void test_logs_of_a_time(void **state)
+{
+    struct fixture *f = *state;
+    struct log_query q = {.stack = "demo", .tail = -1};
+
+    write_console(f, "demo-web-1", "one\n");
+    int64_t first = seen_at(f, 0), second = first;
+    poll(NULL, 0, 20);
+    write_console(f, "demo-web-1", "two\nthree\n");
+    second = seen_at(f, 1);
+    assert_true(second > first);
+    q.since_ms = second;
+    expect_lines(f, &q, "demo-web-1 web two|demo-web-1 web three");
+    q.since_ms = first;
+    expect_lines(f, &q, "demo-web-1 web one|demo-web-1 web two|demo-web-1 web three");
+    q.until_ms = second - 1;
+    expect_lines(f, &q, "demo-web-1 web one");
+    q.since_ms = 0;
+    expect_lines(f, &q, "demo-web-1 web one");
+    q.until_ms = 0;
+    q.since_ms = second + 1;
+    expect_lines(f, &q, "");
+    q.since_ms = first;
+    q.tail = 1;
+    expect_lines(f, &q, "demo-web-1 web three");
+    q.follow = true;
+    q.until_ms = second;
+    assert_true(cunik_client_logs(f->client, &q, take_line, f, NULL) < 0);
+}
+
 /* A console that cannot be read keeps nobody else's back. */
 static void test_unreadable_log(void **state)
 {
@@ -1559,6 +1609,8 @@ static void test_document_answers(void **state)
         {"POST", "/v1/apply", "", "{\"action\":\"down\",\"stack\":\"fails-early\"}", 409},
         {"POST", "/v1/apply", "", "{\"action\":\"fly\",\"stack\":\"demo\"}", 400},
         {"GET", "/v1/logs", "?stack=demo", "", 200},
+        {"GET", "/v1/logs", "?since=0&until=1000", "", 200},
+        {"GET", "/v1/logs", "?until=later", "", 400},
         {"GET", "/v1/logs", "?tail=many", "", 400},
         {"GET", "/v1/events", "?since=0&until=1000000", "", 200},
         {"GET", "/v1/events", "?filter=x", "", 400},
@@ -1951,6 +2003,7 @@ int main(void)
         TEST(test_malformed),
         TEST(test_oversize),
         TEST(test_logs),
+        TEST(test_logs_of_a_time),
         TEST(test_unreadable_log),
         TEST(test_long_logs),
         TEST(test_follow),
