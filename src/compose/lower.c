@@ -63,9 +63,12 @@ static void lower_boot(struct world_boot *to, const struct stack_unikernel *from
                                 .root = from->disks[i].root};
 }
 
-/* Without a test the times mean nothing and are left out. */
-static void lower_health(struct world_health *to, const struct stack_health *from)
+/* Without a test the times mean nothing and are left out. That of an image is only refused by
+ * saying so. */
+static void lower_health(struct world_health *to, const struct stack_health *from, bool has_image)
 {
+    if (from->disabled && has_image)
+        cunik_strv_add(&to->test, "NONE");
     if (!from->test.n)
         return;
     cunik_strv_copy(&to->test, &from->test);
@@ -148,7 +151,7 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
     copy_pairs(&c->environment, &s->environment);
     copy_pairs(&c->labels, &s->labels);
     lower_boot(&c->boot, &s->unikernel);
-    lower_health(&c->health, &s->health);
+    lower_health(&c->health, &s->health, *c->image);
     lower_depends(l, s, c);
     c->memory = s->memory;
     c->cpus = s->cpus;

@@ -74,7 +74,9 @@ static void read_health(struct stack_maker *m, const struct node *n, struct stac
     h->start_interval_ns =
         duration_of(m, s, health, "healthcheck.start_interval", usual->start_interval_ns);
     h->retries = retries && retries->integer > 0 ? retries->integer : usual->retries;
-    if (!health || bool_of(health, "disable", false))
+    h->disabled = bool_of(health, "disable", false) ||
+                  (test && test->n && strcmp(test->items[0]->text, "NONE") == 0);
+    if (!health || h->disabled)
         return;
     h->place = cunik_stack_place(m, test ? &test->place : &health->key_place);
     if (!test || !test->n) {
@@ -84,8 +86,7 @@ static void read_health(struct stack_maker *m, const struct node *n, struct stac
                                "from");
         return;
     }
-    if (strcmp(test->items[0]->text, "NONE") != 0)
-        cunik_stack_read_strings(test, &h->test);
+    cunik_stack_read_strings(test, &h->test);
 }
 
 static void read_restart(struct stack_maker *m, const struct node *n, struct stack_service *s)

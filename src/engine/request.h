@@ -30,7 +30,8 @@ struct request {
     int64_t wait_timeout_ns; /* over all; 0 = without end */
     int64_t stop_grace_ns;   /* replaces each service's own; -1 = theirs */
     int64_t parallel;        /* steps at once; 0 = the engine's choice */
-    bool atomic;             /* when it fails, back to what was before; wants `wait` */
+    bool atomic;             /* when it fails, back to what was before; with `wait`, also when
+                                what it has made does not come up */
     bool planned;            /* only when the plan now is the one below (plan_saved.h) */
     struct strv plan_lines;
     int64_t lock_timeout_ns; /* longest wait for another request on the stack; -1 = without end */

@@ -121,13 +121,62 @@ static int add_disk(struct world_cunik *c, const char *text, struct error **err)
     return 0;
 }
 
-static void add_health(struct world_cunik *c, const char *command)
+/* The times of an image's test are its own. */
+static int set_times(struct world_health *h, const struct run_health *o, struct error **err)
 {
+    const struct {
+        const char *option, *text;
+        int64_t *to;
+    } times[] = {
+        {"health-interval", o->interval, &h->interval_ns},
+        {"health-timeout", o->timeout, &h->timeout_ns},
+        {"health-start-period", o->start_period, &h->start_period_ns},
+        {"health-start-interval", o->start_interval, &h->start_interval_ns},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+        if (times[i].text && !o->command)
+            return cunik_error_set(err, ERROR_INVALID, "option '--%s' wants '--health-cmd'",
+                                   times[i].option);
+        if (times[i].text &&
+            (cunik_text_to_duration(times[i].text, times[i].to) < 0 || *times[i].to < 0))
+            return wrong(err, times[i].option, "a time such as 30s", times[i].text);
+    }
+    return 0;
+}
+
+static int set_retries(struct world_health *h, const struct run_health *o, struct error **err)
+{
+    uint64_t retries = 0;
+
+    if (!o->retries)
+        return 0;
+    if (!o->command)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "option '--health-retries' wants '--health-cmd'");
+    if (cunik_text_to_uint(o->retries, 1, 1000, &retries) < 0)
+        return wrong(err, "health-retries", "a number from 1 to 1000", o->retries);
+    h->retries = (int64_t)retries;
+    return 0;
+}
+
+static int add_health(struct world_cunik *c, const struct run_options *o, struct error **err)
+{
+    const struct run_health *from = &o->health;
     _cleanup_strv_ struct strv test = {0};
 
-    cunik_strv_add(&test, "CMD-SHELL");
-    cunik_strv_add(&test, command);
-    cunik_health_set_test(&c->health, &test);
+    if (from->none && from->command)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "options '--no-healthcheck' and '--health-cmd' exclude each other");
+    if (from->none && o->image)
+        cunik_strv_add(&c->health.test, "NONE");
+    if (from->command) {
+        cunik_strv_add(&test, "CMD-SHELL");
+        cunik_strv_add(&test, from->command);
+        cunik_health_set_test(&c->health, &test);
+    }
+    int r = set_retries(&c->health, from, err);
+    return r < 0 ? r : set_times(&c->health, from, err);
 }
 
 /* A network of its own; another stack's, by name; or none. */
@@ -201,9 +250,9 @@ static int fill(struct world *w, const struct run_options *o, struct error **err
     for (size_t i = 0; i < o->labels->n; i++)
         add_pair(&c->labels, o->labels->items[i], NULL);
     add_network(w, c, o->network);
-    if (o->health_cmd)
-        add_health(c, o->health_cmd);
-    r = set_limits(c, o, err);
+    r = add_health(c, o, err);
+    if (r == 0)
+        r = set_limits(c, o, err);
     for (size_t i = 0; i < o->ports->n && r == 0; i++)
         r = add_port(c, o->ports->items[i], err);
     for (size_t i = 0; i < o->disks->n && r == 0; i++)

@@ -4,14 +4,21 @@
 
 #include "engine/world.h"
 
+/* --health-* and --no-healthcheck, as given, or NULL. */
+struct run_health {
+    const char *command, *interval, *timeout, *start_period, *start_interval, *retries;
+    bool none; /* not even that of the image */
+};
+
 struct run_options {
     const char *name;    /* of the cunik, its service and its stack */
     const char *kernel;  /* absolute; NULL = as the image has it */
     const char *image;   /* its name, or NULL */
     const char *initrd;  /* absolute, or NULL */
     const char *backend; /* NULL = by looking at the kernel */
-    const char *cmdline, *hostname, *memory, *cpus, *restart, *network, *stop_timeout,
-        *health_cmd;                /* as given, or NULL */
+    const char *cmdline, *hostname, *memory, *cpus, *restart, *network,
+        *stop_timeout; /* as given, or NULL */
+    struct run_health health;
     const struct strv *environment; /* "KEY=VALUE", or "KEY" of `environ` */
     const struct strv *labels;      /* "KEY=VALUE" or "KEY" */
     const struct strv *ports;       /* "[[IP:]HOST:]PORT[/udp]"; HOST may be empty: any */

@@ -74,9 +74,25 @@ static const struct option_row update_options[] = {
          NULL,      false},                                                                        \
         {"restart", 0, "POLICY", "no, always, unless-stopped or on-failure[:N]", NULL, false},     \
         {"stop-timeout", 0, "SECONDS", "Grace period when it is stopped", NULL, false},            \
+        {"health-cmd", 0,    "COMMAND", "Command of this host that tells whether it is healthy",   \
+         NULL,         false},                                                                     \
+        {"health-interval", 0, "TIME", "Time between two checks; 30s otherwise", NULL, false},     \
+        {"health-timeout", 0, "TIME", "Longest time of one; 30s otherwise", NULL, false},          \
+        {"health-retries",                                                                         \
+         0,                                                                                        \
+         "N",                                                                                      \
+         "Failures in a row that make it unhealthy; 3 otherwise",                                  \
+         NULL,                                                                                     \
+         false},                                                                                   \
+        {"health-start-period", 0, "TIME", "Time in which failures do not count", NULL, false},    \
+        {"health-start-interval",                                                                  \
+         0,                                                                                        \
+         "TIME",                                                                                   \
+         "Time between two checks while it starts; 5s otherwise",                                  \
+         NULL,                                                                                     \
+         false},                                                                                   \
     {                                                                                              \
-        "health-cmd", 0, "COMMAND", "Command of this host that tells whether it is healthy", NULL, \
-            false                                                                                  \
+        "no-healthcheck", 0, NULL, "Without that of its image", NULL, false                        \
     }
 
 static const struct option_row create_options[] = {MAKE_OPTIONS};

@@ -123,7 +123,13 @@ static int describe(const struct arguments *a, const char *name, struct world *r
         .restart = cunik_arguments_value(a, "restart"),
         .network = cunik_arguments_value(a, "network"),
         .stop_timeout = cunik_arguments_value(a, "stop-timeout"),
-        .health_cmd = cunik_arguments_value(a, "health-cmd"),
+        .health = {.command = cunik_arguments_value(a, "health-cmd"),
+                   .interval = cunik_arguments_value(a, "health-interval"),
+                   .timeout = cunik_arguments_value(a, "health-timeout"),
+                   .start_period = cunik_arguments_value(a, "health-start-period"),
+                   .start_interval = cunik_arguments_value(a, "health-start-interval"),
+                   .retries = cunik_arguments_value(a, "health-retries"),
+                   .none = cunik_arguments_flag(a, "no-healthcheck")},
         .environment = cunik_arguments_values(a, "env"),
         .labels = cunik_arguments_values(a, "label"),
         .ports = cunik_arguments_values(a, "publish"),
@@ -157,6 +163,7 @@ static int make(const struct arguments *a, struct client *client, const char *na
     cunik_replace(&r.stack, name);
     r.action = ACTION_UP;
     r.no_start = !start;
+    r.atomic = true; /* one that fails leaves nothing */
     int e = describe(a, name, &r.desired, err);
     if (e == 0)
         e = check_free(client, name, err);

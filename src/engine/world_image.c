@@ -94,5 +94,7 @@ void cunik_world_use_image(struct world *w, struct world_cunik *c, const struct 
     add_disks(c, image);
     if (!c->health.test.n && image->health.test.n)
         cunik_health_set_test(&c->health, &image->health.test);
+    if (c->health.test.n && strcmp(c->health.test.items[0], "NONE") == 0)
+        cunik_strv_done(&c->health.test);
     add_volumes(w, c, image);
 }

@@ -8,6 +8,11 @@ cp "$PROBE" probe.elf
 state() { cunik inspect "$1" | jq -r '.[0].status.state'; }
 is() { [ "$(state "$1")" = "$2" ]; }
 
+check 'a run that fails' expect 1 cunik run -d --name big -m 900000g -p 127.0.0.1::80 --backend unikraft ./probe.elf
+check '… says why' err_has 'Cannot allocate memory'
+check '… and leaves nothing' nothing_left
+check '… not even its name' equal "$(cunik list -aq)" ''
+
 check 'run' expect 0 cunik run -d --name one -m 16m -p 127.0.0.1::80 -e GREETING=hello -l tier=front --backend unikraft ./probe.elf
 check '… prints the name' out_is one
 check '… and the guest runs' is one running
@@ -96,7 +101,14 @@ run timeout 60 cunik run --rm --name three -m 16m --network none --backend unikr
 check 'run follows what the guest writes' out_has bye
 check '… and removes it when asked' test -z "$(cunik list -a -q --filter name=three)"
 
-check 'remove by force' expect 0 cunik remove --force one two
+healthy() { [ "$(cunik list -q --filter health="$2" --filter name="$1")" = "$1" ]; }
+check 'run with a healthcheck' expect 0 cunik run -d --name five -m 16m --network none --health-cmd "test -e $WORK/well" \
+    --health-interval 100ms --health-start-interval 20ms --health-timeout 10s --health-retries 2 --backend unikraft ./probe.elf
+touch well
+check '… that it passes' wait_until 60 healthy five healthy
+rm well
+check '… and fails, as often as it may' wait_until 60 healthy five unhealthy
+check 'remove by force' expect 0 cunik remove --force one two five
 check 'prune takes what does not run' expect 0 cunik kill many-web-1
 check '… alone' expect 0 cunik system prune --force
 check '… by name' out_is many-web-1

@@ -56,7 +56,7 @@ static void whole(void **state _unused_)
     o.memory = "64m";
     o.cpus = "0.5";
     o.restart = "on-failure:3";
-    o.health_cmd = "true";
+    o.health = (struct run_health){.command = "true", .interval = "2s", .retries = "5"};
     test_ok(cunik_run_world(&o, &w, &err), err);
     _cleanup_json_ json_t *json = cunik_world_to_json(&w);
     _cleanup_free_ char *text = cunik_json_text(json, JSON_INDENT(2));
@@ -104,6 +104,25 @@ static void image(void **state _unused_)
     assert_false(cunik_world_wants_image(c));
 }
 
+/* The test of an image holds unless it is refused. */
+static void image_health(void **state _unused_)
+{
+    for (int refused = 0; refused < 2; refused++) {
+        _cleanup_(words_done) struct words v = {0};
+        _cleanup_world_ struct world w = {0}, given = {0};
+        struct run_options o = options(&v);
+        o.kernel = NULL;
+        o.image = "team/web:1";
+        o.health.none = refused;
+        test_ok(cunik_run_world(&o, &w, NULL), NULL);
+        struct world_cunik *of_image = cunik_world_add_cunik(&given);
+        cunik_strv_add(&of_image->health.test, "CMD-SHELL");
+        cunik_strv_add(&of_image->health.test, "true");
+        cunik_world_use_image(&w, &w.cuniks[0], of_image);
+        assert_int_equal(w.cuniks[0].health.test.n, refused ? 0 : 2);
+    }
+}
+
 static void expect(const struct run_options *o, const char *message)
 {
     _cleanup_error_ struct error *err = NULL;
@@ -134,6 +153,16 @@ static void mistakes(void **state _unused_)
     o = options(&none);
     o.stop_timeout = "soon";
     expect(&o, "option '--stop-timeout' takes seconds, not 'soon'");
+    o = options(&none);
+    o.health.interval = "2s";
+    expect(&o, "option '--health-interval' wants '--health-cmd'");
+    o.health.command = "true";
+    o.health.interval = "-2s";
+    expect(&o, "option '--health-interval' takes a time such as 30s, not '-2s'");
+    o.health = (struct run_health){.command = "true", .retries = "0"};
+    expect(&o, "option '--health-retries' takes a number from 1 to 1000, not '0'");
+    o.health = (struct run_health){.command = "true", .none = true};
+    expect(&o, "options '--no-healthcheck' and '--health-cmd' exclude each other");
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
         _cleanup_(words_done) struct words v = {0};
         _cleanup_free_ char *message = cunik_asprintf(
@@ -195,8 +224,8 @@ static void filters(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),    cmocka_unit_test(networks), cmocka_unit_test(image),
-        cmocka_unit_test(mistakes), cmocka_unit_test(filters),
+        cmocka_unit_test(whole),        cmocka_unit_test(networks), cmocka_unit_test(image),
+        cmocka_unit_test(image_health), cmocka_unit_test(mistakes), cmocka_unit_test(filters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
