@@ -7,7 +7,7 @@ build='gcc make pkg-config libc6-dev libvirt-dev libyaml-dev libnl-3-dev libnl-r
     libjansson-dev libnftables-dev libmicrohttpd-dev libcurl4-openssl-dev libssl-dev libacl1-dev libarchive-dev
     scdoc cpio xz-utils zstd lz4'
 run='libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iproute2 nftables
-    curl e2fsprogs skopeo xorriso'
+    curl e2fsprogs skopeo xorriso slirp4netns'
 test='acl libcmocka-dev clang clang-format libclang-rt-14-dev jq procps util-linux python3
     libxml2-utils graphviz python3-jsonschema python3-yaml'
 

@@ -33,6 +33,7 @@ E2E_TESTS := attach bad_input commands cunik death dialects engine examples faul
 E2E_TESTS += chaos cycles
 E2E_TESTS += endings
 E2E_TESTS += updates rolling
+E2E_TESTS += rootless
 
 # A registry for tests/e2e/images.sh: Debian's, unpacked and never installed, for its package starts a service.
 build/registry/usr/bin/docker-registry: guests/linux/debs.sh tests/registry.sh

@@ -203,3 +203,11 @@ int cunik_process_show(const struct strv *argv, struct error **err)
     return r < 0 ? not_started(r, argv->items[0], err)
                  : judge(argv->items[0], wait_for(pid), &nothing, err);
 }
+
+bool cunik_process_keeps_groups(void)
+{
+    _cleanup_close_ int fd = open("/proc/self/setgroups", O_RDONLY | O_CLOEXEC);
+    char word[8] = "";
+
+    return fd >= 0 && read(fd, word, sizeof(word) - 1) > 0 && strncmp(word, "deny", 4) == 0;
+}

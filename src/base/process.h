@@ -1,6 +1,7 @@
 /* Other programs, run to their end. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -21,6 +22,10 @@ int cunik_process_run(const struct strv *argv, char **ret_output, struct error *
         cunik_process_run_words(words_, ARRAY_SIZE(words_), (err));                                \
     })
 int cunik_process_run_words(const char *const *words, size_t n, struct error **err);
+
+/* Whether nobody here can change their groups, not even root: in a user namespace that an ordinary
+ * user has made, where root is that user and there is no other (user_namespaces(7)). */
+bool cunik_process_keeps_groups(void);
 
 /* The same with its standard streams left as ours: what it says is for the user. */
 int cunik_process_show(const struct strv *argv, struct error **err);

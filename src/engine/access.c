@@ -16,9 +16,10 @@
 
 enum { GROUPS_MOST = 256 };
 
+/* Whether guests are somebody else than we are. */
 static bool is_chosen(const struct guest_user *u)
 {
-    return u && *u->name;
+    return u && *u->name && u->uid != geteuid();
 }
 
 /* The kernel keeps these for each thread; glibc's own setgroups() would set those of all. */

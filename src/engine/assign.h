@@ -20,6 +20,7 @@ struct host_facts {
     struct strv bridges; /* that others have made: "br0 10.0.0.1/24", or "br0" without address */
     struct strv addresses;          /* "192.0.2.1": the host's, all links'; empty = not known */
     uint16_t first_port, last_port; /* for ports published without a number */
+    uint16_t least_port;            /* the first that this engine may publish; 0 = all */
 };
 
 /* A pool (see above); false when the text is none. */

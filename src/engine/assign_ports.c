@@ -98,6 +98,17 @@ static void check_address(const struct ports *s, const struct world_cunik *c,
                               c->name, p->port, p->protocol, p->host_ip);
 }
 
+/* An engine without rights has to bind what it publishes. */
+static void check_number(const struct ports *s, const struct world_cunik *c,
+                         const struct world_port *p)
+{
+    if (p->host_port && p->host_port < s->a->facts->least_port)
+        cunik_assign_conflict(s->a,
+                              "'%s': port %u/%s is to be published at port %u, and this user may "
+                              "publish from %u on (the host's net.ipv4.ip_unprivileged_port_start)",
+                              c->name, p->port, p->protocol, p->host_port, s->a->facts->least_port);
+}
+
 static void take_given(struct ports *s, const struct world_cunik *c, const struct world_port *p)
 {
     const struct holder *h = holder_of(s, p->protocol, p->host_port, p->host_ip);
@@ -175,6 +186,8 @@ static void run_pass(struct ports *s, enum pass pass)
         for (size_t k = 0; k < c->n_ports; k++) {
             if (pass == PASS_GIVEN)
                 check_address(s, c, &c->ports[k]);
+            if (pass == PASS_GIVEN)
+                check_number(s, c, &c->ports[k]);
             if (pass == PASS_GIVEN && c->ports[k].host_port)
                 take_given(s, c, &c->ports[k]);
             else if (pass == PASS_OLD && !c->ports[k].host_port)

@@ -25,7 +25,9 @@
 #include "engine/engine_lock.h"
 #include "engine/host_real.h"
 #include "engine/hypervisor.h"
+#include "engine/outside.h"
 #include "engine/paths.h"
+#include "engine/rootless.h"
 #include "engine/server.h"
 #include "network/address.h"
 #include "network/watch.h"
@@ -66,7 +68,7 @@ static const struct program program = {
 };
 
 struct daemon {
-    char *root, *run, *socket;
+    char *root, *run, *socket, *netns;
     const char *connect, *accel;
     struct strv pools;
     int64_t idle_ns; /* 0 = never */
@@ -74,6 +76,7 @@ struct daemon {
     bool activated;  /* the socket is systemd's */
 
     struct engine_lock lock;
+    struct outside *outside; /* NULL = there are rights, and no need for it */
     struct hypervisor *hypervisor;
     struct consoles *consoles;
     struct host_real *host;
@@ -130,6 +133,7 @@ static int read_options(struct daemon *d, const struct arguments *a, struct erro
     if (root)
         setenv("CUNIK_ROOT", root, 1);
     d->root = cunik_paths_state();
+    setenv("CUNIK_ROOT", d->root, 1); /* who we are may change what it is by default */
     d->run = cunik_paths_run(d->root);
     d->socket = path ? cunik_strdup(path) : cunik_paths_socket();
     d->connect = value_or(a, "connect", "CUNIK_CONNECT");
@@ -242,13 +246,10 @@ static struct engine *set_engine(struct daemon *d, struct engine *engine)
 static json_t *version_object(const struct daemon *d)
 {
     const char *reason = NULL;
-    char netns[64] = "";
     json_t *v = json_object();
     const char *accel = cunik_hypervisor_accel(d->hypervisor, &reason);
     _cleanup_free_ char *libvirt_text = cunik_hypervisor_version();
 
-    if (readlink("/proc/self/ns/net", netns, sizeof(netns) - 1) < 0)
-        netns[0] = '\0';
     cunik_json_set_string(v, "version", CUNIK_VERSION);
     cunik_json_set_int(v, "api", CLIENT_API);
     cunik_json_set_string(v, "libvirt", libvirt_text);
@@ -257,7 +258,7 @@ static json_t *version_object(const struct daemon *d)
     cunik_json_set_string(v, "accel_reason", reason);
     cunik_json_set_string(v, "root", d->root);
     cunik_json_set_int(v, "pid", getpid());
-    cunik_json_set_string(v, "netns", netns);
+    cunik_json_set_string(v, "netns", d->netns);
     return v;
 }
 
@@ -300,6 +301,7 @@ static int open_host(struct daemon *d, struct error **err)
         .consoles = d->consoles,
         .pools = d->pools,
         .watch = d->watch,
+        .outside = d->outside,
     };
     return cunik_host_real_create(&host, &d->host, err);
 }
@@ -383,7 +385,10 @@ static bool is_idle(struct daemon *d, int *ret_wait)
  */
 static void serve(struct daemon *d, int signals)
 {
-    struct pollfd fd = {.fd = signals, .events = POLLIN};
+    struct pollfd fds[] = {
+        {.fd = signals, .events = POLLIN},
+        {.fd = d->outside ? cunik_outside_fd(d->outside) : -1, .events = POLLRDHUP},
+    };
     struct signalfd_siginfo info;
     int wait;
 
@@ -397,7 +402,14 @@ static void serve(struct daemon *d, int signals)
             }
             cunik_engine_lock_started(&d->lock);
         }
-        if (poll(&fd, 1, wait) > 0 && read(signals, &info, sizeof(info)) == sizeof(info) &&
+        int n = poll(fds, ARRAY_SIZE(fds), wait);
+        if (n > 0 && fds[1].revents) {
+            /* There is no way back out: another engine will find the guests' namespaces. */
+            cunik_log(LOG_LEVEL_ERROR, "the process outside has ended: leaving; guests run on");
+            cunik_engine_lock_ending(&d->lock, d->root);
+            return;
+        }
+        if (n > 0 && read(signals, &info, sizeof(info)) == sizeof(info) &&
             info.ssi_signo != SIGHUP) {
             cunik_log(LOG_LEVEL_INFO, "%s: leaving; guests run on", strsignal((int)info.ssi_signo));
             cunik_engine_lock_ending(&d->lock, d->root);
@@ -417,13 +429,25 @@ static void stop(struct daemon *d)
     cunik_watch_destroy(d->watch);
     cunik_consoles_destroy(d->consoles);
     cunik_hypervisor_close(d->hypervisor);
+    cunik_outside_leave(d->outside);
     if (d->lock.engine >= 0)
         remove_pid(d);
     free(d->root);
     free(d->run);
     free(d->socket);
+    free(d->netns);
     cunik_strv_done(&d->pools);
     /* The locks go with the process: until then the hypervisor's root is taken. */
+}
+
+/* Where published ports are reached: as text, "net:[4026531840]". */
+static char *own_netns(void)
+{
+    char *text = cunik_calloc(1, 64);
+
+    if (readlink("/proc/self/ns/net", text, 63) < 0)
+        *text = '\0';
+    return text;
 }
 
 static int run(struct daemon *d, struct error **err)
@@ -444,7 +468,11 @@ static int run(struct daemon *d, struct error **err)
         tell(d, "running\n");
         return 0;
     }
-    r = take_signals(&signals, err);
+    d->netns = own_netns();
+    if (cunik_rootless_needed())
+        r = cunik_rootless_enter(d->root, &d->outside, err);
+    if (r == 0)
+        r = take_signals(&signals, err);
     if (r == 0)
         r = write_pid(d, err);
     if (r == 0)

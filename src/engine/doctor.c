@@ -42,10 +42,20 @@ static struct verdict check_rights(const struct doctor_facts *f)
 {
     if (f->may_make_links)
         return verdict(DOCTOR_OK, "", "network links may be made");
-    return verdict(DOCTOR_PROBLEM,
-                   "run the engine as root or with CAP_NET_ADMIN; whoever is in the group 'cunik' "
-                   "may then use it",
-                   "network links may not be made by this user");
+    if (*f->rootless)
+        return verdict(DOCTOR_PROBLEM,
+                       "run the engine as root or with CAP_NET_ADMIN, and whoever is in the group "
+                       "'cunik' may use it; or let users make namespaces "
+                       "(user.max_user_namespaces, kernel.unprivileged_userns_clone, "
+                       "kernel.apparmor_restrict_unprivileged_userns)",
+                       "network links may not be made by this user: %s", f->rootless);
+    if (!*f->slirp)
+        return verdict(DOCTOR_PROBLEM, "install slirp4netns (Debian: apt install slirp4netns)",
+                       "there is no slirp4netns, without which guests of a user without rights "
+                       "have no way out");
+    return verdict(DOCTOR_OK, "",
+                   "network links may be made in a namespace of this user's own; slirp4netns %s",
+                   f->slirp);
 }
 
 static struct verdict check_tun(const struct doctor_facts *f)
@@ -53,8 +63,8 @@ static struct verdict check_tun(const struct doctor_facts *f)
     if (!*f->tun)
         return verdict(DOCTOR_OK, "", "/dev/net/tun can be opened");
     return verdict(DOCTOR_PROBLEM,
-                   "load the module (modprobe tun); in a container, pass the device on "
-                   "(--device /dev/net/tun)",
+                   "load the module (modprobe tun) and let users open it (chmod 0666, as udev "
+                   "does); in a container, pass the device on (--device /dev/net/tun)",
                    "%s", f->tun);
 }
 
@@ -263,6 +273,8 @@ void cunik_doctor_report_done(struct doctor_report *r)
 
 void cunik_doctor_facts_done(struct doctor_facts *f)
 {
+    free(f->rootless);
+    free(f->slirp);
     free(f->tun);
     free(f->nftables);
     free(f->forwarding);

@@ -15,6 +15,8 @@
  * when there is none, 0 when it is not known. */
 struct doctor_facts {
     bool may_make_links; /* CAP_NET_ADMIN */
+    char *rootless;      /* without it: why there is no namespace to make them in */
+    char *slirp;         /* "1.2.0", which an engine without rights needs */
     char *tun;           /* why /dev/net/tun cannot be used */
     char *nftables;      /* why rules cannot be set */
     char *forwarding;    /* why forwarding cannot be switched on for a link */

@@ -14,16 +14,15 @@
 #include "base/text.h"
 #include "engine/accel.h"
 #include "engine/client.h"
-#include "engine/doctor.h"
+#include "engine/doctor_parts.h"
 #include "engine/host_prerequisites.h"
 #include "engine/paths.h"
 #include "network/dnsmasq.h"
-#include "network/rules.h"
+#include "network/slirp.h"
 
 enum { PROC_LIMIT = 64 << 10 };
 
-/* The message of an error that is not needed any more; "" for none. */
-static char *words(struct error *err)
+char *cunik_doctor_words(struct error *err)
 {
     char *text = err ? cunik_error_text(err) : cunik_strdup("");
 
@@ -55,13 +54,11 @@ static char *dnsmasq_version(void)
     return cunik_dnsmasq_find(&path, NULL) < 0 ? cunik_strdup("") : version_of(path);
 }
 
-static char *check_forwarding(void)
+static char *slirp_version(void)
 {
-    static const char path[] = "/proc/sys/net/ipv4/conf/default/forwarding";
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    _cleanup_free_ char *path = NULL;
 
-    return fd >= 0 ? cunik_strdup("")
-                   : cunik_asprintf("'%s' cannot be written: %s", path, strerror(errno));
+    return cunik_slirp_find(&path, NULL) < 0 ? cunik_strdup("") : version_of(path);
 }
 
 /* A number in a file such as pids.max: UINT64_MAX for "max", or when there is no such file. */
@@ -204,18 +201,14 @@ void cunik_doctor_look(const char *connect, struct doctor_facts *ret)
                              .state = cunik_paths_state()};
     struct error *err = NULL;
 
-    f.may_make_links = cunik_host_check_rights(NULL) == 0;
-    cunik_host_check_tun(&err);
-    f.tun = words(TAKE_PTR(err));
-    cunik_rules_check(&err);
-    f.nftables = words(TAKE_PTR(err));
-    f.forwarding = check_forwarding();
+    cunik_doctor_look_at_links(&f);
+    f.slirp = slirp_version();
     f.qemu = version_of(cunik_host_emulator);
     f.dnsmasq = dnsmasq_version();
     look_at_kvm(&f);
     if (ask_engine(&f, connect, &err) < 0 && f.kvm_errno == 0 && *f.qemu)
         try_kvm(&f);
-    f.engine = words(TAKE_PTR(err));
+    f.engine = cunik_doctor_words(TAKE_PTR(err));
     f.files = files();
     f.processes = processes();
     f.memory_free = available_memory();

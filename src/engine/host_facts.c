@@ -96,7 +96,7 @@ static int collect(const struct host_real *h, struct host_facts *f, struct error
     f->engine = h->engine;
     f->first_port = FIRST_PORT;
     f->last_port = LAST_PORT;
-    return 0;
+    return cunik_host_outside_facts(h, f, err);
 }
 
 void cunik_host_facts_free(void *facts)

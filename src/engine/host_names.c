@@ -42,6 +42,7 @@ static int start_resolver(const struct host_real *h, const struct world_network 
         .folder = own,
         .domain = n->name,
         .internal = r->internal,
+        .servers = h->resolv,
         .folders = &folders,
         .upstream = &r->servers,
         .records = &records,
@@ -113,10 +114,16 @@ bool cunik_host_names_served(const struct host_real *h, const struct world_netwo
 
 /* Networks */
 
-static int start_network(const struct world_network *n, const char *folder, struct error **err)
+static int start_network(const struct host_real *h, const struct world_network *n,
+                         const char *folder, struct error **err)
 {
     struct dnsmasq_settings s = {
-        .folder = folder, .domain = n->name, .internal = n->internal, .link = n->link};
+        .folder = folder,
+        .domain = n->name,
+        .internal = n->internal,
+        .servers = h->resolv,
+        .link = n->link,
+    };
     _cleanup_free_ struct cidr *more = NULL, *subnets = NULL;
     _cleanup_strv_ struct strv resolvers = {0};
     struct cidr subnet;
@@ -167,7 +174,7 @@ int cunik_host_names_start(void *ctx, const struct world_network *n, struct erro
     if (n->external)
         return 0;
     bool new = !cunik_file_exists(folder);
-    if ((r = stop_resolvers(folder, n, err)) < 0 || (r = start_network(n, folder, err)) < 0 ||
+    if ((r = stop_resolvers(folder, n, err)) < 0 || (r = start_network(h, n, folder, err)) < 0 ||
         (new && (r = wake_watchers(h, n->name, err)) < 0))
         return r;
     for (size_t i = 0; r == 0 && i < n->n_resolvers; i++)

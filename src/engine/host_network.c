@@ -249,8 +249,11 @@ int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **er
     _cleanup_strv_ struct strv chains = {0};
     _cleanup_free_ char *text = NULL;
     struct rules rules = {0};
+    struct outside_ports outside = {0};
     int r = cunik_host_rules(h, w, false, &rules, err);
 
+    if (r == 0)
+        cunik_host_outside_ports(h, &rules, &outside);
     if (r == 0 && rules.n_networks)
         r = cunik_host_ways(&rules.ways, err);
     if (r == 0)
@@ -260,7 +263,10 @@ int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **er
     if (r == 0)
         r = cunik_host_gates(h, chains.n > 0, err);
     if (r == 0)
+        r = cunik_host_outside_set(h, rules.n_networks > 0, &outside, err);
+    if (r == 0)
         r = cunik_host_forward(h, rules.n_networks > 0, err);
     cunik_rules_done(&rules);
+    cunik_host_outside_ports_done(&outside);
     return r;
 }

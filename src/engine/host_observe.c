@@ -309,8 +309,11 @@ static int observe_rules(const struct host_real *h, const struct links *links, s
 {
     _cleanup_strv_ struct strv chains = {0};
     struct rules rules = {0};
+    struct outside_ports outside = {0};
     int r = cunik_host_rules(h, w, true, &rules, err);
 
+    if (r == 0)
+        cunik_host_outside_ports(h, &rules, &outside);
     if (r == 0)
         r = cunik_rules_make(&rules, NULL, &chains, err);
     if (r == 0)
@@ -319,7 +322,10 @@ static int observe_rules(const struct host_real *h, const struct links *links, s
         r = cunik_host_gates_open(h, &w->ports_published, err);
     if (r == 0 && rules.n_networks && w->ports_published)
         r = cunik_host_forwards(links, &w->ports_published, err);
+    if (r == 0 && rules.n_networks && w->ports_published)
+        r = cunik_host_outside_check(h, &outside, &w->ports_published, err);
     cunik_rules_done(&rules);
+    cunik_host_outside_ports_done(&outside);
     return r;
 }
 

@@ -297,6 +297,8 @@ int cunik_host_real_create(const struct host_real_settings *settings, struct hos
     pthread_mutex_init(&h->lock, NULL);
     int r = make_folders(h, err);
     if (r == 0)
+        r = cunik_host_outside_open(h, settings->outside, err);
+    if (r == 0)
         r = cunik_host_endings_create(h, &h->endings, err);
     if (r < 0) {
         cunik_host_real_destroy(h);
@@ -324,6 +326,7 @@ void cunik_host_real_destroy(struct host_real *h)
     pthread_mutex_destroy(&h->images_lock);
     pthread_mutex_destroy(&h->lock);
     free(h->rules);
+    free(h->resolv);
     free(h->root);
     free(h->run);
     free(h->engine);

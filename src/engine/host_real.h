@@ -16,6 +16,7 @@
  *     RUN/networks/NETWORK.json    what a bridge was made from; its alias says whose it is
  *     RUN/names/NETWORK/           see network/dnsmasq.h; in resolvers/SERVICE/ those of services
  *     RUN/forwarding               the links that were let forward: host_forward.c
+ *     ROOT/resolv.conf, slirp.*    of an engine without rights: host_outside.c, outside_serve.c
  *
  * A domain's label is {"engine": ID, "cunik": the cunik, "hears_poweroff": BOOL, "backend": NAME};
  * another engine's are not ours. One of ours that cannot be read is seen with as much as is known
@@ -34,8 +35,9 @@ struct host_real_settings {
     const char *run;  /* absolute; may be root */
     struct hypervisor *hypervisor;
     struct consoles *consoles;
-    struct strv pools;   /* of subnets; empty = the usual ones */
-    struct watch *watch; /* is given the name servers; may be NULL. Must outlive the host */
+    struct strv pools;       /* of subnets; empty = the usual ones */
+    struct watch *watch;     /* is given the name servers; may be NULL. Must outlive the host */
+    struct outside *outside; /* see rootless.h; NULL = this is the host. Must outlive the host */
 };
 
 /* Makes the folders. The hypervisor and the consoles must outlive it. */

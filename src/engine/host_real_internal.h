@@ -16,6 +16,8 @@ struct host_real {
     struct hypervisor *hypervisor;
     struct consoles *consoles;
     struct watch *watch;
+    struct outside *outside; /* NULL = links are made on the host itself */
+    char *resolv;            /* where names are asked that are not ours; NULL = as the host does */
     struct host_endings *endings;
     struct strv pools;
     pthread_key_t facts; /* struct facts of each thread that asked */
@@ -179,6 +181,26 @@ int cunik_host_ways(struct strv *ret, struct error **err);
 
 /* host_observe.c: ERROR_CONFLICT when somebody else's domain has the name of a cunik. */
 int cunik_host_check_name(struct host_real *h, const struct world_cunik *c, struct error **err);
+
+/* host_outside.c. All do nothing when there is no outside. */
+int cunik_host_outside_open(struct host_real *h, struct outside *outside, struct error **err);
+/* The ports of rules as they come in from outside; they are to be made after this, and done with
+ * before it is. */
+struct outside_ports {
+    struct strv forwards; /* slirp.h */
+    struct strv doubles;  /* what rules borrow from */
+};
+void cunik_host_outside_ports(const struct host_real *h, struct rules *rules,
+                              struct outside_ports *ret);
+void cunik_host_outside_ports_done(struct outside_ports *p);
+/* open: the way out is there, with these ports and no other; else it is taken away. */
+int cunik_host_outside_set(const struct host_real *h, bool open, const struct outside_ports *p,
+                           struct error **err);
+/* Clears *ret when it is not there, or one of the ports is not. */
+int cunik_host_outside_check(const struct host_real *h, const struct outside_ports *p, bool *ret,
+                             struct error **err);
+/* What the host has, in place of what the namespace has. */
+int cunik_host_outside_facts(const struct host_real *h, struct host_facts *f, struct error **err);
 
 /* host_observe.c, host_facts.c */
 int cunik_host_observe(void *ctx, struct world *ret, struct error **err);

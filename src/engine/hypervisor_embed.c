@@ -18,6 +18,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 
 enum {
@@ -31,7 +32,8 @@ enum {
 static const char emulator[] = "/usr/bin/qemu-system-x86_64";
 static const char kvm_device[] = "/dev/kvm";
 
-/* uid -1 when we are not root and cannot choose. */
+/* uid -1 when we are not root and cannot choose. Root is only chosen where it is an ordinary user
+ * outside: there is no other to become. */
 static int choose_user(struct guest_user *ret, struct error **err)
 {
     static const struct {
@@ -41,6 +43,10 @@ static int choose_user(struct guest_user *ret, struct error **err)
     *ret = (struct guest_user){.name = "", .group = "", .uid = (uid_t)-1, .gid = (gid_t)-1};
     if (geteuid() != 0)
         return 0;
+    if (cunik_process_keeps_groups()) {
+        *ret = (struct guest_user){.name = "root", .group = "root", .uid = 0, .gid = 0};
+        return 0;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
         const struct passwd *user = getpwnam(candidates[i].user);
         uid_t uid = user ? user->pw_uid : 0;
@@ -103,8 +109,8 @@ static int write_configuration(const struct hypervisor *h, const struct guest_us
                                  "cgroup_controllers = []\n"
                                  "remember_owner = 0\n");
     if (*user->name)
-        cunik_buffer_printf(&b, "user = \"%s\"\ngroup = \"%s\"\ndynamic_ownership = 1\n",
-                            user->name, user->group);
+        cunik_buffer_printf(&b, "user = \"%s\"\ngroup = \"%s\"\ndynamic_ownership = %d\n",
+                            user->name, user->group, user->uid ? 1 : 0);
     return cunik_file_write(path, b.data, b.size, 0644, false, err);
 }
 
@@ -283,6 +289,7 @@ int cunik_hypervisor_embed(struct hypervisor *h, const struct hypervisor_setting
         (r = check_reachable(h->folder, &h->user, err)) < 0 ||
         (r = write_configuration(h, &h->user, err)) < 0 || (r = decide(h, s, &h->user, err)) < 0)
         return r;
+    cunik_hypervisor_keep_groups(cunik_process_keeps_groups());
     quieten(h);
     hide_kvm(h);
     *ret_uri = cunik_asprintf("qemu:///embed?root=%s", h->folder);

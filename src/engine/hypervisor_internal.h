@@ -83,6 +83,8 @@ int64_t cunik_hypervisor_learn_pid(struct hypervisor *h, const char *name);
  * run as the same one. Forks: no other thread may exist. */
 int cunik_hypervisor_decide(struct hypervisor *h, const struct hypervisor_settings *s,
                             struct error **err);
+/* hypervisor_groups.c: whether children of ours, QEMU among them, keep the groups that we have. */
+void cunik_hypervisor_keep_groups(bool keep);
 /* Makes the embedded driver's root with its configuration, decides on KVM, and prepares this
  * process and the driver's cache; *ret_uri is what to open. No other thread may exist. */
 int cunik_hypervisor_embed(struct hypervisor *h, const struct hypervisor_settings *s,

@@ -1,7 +1,10 @@
 /* Where an engine keeps its things: one state folder (ROOT) and one socket.
  *
  *     CUNIK_ROOT=DIR   DIR, DIR/cunikd.sock          (all in one place)
- *     otherwise        /var/lib/cunik, /run/cunik/cunikd.sock
+ *     root             /var/lib/cunik, /run/cunik/cunikd.sock
+ *     other users      the same, when they may use the host's engine: its socket is theirs to write
+ *                      to (group "cunik"); else an engine of their own (rootless.h):
+ *                      $XDG_DATA_HOME/cunik, or ~/.local/share/cunik, all in one place
  *
  *     ROOT/cunikd.log        what the engine logs when a command has started it
  *     ROOT/events.log        what happened, see event_log.h
@@ -11,10 +14,23 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* The longest path of a UNIX socket, without its NUL (unix(7)). */
 enum { SOCKET_PATH_MAX = 107 };
+
+/* What it depends on; texts may be NULL or "". */
+struct paths_facts {
+    const char *root; /* CUNIK_ROOT */
+    const char *here; /* where that is relative to */
+    bool is_root;
+    bool host_engine; /* there is one of the host's that we may use */
+    const char *data_home, *home;
+};
+/* The state folder; pure. The caller frees it. */
+char *cunik_paths_choose(const struct paths_facts *f);
 
 /* From the environment; the caller frees them. */
 char *cunik_paths_state(void);

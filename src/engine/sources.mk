@@ -33,6 +33,7 @@ engine_SOURCES = \
 	src/engine/cunik_filter.c \
 	src/engine/doctor.c \
 	src/engine/doctor_facts.c \
+	src/engine/doctor_links.c \
 	src/engine/domain_xml.c \
 	src/engine/engine.c \
 	src/engine/engine_apply.c \
@@ -68,6 +69,7 @@ engine_SOURCES = \
 	src/engine/host_label.c \
 	src/engine/host_names.c \
 	src/engine/host_network.c \
+	src/engine/host_outside.c \
 	src/engine/host_observe.c \
 	src/engine/host_prerequisites.c \
 	src/engine/host_real.c \
@@ -79,8 +81,12 @@ engine_SOURCES = \
 	src/engine/hypervisor_domain.c \
 	src/engine/hypervisor_embed.c \
 	src/engine/hypervisor_events.c \
+	src/engine/hypervisor_groups.c \
 	src/engine/hypervisor_list.c \
 	src/engine/hypervisor_terminal.c \
+	src/engine/outside.c \
+	src/engine/outside_line.c \
+	src/engine/outside_serve.c \
 	src/engine/parallel.c \
 	src/engine/paths.c \
 	src/engine/plan.c \
@@ -102,6 +108,9 @@ engine_SOURCES = \
 	src/engine/record_text.c \
 	src/engine/registry.c \
 	src/engine/request.c \
+	src/engine/rootless.c \
+	src/engine/rootless_find.c \
+	src/engine/rootless_mounts.c \
 	src/engine/run_options.c \
 	src/engine/server.c \
 	src/engine/server_apply.c \
@@ -164,6 +173,7 @@ engine_TESTS = \
 	tests/unit/test_detach_keys.c \
 	tests/unit/test_exit_status.c \
 	tests/unit/test_health.c \
+	tests/unit/test_paths.c \
 	tests/unit/test_plan.c \
 	tests/unit/test_plan_laws.c \
 	tests/unit/test_reaper.c \

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "network/daemon.h"
 #include "network/dnsmasq_files.h"
@@ -74,6 +75,14 @@ static bool is_reachable(const char *folder)
     }
 }
 
+/* In a namespace of one user there is no other to become, and trying to is fatal. */
+static enum dnsmasq_user whose_rights(const char *folder)
+{
+    if (cunik_process_keeps_groups())
+        return DNSMASQ_AS_IT_IS;
+    return is_reachable(folder) ? DNSMASQ_AS_ITS_OWN : DNSMASQ_AS_ROOT;
+}
+
 static int make_folder(const char *folder, struct error **err)
 {
     static const char *const parts[] = {"", "/hosts", "/dhcp"};
@@ -99,7 +108,7 @@ static int start(const struct dnsmasq_settings *s, struct error **err)
 
     if ((r = cunik_dnsmasq_find(&program, err)) < 0 || (r = make_folder(s->folder, err)) < 0)
         return r;
-    cunik_dnsmasq_arguments(s, program, !is_reachable(s->folder), &wanted);
+    cunik_dnsmasq_arguments(s, program, whose_rights(s->folder), &wanted);
     if (cunik_daemon_find(pid_file, pid_argument, &found) && cunik_strv_equal(&wanted, &found))
         return 0;
     if ((r = cunik_daemon_stop(pid_file, pid_argument, program_name, err)) < 0)

@@ -55,9 +55,13 @@ struct dnsmasq_settings {
     const struct strv *records;  /* "NAME=ADDRESS" */
 };
 
+/* Whom it becomes: a user of its own who has no rights, or root where that user cannot get at the
+ * folder, or nobody else. */
+enum dnsmasq_user { DNSMASQ_AS_ITS_OWN, DNSMASQ_AS_ROOT, DNSMASQ_AS_IT_IS };
+
 /* Its command line; pure. */
-void cunik_dnsmasq_arguments(const struct dnsmasq_settings *s, const char *program, bool as_root,
-                             struct strv *ret);
+void cunik_dnsmasq_arguments(const struct dnsmasq_settings *s, const char *program,
+                             enum dnsmasq_user user, struct strv *ret);
 
 /* Where the program is; ERROR_NOT_FOUND names the package. The caller frees *ret. */
 int cunik_dnsmasq_find(char **ret, struct error **err);

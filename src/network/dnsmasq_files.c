@@ -69,8 +69,8 @@ static bool is_domain(const char *name)
     return label > 0 && strlen(name) <= NAME_MOST;
 }
 
-void cunik_dnsmasq_arguments(const struct dnsmasq_settings *s, const char *program, bool as_root,
-                             struct strv *ret)
+void cunik_dnsmasq_arguments(const struct dnsmasq_settings *s, const char *program,
+                             enum dnsmasq_user user, struct strv *ret)
 {
     _cleanup_free_ char *address = cunik_address_text(s->address);
 
@@ -96,8 +96,10 @@ void cunik_dnsmasq_arguments(const struct dnsmasq_settings *s, const char *progr
     if (s->link)
         add_leases(s, ret);
     add_service(s, ret);
-    if (as_root)
+    if (user != DNSMASQ_AS_ITS_OWN)
         cunik_strv_add(ret, "--user=root");
+    if (user == DNSMASQ_AS_IT_IS) /* an empty name: it leaves the groups alone */
+        cunik_strv_add(ret, "--group=");
 }
 
 /* Files */

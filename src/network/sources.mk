@@ -8,11 +8,13 @@ network_SOURCES = \
 	src/network/link.c \
 	src/network/link_label.c \
 	src/network/link_list.c \
+	src/network/loopback.c \
 	src/network/names.c \
 	src/network/netlink.c \
 	src/network/rules.c \
 	src/network/rules_apply.c \
 	src/network/rules_frames.c \
+	src/network/slirp.c \
 	src/network/sockets.c \
 	src/network/sysctl.c \
 	src/network/tap.c \
@@ -22,6 +24,7 @@ network_TESTS = \
 	tests/unit/test_address.c \
 	tests/unit/test_dnsmasq_files.c \
 	tests/unit/test_rules.c \
+	tests/unit/test_slirp.c \
 	tests/integration/test_dnsmasq.c \
 	tests/integration/test_frames.c \
 	tests/integration/test_gates.c \

@@ -43,7 +43,7 @@ engine_pids() {
         { tr '\0' ' ' <"$cmdline"; } 2>/dev/null | grep -qF "$CUNIK_ROOT" || continue
         # Not the tools of this test itself (grep, curl …): only what the engine starts.
         case $(cat "/proc/$pid/comm" 2>/dev/null) in
-        cunikd | qemu-system-x86* | dnsmasq) echo "$pid" ;;
+        cunikd | qemu-system-x86* | dnsmasq | cunik-outside | slirp4netns) echo "$pid" ;;
         esac
     done
 }

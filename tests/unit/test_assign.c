@@ -334,6 +334,36 @@ static void test_host_addresses(_unused_ void **state)
     }
 }
 
+/* Who has no rights publishes no port below the first for users; those without a number are above
+ * it anyway. */
+static void test_least_port(_unused_ void **state)
+{
+    static const struct {
+        uint16_t least, port;
+        bool good;
+    } cases[] = {
+        {0, 1, true}, {1024, 1023, false}, {1024, 1024, true}, {1024, 0, true}, {80, 80, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_facts_ struct host_facts f = facts();
+        _cleanup_world_ struct world none = {0}, w = {0};
+        _cleanup_error_ struct error *err = NULL;
+        f.least_port = cases[i].least;
+        add_network(&w, "demo_default");
+        add_port(add_cunik(&w, "web", 1, "demo_default"), cases[i].port, 80, "tcp", "");
+        int r = cunik_assign(&w, &none, &f, &err);
+        assert_int_equal(r == 0, cases[i].good);
+        if (r == 0)
+            continue;
+        assert_int_equal(err->code, ERROR_CONFLICT);
+        assert_string_equal(err->message,
+                            "'demo-web-1': port 80/tcp is to be published at port 1023, and this "
+                            "user may publish from 1024 on (the host's "
+                            "net.ipv4.ip_unprivileged_port_start)");
+    }
+}
+
 /* The kernel gives a bridge 1023 ports. */
 static void test_full_bridge(_unused_ void **state)
 {
@@ -376,11 +406,11 @@ static void test_many(_unused_ void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filled),      cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_small_networks),
-        cmocka_unit_test(test_external),    cmocka_unit_test(test_pool_runs_out),
-        cmocka_unit_test(test_many),        cmocka_unit_test(test_host_addresses),
-        cmocka_unit_test(test_full_bridge),
+        cmocka_unit_test(test_filled),     cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_small_networks),
+        cmocka_unit_test(test_external),   cmocka_unit_test(test_pool_runs_out),
+        cmocka_unit_test(test_many),       cmocka_unit_test(test_host_addresses),
+        cmocka_unit_test(test_least_port), cmocka_unit_test(test_full_bridge),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

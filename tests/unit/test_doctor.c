@@ -13,6 +13,8 @@ static struct doctor_facts healthy(void)
 {
     return (struct doctor_facts){
         .may_make_links = true,
+        .rootless = "",
+        .slirp = "1.2.0",
         .tun = "",
         .nftables = "",
         .forwarding = "",
@@ -73,6 +75,8 @@ static void well(void **state _unused_)
 static void ill(void **state _unused_)
 {
     const struct doctor_facts f = {
+        .rootless = "making a namespace: No space left on device",
+        .slirp = "",
         .tun = "opening '/dev/net/tun': No such file or directory",
         .nftables = "setting rules: nftables: Error: Operation not permitted",
         .forwarding = "'/proc/sys/net' cannot be written: Read-only file system",
@@ -116,6 +120,27 @@ static void kvm(void **state _unused_)
     expect(&f, "kvm", DOCTOR_NOTE, "/dev/kvm cannot be opened: Permission denied");
 }
 
+static void without_rights(void **state _unused_)
+{
+    struct doctor_facts f = healthy();
+
+    f.may_make_links = false;
+    expect(&f, "rights", DOCTOR_OK,
+           "network links may be made in a namespace of this user's own; slirp4netns 1.2.0");
+    f.slirp = "";
+    expect(&f, "rights", DOCTOR_PROBLEM,
+           "there is no slirp4netns, without which guests of a user without rights have no way "
+           "out");
+    f.slirp = "1.2.0";
+    f.rootless = "no namespaces here";
+    expect(&f, "rights", DOCTOR_PROBLEM,
+           "network links may not be made by this user: no namespaces here");
+    /* Who has the rights needs neither. */
+    f.may_make_links = true;
+    f.slirp = "";
+    expect(&f, "rights", DOCTOR_OK, "network links may be made");
+}
+
 static void bounds(void **state _unused_)
 {
     struct doctor_facts f = healthy();
@@ -141,10 +166,8 @@ static void bounds(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(well),
-        cmocka_unit_test(ill),
-        cmocka_unit_test(kvm),
-        cmocka_unit_test(bounds),
+        cmocka_unit_test(well),           cmocka_unit_test(ill),    cmocka_unit_test(kvm),
+        cmocka_unit_test(without_rights), cmocka_unit_test(bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
