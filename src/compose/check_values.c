@@ -120,7 +120,7 @@ static void check_object(void *context, const struct fields *table, struct node 
         check_service(d, map, path);
     else if (table == &cunik_fields_mount)
         check_mount(d, map, path);
-    else if (table == &cunik_fields_device_request)
+    else if (table == &cunik_fields_device_request || table == &cunik_fields_gpu)
         check_device(d, map, path);
     else if (table == &cunik_fields_secret || table == &cunik_fields_config)
         check_source(d, map, path);

@@ -163,6 +163,7 @@ extern const struct fields cunik_fields_deploy;
 extern const struct fields cunik_fields_file_mount;
 extern const struct fields cunik_fields_ulimit;
 extern const struct fields cunik_fields_device_request;
+extern const struct fields cunik_fields_gpu;
 extern const struct fields cunik_fields_hook;
 extern const struct fields cunik_fields_pre_start_hook;
 extern const struct fields cunik_fields_unikernel;

@@ -26,22 +26,29 @@ static const struct field ulimit_rows[] = {
 };
 const struct fields cunik_fields_ulimit = FIELDS(ulimit_rows, true);
 
-static const struct field device_request_rows[] = {
-    {.name = "capabilities",
-     .type = FIELD_STRINGS,
-     .required = true,
-     .distinct = true,
-     .help = "what it must be able to do"},
-    {.name = "count", .type = FIELD_STRING_INT, .help = "how many, or all"},
-    {.name = "device_ids", .type = FIELD_STRINGS, .distinct = true, .help = "which"},
-    {.name = "driver", .type = FIELD_STRING, .help = "its driver"},
-    {.name = "options",
-     .type = FIELD_PAIRS,
-     .merge = MERGE_PAIRS,
-     .distinct = true,
-     .help = "settings of the driver"},
-};
+/* What is asked of a device, in `gpus` and in `devices`, where it has to be said. */
+#define DEVICE_ROWS(must)                                                                          \
+    {                                                                                              \
+        {.name = "capabilities",                                                                   \
+         .type = FIELD_STRINGS,                                                                    \
+         .required = (must),                                                                       \
+         .distinct = true,                                                                         \
+         .help = "what it must be able to do"},                                                    \
+            {.name = "count", .type = FIELD_STRING_INT, .help = "how many, or all"},               \
+            {.name = "device_ids", .type = FIELD_STRINGS, .distinct = true, .help = "which"},      \
+            {.name = "driver", .type = FIELD_STRING, .help = "its driver"},                        \
+            {.name = "options",                                                                    \
+             .type = FIELD_PAIRS,                                                                  \
+             .merge = MERGE_PAIRS,                                                                 \
+             .distinct = true,                                                                     \
+             .help = "settings of the driver"},                                                    \
+    }
+
+static const struct field device_request_rows[] = DEVICE_ROWS(true);
 const struct fields cunik_fields_device_request = FIELDS(device_request_rows, true);
+
+static const struct field gpu_rows[] = DEVICE_ROWS(false);
+const struct fields cunik_fields_gpu = FIELDS(gpu_rows, true);
 
 static const struct field hook_rows[] = {
     {.name = "command",

@@ -281,11 +281,10 @@ static struct node *options(const struct lengthening *l, struct node *n)
     return n;
 }
 
-static struct node *gpus(const struct lengthening *l, struct node *n)
+static struct node *gpus(const struct lengthening *l, const struct field *field, struct node *n,
+                         const struct field_path *path)
 {
-    if (n->kind != NODE_STRING)
-        return n;
-    return list_of(l, wrap(l, n, "count"));
+    return items(l, field, n->kind == NODE_STRING ? list_of(l, wrap(l, n, "count")) : n, path);
 }
 
 static struct node *short_value(const struct lengthening *l, const struct field *field,
@@ -326,7 +325,7 @@ static struct node *short_value(const struct lengthening *l, const struct field 
     case FIELD_DEVICES:
         return items(l, field, n, path);
     case FIELD_GPUS:
-        return gpus(l, n);
+        return gpus(l, field, n, path);
     default:
         return n;
     }

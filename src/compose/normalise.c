@@ -291,7 +291,7 @@ static void count_devices(void *context, const struct fields *table, struct node
 {
     const struct node *ids = cunik_node_get(map, "device_ids");
 
-    if (table == &cunik_fields_device_request && (!ids || !ids->n))
+    if ((table == &cunik_fields_device_request || table == &cunik_fields_gpu) && (!ids || !ids->n))
         default_string(context, map, "count", "all");
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "compose/fields.h"
 #include "compose/tree.h"
+#include "compose/yaml.h"
 
 enum { DEPTH = 16 };
 
@@ -127,6 +128,127 @@ static void walking(void **state _unused_)
     cunik_buffer_done(&seen.values);
 }
 
+/* The golden cases every-key-long, -short and -merged have every key of the table: what stands in
+ * them is printed, merged, listed and accepted as their files say (test_load, test_schema). */
+
+/* How a value reads that is not in its long form; a whole number stands for a variable's text. */
+static unsigned short_shape(enum field_type type)
+{
+    switch (type) {
+    case FIELD_BOOL:
+    case FIELD_INT:
+    case FIELD_FLOAT:
+    case FIELD_STRING_LIST:
+    case FIELD_COMMAND:
+    case FIELD_TEST:
+    case FIELD_SHORT:
+    case FIELD_SHORT_LISTS:
+    case FIELD_GPUS:
+        return SHAPE_STRING;
+    case FIELD_BYTES:
+    case FIELD_STRING_INT:
+        return SHAPE_INT;
+    case FIELD_PAIRS:
+    case FIELD_NAMES:
+    case FIELD_DEPENDS:
+    case FIELD_SHORT_LIST:
+    case FIELD_PORTS:
+    case FIELD_VOLUMES:
+    case FIELD_DEVICES:
+        return SHAPE_LIST;
+    case FIELD_HOSTS:
+        return SHAPE_MAP;
+    case FIELD_EXTERNAL:
+        return SHAPE_BOOL;
+    default:
+        return 0;
+    }
+}
+
+static bool is_short(const struct field *f, const struct node *n)
+{
+    static const unsigned shapes[] = {
+        [NODE_BOOL] = SHAPE_BOOL,     [NODE_INT] = SHAPE_INT,   [NODE_FLOAT] = SHAPE_FLOAT,
+        [NODE_STRING] = SHAPE_STRING, [NODE_LIST] = SHAPE_LIST, [NODE_MAP] = SHAPE_MAP,
+    };
+    bool items = cunik_field_shape(f->type)->items & SHAPE_MAP;
+
+    if (shapes[n->kind] != short_shape(f->type))
+        return false;
+    return n->kind != NODE_LIST || !items || (n->n && n->items[0]->kind == NODE_STRING) ||
+           (n->n && n->items[0]->kind == NODE_INT);
+}
+
+struct met {
+    const struct field *rows[1000];
+    size_t n;
+    bool only_short;
+};
+
+static bool has_met(const struct met *m, const struct field *f)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->rows[i] == f)
+            return true;
+    return false;
+}
+
+static bool meet(void *context, const struct field *f, struct node *n,
+                 const struct field_path *path _unused_)
+{
+    struct met *m = context;
+
+    if (!has_met(m, f) && (!m->only_short || is_short(f, n))) {
+        assert_true(m->n < ARRAY_SIZE(m->rows));
+        m->rows[m->n++] = f;
+    }
+    return true;
+}
+
+static size_t expect_met(const struct met *m, const struct fields *table, const char *path)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i < table->n; i++) {
+        const struct field *f = &table->rows[i];
+        _cleanup_free_ char *inner = cunik_asprintf("%s.%s", path, f->name);
+        if ((!m->only_short || short_shape(f->type)) && !has_met(m, f)) {
+            print_error("%s is not there\n", inner);
+            missing++;
+        }
+        if (f->sub)
+            missing += expect_met(m, f->sub, inner);
+    }
+    return missing;
+}
+
+static void every_key(void **state _unused_)
+{
+    static const struct {
+        const char *path;
+        bool only_short;
+    } files[] = {
+        {"tests/golden/compose/every-key-long/compose.yaml", false},
+        {"tests/golden/compose/every-key-short/compose.yaml", true},
+        {"tests/golden/compose/every-key-merged/over.yaml", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        _cleanup_(cunik_tree_destroyp) struct tree *t = cunik_tree_create();
+        _cleanup_free_ char *text = test_read(files[i].path);
+        _cleanup_error_ struct error *err = NULL;
+        struct met m = {.only_short = files[i].only_short};
+        struct node **documents;
+        size_t n;
+        test_ok(cunik_yaml_parse(t, files[i].path, text, strlen(text), NULL, &documents, &n, &err),
+                err);
+        cunik_fields_walk(&cunik_fields, documents[0], NULL,
+                          &(struct field_visitor){.value = meet, .context = &m});
+        if (expect_met(&m, &cunik_fields, ""))
+            fail_msg("keys of the table are not in %s", files[i].path);
+    }
+}
+
 static void manual(void **state _unused_)
 {
     _cleanup_free_ char *text = cunik_fields_manual();
@@ -144,7 +266,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_whole), cmocka_unit_test(lookups), cmocka_unit_test(paths),
-        cmocka_unit_test(walking),        cmocka_unit_test(manual),
+        cmocka_unit_test(walking),        cmocka_unit_test(manual),  cmocka_unit_test(every_key),
     };
     return cmocka_run_group_tests_name("fields", tests, NULL, NULL);
 }
