@@ -104,14 +104,16 @@ struct boot {
     char *kernel;                  /* "" = boots from its first disk */
     char *initrd;                  /* "" = none */
     char *cmdline;
-    char *machine;   /* "pc", "q35", "microvm", "isapc" */
-    char *firmware;  /* "" = QEMU's own for the machine, else an absolute path of a ROM */
-    char *cpu;       /* "" = QEMU's default, "max", "host-passthrough" (KVM only), … */
-    char *nic_model; /* "virtio", "virtio-transitional", "e1000", … (libvirt's names) */
-    char *disk_bus;  /* "virtio", "ide", … */
-    char *order;     /* of the devices on the bus, 'n' for the next interface and 'd' for the next
-                        disk; NULL or "" = all interfaces, then all disks, wherever they fall */
-    int64_t memory;  /* bytes */
+    bool cmdline_on_disk; /* without a kernel: it stands on the first disk, from byte 512 on, and
+                             ends with a NUL. That disk has to be a file of this guest's own */
+    char *machine;        /* "pc", "q35", "microvm", "isapc" */
+    char *firmware;       /* "" = QEMU's own for the machine, else an absolute path of a ROM */
+    char *cpu;            /* "" = QEMU's default, "max", "host-passthrough" (KVM only), … */
+    char *nic_model;      /* "virtio", "virtio-transitional", "e1000", … (libvirt's names) */
+    char *disk_bus;       /* "virtio", "ide", … */
+    char *order;    /* of the devices on the bus, 'n' for the next interface and 'd' for the next
+                       disk; NULL or "" = all interfaces, then all disks, wherever they fall */
+    int64_t memory; /* bytes */
     unsigned vcpus;
     bool xen; /* a paravirtualised guest of Xen: no machine, no firmware, no models */
     bool acpi;
@@ -130,6 +132,8 @@ struct backend {
                                NULL = "ext2" */
     const char *reads;      /* what it mounts from a disk that is only read; NULL = the same */
     const char *shares;     /* how it mounts folders: "virtiofs" or "9p"; NULL = it cannot */
+    bool boots_from_disk;   /* without a kernel, by a command line that is written onto its first
+                               disk (boot.cmdline_on_disk) */
     bool takes_files;       /* a cpio archive behind its initrd brings it files (initrd.h) */
     const struct ending_rule *endings; /* what its console says of its end; NULL = nothing */
     /* *ret is all zero before; the caller has to cunik_boot_done() it, also after an error. */

@@ -9,6 +9,8 @@
  *   ASCII only. `$` begins the name of a variable everywhere, in quotes too, and cannot be said.
  * - Without an address it asks DHCP, and waits. There is one gateway and one name server, and no
  *   option for a host name.
+ * - Without a kernel it boots from its disk image (usr.img of its build), whose loader reads 63
+ *   sectors behind the first one for a command line. It finds its root on that disk by itself.
  * - Disks are vblk0, vblk1, … The root is vblk0, on its first partition; others have their
  *   filesystem at their beginning.
  */
@@ -20,7 +22,7 @@
 #include "base/text.h"
 
 /* QEMU hands over more; OSv's own scripts give no more room either. */
-enum { CMDLINE_MOST = 65535 };
+enum { CMDLINE_MOST = 65535, CMDLINE_ON_DISK_MOST = 63 * 512 - 1 };
 
 static const char *const machines[] = {"pc", "q35", NULL};
 static const char *const params[] = {"rootfs", "fstype", "verbose", NULL};
@@ -52,8 +54,8 @@ static const struct dialect dialect = {
     .memory_least = INT64_C(14) << 20,
     .hears_poweroff = true,
     .tells_panic = true,
-    .cannot = DIALECT_KERNEL | DIALECT_NO_INITRD | DIALECT_NO_HOSTNAME | DIALECT_NO_MTU |
-              DIALECT_NO_NAMES | DIALECT_NO_SEARCH | DIALECT_NO_IPV6,
+    .cannot = DIALECT_NO_INITRD | DIALECT_NO_HOSTNAME | DIALECT_NO_MTU | DIALECT_NO_NAMES |
+              DIALECT_NO_SEARCH | DIALECT_NO_IPV6,
     .params = params,
 };
 
@@ -148,6 +150,20 @@ static int add_root(struct buffer *line, const struct boot_settings *s, struct e
             at = i;
     if (r < 0)
         return r;
+    if (!*s->kernel && (s->n_disks == 0 || s->disks[0].shared || *s->disks[0].mount))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.kernel: OSv boots from one, or from its disk image as "
+                               "the first of unikernel.disks, not mounted anywhere");
+    if (!*s->kernel && at != 0 && at != s->n_disks)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.disks[%zu].root: OSv boots from the first disk, which "
+                               "has its root",
+                               at);
+    if (!*s->kernel) {
+        if (cunik_dialect_param(s, "rootfs"))
+            cunik_dialect_add(line, "--rootfs=%s", rootfs[type]);
+        return 0;
+    }
     if (at == s->n_disks) {
         bool given = cunik_dialect_param(s, "rootfs") != NULL;
         cunik_dialect_add(line, "--rootfs=%s", given ? rootfs[type] : rootfs[ROOTFS_RAMFS]);
@@ -224,18 +240,21 @@ static int make(const struct boot_settings *s, _unused_ const struct kernel *k, 
         cunik_dialect_add(&line, "%s", s->cmdline);
     }
     if ((r = add_command(&line, s, err)) < 0 ||
-        (r = cunik_dialect_check_size(&dialect, &line, 0, CMDLINE_MOST, err)) < 0)
+        (r = cunik_dialect_check_size(&dialect, &line, 0,
+                                      *s->kernel ? CMDLINE_MOST : CMDLINE_ON_DISK_MOST, err)) < 0)
         return r;
+    ret->cmdline_on_disk = !*s->kernel;
     ret->cmdline = cunik_buffer_take(&line);
     return 0;
 }
 
 const struct backend cunik_backend_osv = {
     .name = "osv",
-    .help = "an OSv loader with a PVH entry (loader-stripped.elf), with its files on a disk",
+    .help = "an OSv loader with a PVH entry (loader-stripped.elf), or its disk image (usr.img)",
     .claims = claims,
     .filesystem = "ext4",
     .shares = "virtiofs",
+    .boots_from_disk = true,
     .endings = endings,
     .make = make,
 };

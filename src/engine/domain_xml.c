@@ -114,7 +114,8 @@ static void add_os(struct buffer *x, const struct boot *b)
     }
     add_text(x, "    ", "kernel", b->kernel);
     add_text(x, "    ", "initrd", b->initrd);
-    add_text(x, "    ", "cmdline", b->cmdline);
+    if (!b->cmdline_on_disk)
+        add_text(x, "    ", "cmdline", b->cmdline);
     if (!*b->kernel)
         cunik_buffer_text_append(x, "    <boot dev='hd'/>\n");
     cunik_buffer_text_append(x, "  </os>\n");

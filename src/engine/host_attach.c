@@ -216,25 +216,6 @@ bool cunik_host_is_of_image(const struct host_real *h, const char *path)
     return cunik_text_starts(path, images);
 }
 
-/* A disk of an image is everybody's: each cunik writes to a file of its own over it. */
-static int cover_disks(struct attach *a, struct error **err)
-{
-    int r = 0;
-
-    for (size_t i = 0; i < a->to->boot.n_disks && r == 0; i++) {
-        struct world_disk *d = &a->to->boot.disks[i];
-        if (d->readonly || !cunik_host_is_of_image(a->h, d->path))
-            continue;
-        _cleanup_free_ char *kind = cunik_asprintf("disk-%zu.qcow2", i);
-        _cleanup_free_ char *over = cunik_host_image_path(a->h, a->to->name, kind);
-        if (a->make)
-            r = PROCESS_RUN(err, "qemu-img", "create", "-q", "-f", "qcow2", "-b", d->path, "-F",
-                            cunik_text_ends(d->path, ".qcow2") ? "qcow2" : "raw", over);
-        cunik_replace(&d->path, over);
-    }
-    return r;
-}
-
 int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const struct world *w,
                       const struct backend *backend, bool make, struct world_cunik *ret,
                       struct error **err)
@@ -244,7 +225,7 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
     int r = 0;
 
     cunik_world_cunik_copy(&to, c);
-    r = cover_disks(&a, err);
+    r = cunik_host_cover(h, &to, make, err);
     for (size_t i = 0; i < to.n_mounts && r == 0; i++) {
         const struct world_mount *m = &to.mounts[i];
         if (is(m, "volume"))

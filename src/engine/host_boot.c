@@ -115,6 +115,10 @@ int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const stru
         r = cunik_host_attach(h, c, w, backend, make, &attached, err);
     if (r == 0)
         r = boot_attached(h, &attached, w, ret, err);
+    if (r == 0 && make && ret->cmdline_on_disk)
+        r = cunik_host_cover_cmdline(h, &attached, ret->cmdline, err);
+    if (r < 0)
+        cunik_boot_done(ret);
     if (r == 0 && ret_attached)
         *ret_attached = attached;
     else
@@ -165,6 +169,8 @@ static int check_files(const struct world_cunik *c, struct error **err)
         const struct world_disk *d = &c->boot.disks[i];
         _cleanup_free_ char *key = cunik_asprintf("unikernel.disks[%zu]", i);
         r = check_file(d->path, true, err);
+        if (r == 0 && !d->shared)
+            r = cunik_host_check_format(d->path, err);
         if (r == 0 && !d->readonly && access(d->path, W_OK) < 0)
             r = cunik_error_errno(err, errno, "'%s' cannot be written", d->path);
         if (r < 0)

@@ -50,7 +50,8 @@ int cunik_host_files_open(const struct host_real *h, const struct world_cunik *c
 
     for (size_t i = 0; i < c->boot.n_disks && r == 0; i++)
         if (!is_own(h, c->boot.disks[i].path))
-            r = cunik_access_grant(u, c->boot.disks[i].path, !c->boot.disks[i].readonly, err);
+            r = cunik_access_grant(u, c->boot.disks[i].path,
+                                   !c->boot.disks[i].readonly && !cunik_host_covers(h, c, i), err);
     return r;
 }
 

@@ -81,6 +81,19 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
 /* Whether a file is of an unpacked image: nobody writes to it, cuniks do to a file over it. */
 bool cunik_host_is_of_image(const struct host_real *h, const char *path);
 
+/* host_cover.c. Whether nobody writes to disk `index` of c and its guest gets a file over it: one
+ * of an image, and one whose guest is told its command line there. */
+bool cunik_host_covers(const struct host_real *h, const struct world_cunik *c, size_t index);
+/* Puts the paths of these files in the place of what they cover; `make`: makes them. */
+int cunik_host_cover(const struct host_real *h, struct world_cunik *c, bool make,
+                     struct error **err);
+/* Writes the command line onto the first disk of an `attached` cunik. */
+int cunik_host_cover_cmdline(const struct host_real *h, const struct world_cunik *attached,
+                             const char *cmdline, struct error **err);
+/* A disk is of the format that its name says, see domain_xml.c; ERROR_INVALID for one that is
+ * qcow2 by another name, as which a guest would find nothing on it. */
+int cunik_host_check_format(const char *path, struct error **err);
+
 /* host_files.c. What a cunik's guest opens, and as whom (access.h). Files of the engine's own,
  * `attached` as host_attach makes it; and those that the stack file names, before each start and
  * when the cunik goes. */

@@ -27,8 +27,9 @@ static size_t count(const struct world_cunik *c)
 static bool get(const struct host_real *h, const struct world_cunik *c, size_t i, struct use *ret)
 {
     if (i < c->boot.n_disks) {
-        /* Nobody writes to a disk of an image, see cover_disks() of host_attach.c. */
-        bool covered = cunik_host_is_of_image(h, c->boot.disks[i].path);
+        /* Nobody writes to a disk that is covered or of an image, see host_cover.c. */
+        bool covered =
+            cunik_host_covers(h, c, i) || cunik_host_is_of_image(h, c->boot.disks[i].path);
         *ret = (struct use){NULL, c->boot.disks[i].path, covered || c->boot.disks[i].readonly};
         return true;
     }

@@ -60,6 +60,7 @@ engine_SOURCES = \
 	src/engine/health_schedule.c \
 	src/engine/host_attach.c \
 	src/engine/host_boot.c \
+	src/engine/host_cover.c \
 	src/engine/host_definition.c \
 	src/engine/host_endings.c \
 	src/engine/host_facts.c \

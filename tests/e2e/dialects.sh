@@ -37,7 +37,7 @@ services:
     unikernel: {backend: osv, kernel: $PROBE}
   solo5:
     command: [plain, "two words", 'q"uo\te''s']
-    networks: [one]
+    networks: [small]
     ports: ["18086:80"]
     unikernel: {backend: solo5, kernel: $PROBE, machine: q35}
   raw:
@@ -51,6 +51,7 @@ services:
 networks:
   one: {ipam: {config: [{subnet: 10.88.1.0/24}]}}
   two: {internal: true}
+  small: {driver_opts: {mtu: "1400"}}
 EOF
 check 'all dialects come up' expect 0 cunik-compose up -d --wait
 for dialect in unikraft:18081:uk linux:18082:lx raw:18083:raw; do
@@ -92,9 +93,43 @@ qemu_status() { # FIELD: its values over all guests
         esac
     done | sort -u
 }
+with_mtu() { # how many guests
+    local pid
+    for pid in $(engine_pids); do
+        tr '\0' '\n' <"/proc/$pid/cmdline" | grep -F 'host_mtu":1400'
+    done | wc -l
+}
+check 'solo5: its network device tells the MTU' equal "$(with_mtu)" 1
 check 'QEMU does not run as root' bash -c "[ '$(qemu_status Uid)' != 0 ] && [ -n '$(qemu_status Uid)' ]"
 check 'QEMU runs under seccomp' test "$(qemu_status Seccomp)" = 2
 check 'down' expect 0 cunik-compose down
+check 'nothing is left' nothing_left
+
+# OSv from its disk image: the command line goes onto a file of each guest's own over it. What is checked is what its loader
+# would read; nothing runs.
+truncate -s 1M usr.raw && printf 'old line\0' | dd of=usr.raw bs=512 seek=1 conv=notrunc status=none
+cp usr.raw usr.before
+cat >osv.yaml <<EOF
+name: d
+services:
+  osv:
+    command: [/probe, "two words"]
+    environment: {A: "1 \$\$2"}
+    network_mode: none
+    scale: 2
+    unikernel: {backend: osv, disks: [{path: usr.raw}]}
+EOF
+check 'osv from its disk image: made' expect 0 cunik-compose -f osv.yaml up --no-start
+for n in 1 2; do
+    over=$CUNIK_ROOT/images/d-osv-$n/disk-0.qcow2
+    qemu-img convert -O raw "$over" over.raw
+    check "osv $n: its command line" equal "$(tail -c +513 over.raw | head -c 512 | tr -d '\0')" \
+        '--console=serial --power-off-on-abort --verbose --env=A=1\ $2 /probe "two words"'
+    check "osv $n: the rest is the image's" cmp -s <(tail -c +1025 over.raw) <(tail -c +1025 usr.before)
+    check "osv $n: it is nobody else's" equal "$(stat -c %a "$over")" 600
+done
+check 'osv: the image is as it was' cmp usr.raw usr.before
+check 'osv: down' expect 0 cunik-compose -f osv.yaml down
 check 'nothing is left' nothing_left
 
 plan_tests_done

@@ -99,6 +99,11 @@ EOF
 refused 'a disk that is a folder' 'is a folder' <<EOF
 unikernel: {backend: rumprun, kernel: $PROBE, disks: [{path: $WORK, mount: /data}]}
 EOF
+qemu-img create -q -f qcow2 usr.img 1M
+refused 'a qcow2 image by another name' 'is a qcow2 image and is taken for one only when its name ends' <<EOF
+command: [/probe]
+unikernel: {backend: osv, kernel: $PROBE, disks: [{path: usr.img, root: true}]}
+EOF
 refused 'an apostrophe for Rumprun' 'Rumprun cannot be told an apostrophe' <<EOF
 command: ["it's"]
 unikernel: {backend: rumprun, kernel: $PROBE}

@@ -176,6 +176,8 @@ static char *boot_text(const struct backend *backend, const struct boot *b)
     cunik_json_set_string(json, "kernel", b->kernel);
     cunik_json_set_string(json, "initrd", b->initrd);
     cunik_json_set_string(json, "cmdline", b->cmdline);
+    if (b->cmdline_on_disk)
+        cunik_json_set_bool(json, "cmdline_on_disk", true);
     cunik_json_set_string(json, "machine", b->machine);
     cunik_json_set_string(json, "firmware", b->firmware);
     cunik_json_set_string(json, "cpu", b->cpu);
