@@ -34,10 +34,15 @@ static int end_stack(struct command *c, const char *stack, enum request_action a
                      struct error **err)
 {
     _cleanup_request_ struct request r;
+    struct client *client;
 
     cunik_request_init(&r);
     r.action = action;
     cunik_replace(&r.stack, stack);
+    int failed = cunik_command_client(c, &client, err);
+    if (failed < 0)
+        return failed;
+    cunik_client_leave_at_once(client); /* one who forces does not wait */
     return cunik_command_apply(c, &r, err);
 }
 

@@ -188,6 +188,7 @@ static void supervise(struct apply *a)
     while (!a->over) {
         if (a->s->cancel && *a->s->cancel && !a->cancelled) {
             a->cancelled = true;
+            cunik_apply_warn(a, "cancelled: what has begun is finished, nothing else begins");
             abandon(a, "cancelled");
             continue;
         }
@@ -207,14 +208,25 @@ static int by_job(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
+static char *describe_cancelled(const struct apply *a)
+{
+    size_t done = 0;
+
+    for (size_t i = 0; i < a->s->plan->n; i++)
+        done += a->jobs[i].state == JOB_DONE;
+    return cunik_asprintf("cancelled: %zu of %zu steps done", done, a->s->plan->n);
+}
+
 /* All failures, in the order of the plan. */
 static int result(const struct apply *a, struct error **err)
 {
     _cleanup_strv_ struct strv messages = {0};
     enum error_code code = ERROR_CANCELLED;
 
-    if (!a->n_failures)
-        return a->cancelled ? cunik_error_set(err, ERROR_CANCELLED, "cancelled") : 0;
+    if (a->cancelled)
+        cunik_strv_take(&messages, describe_cancelled(a));
+    else if (!a->n_failures)
+        return 0;
     qsort(a->failures, a->n_failures, sizeof(*a->failures), by_job);
     for (size_t i = 0; i < a->n_failures; i++) {
         cunik_strv_add(&messages, a->failures[i].message);

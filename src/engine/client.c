@@ -162,7 +162,9 @@ int cunik_client_plan(struct client *c, const struct request *request, struct pl
 
 /* Events on their way to a sink. */
 struct listening {
+    struct client *client;
     const struct event_sink *sink;
+    char *id;   /* of the request */
     bool ended; /* "done" or "error" has come */
     int result;
     struct error *err;
@@ -201,13 +203,39 @@ static int take_event(void *ctx, const char *text, size_t size, struct error **e
     return 0;
 }
 
+void cunik_client_leave_at_once(struct client *c)
+{
+    c->impatient = true;
+}
+
+/* A request that has been heard of and is not there has ended, and says so. */
+static int call_off(void *ctx, bool heard)
+{
+    const struct listening *l = ctx;
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *path = cunik_asprintf("/v1/cancel?id=%s", l->id);
+    struct call call = {.method = "POST", .path = path, .body = "", .once = true};
+    int r = cunik_client_json(l->client, &call, NULL, &err);
+
+    return r < 0 && err && err->code == ERROR_NOT_FOUND && heard ? 0 : r;
+}
+
+/* Names that no two requests have. */
+static char *new_id(void)
+{
+    return cunik_asprintf("%ld-%lld", (long)getpid(), (long long)cunik_clock_real.now(NULL));
+}
+
 int cunik_client_apply(struct client *c, const struct request *request,
                        const struct event_sink *sink, struct error **err)
 {
-    _cleanup_free_ char *body = request_text(request);
-    struct listening l = {.sink = sink};
+    const uint64_t one = 1;
+    _cleanup_free_ char *body = request_text(request), *id = new_id();
+    _cleanup_free_ char *path = cunik_asprintf("/v1/apply?cancel=1&id=%s", id);
+    struct listening l = {.client = c, .sink = sink, .id = id};
     struct call call = {.method = "POST",
-                        .path = c->cancel_fd >= 0 ? "/v1/apply?cancel=1" : "/v1/apply",
+                        .path = c->cancel_fd >= 0 ? path : "/v1/apply",
+                        .interrupt = call_off,
                         .body = body,
                         .body_size = strlen(body),
                         .once = true,
@@ -227,6 +255,8 @@ int cunik_client_apply(struct client *c, const struct request *request,
                             "the engine ended in the middle of the request");
     }
     cunik_error_destroy(l.err);
+    if (r == 0 && call.interrupted)
+        (void)!write(c->cancel_fd, &one, sizeof(one));
     return r;
 }
 

@@ -16,7 +16,7 @@ struct client_settings {
     const char *connect; /* libvirt URI for the engine, "" = its default; a running engine with
                             another one is ERROR_CONFLICT */
     const char *accel;   /* for an engine that has to be started; "" = its choice */
-    int cancel_fd;       /* becomes readable when the user wants to stop: calls end with
+    int cancel_fd;       /* an eventfd, readable when the user wants to stop: calls end with
                             ERROR_CANCELLED; -1 = none */
 };
 
@@ -41,9 +41,14 @@ int cunik_client_plan(struct client *c, const struct request *r, struct plan *re
                       struct error **err);
 /* Events go to the sink as they come, "done" and "error" too. Returns the request's own result.
  * When the client has a cancel_fd and it becomes readable, the engine finishes the steps under way
- * and begins no others; it does the same when this process ends before the request. */
+ * and begins no others, and events go on until it has said what was done; the second time this
+ * returns at once. The engine does the same when this process ends before the request. An interrupt
+ * that came too late for the request is left for the next call. */
 int cunik_client_apply(struct client *c, const struct request *r, const struct event_sink *sink,
                        struct error **err);
+
+/* From now on the first interrupt is enough to return. */
+void cunik_client_leave_at_once(struct client *c);
 
 /* As engine.h has them; the arrays and objects are JSON. */
 int cunik_client_volumes(struct client *c, json_t **ret, struct error **err);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/memory.h"
@@ -192,9 +193,19 @@ static void set_options(const struct client *c, struct transfer *t, struct curl_
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
-/* Runs until the transfer has ended (0, and its code) or the user cancels. */
-static int run(const struct client *c, CURLM *multi, CURLcode *ret, struct error **err)
+void cunik_client_take_interrupt(const struct client *c)
 {
+    uint64_t count;
+
+    while (read(c->cancel_fd, &count, sizeof(count)) < 0 && errno == EINTR)
+        ;
+}
+
+/* Runs until the transfer has ended (0, and its code) or the user cancels. */
+static int run(const struct client *c, CURLM *multi, struct transfer *t, CURLcode *ret,
+               struct error **err)
+{
+    struct call *call = t->call;
     struct curl_waitfd cancel = {.fd = c->cancel_fd, .events = CURL_WAIT_POLLIN};
     unsigned n_extra = c->cancel_fd >= 0;
     CURLMcode code;
@@ -213,7 +224,13 @@ static int run(const struct client *c, CURLM *multi, CURLcode *ret, struct error
         if (code != CURLM_OK)
             return cunik_error_set(err, ERROR_FAILED, "talking to the engine: %s",
                                    curl_multi_strerror(code));
-        if (cancel.revents)
+        if (!cancel.revents)
+            continue;
+        if (!call->interrupt || call->interrupted || c->impatient)
+            return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
+        call->interrupted = true;
+        cunik_client_take_interrupt(c);
+        if (call->interrupt(call->ctx, t->heard) < 0)
             return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
     }
 }
@@ -251,7 +268,7 @@ static int attempt(struct client *c, struct call *call, bool *ret_again, struct 
 
     set_options(c, &t, headers);
     curl_multi_add_handle(ch.multi, t.easy);
-    r = run(c, ch.multi, &code, err);
+    r = run(c, ch.multi, &t, &code, err);
     if (r == 0)
         r = judge(c, &t, code, ret_again, err);
     /* A transfer that has not ended is cut off here: its connection is closed. */

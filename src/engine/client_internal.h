@@ -17,6 +17,7 @@ struct channel {
 struct client {
     char *state, *socket, *connect, *accel;
     int cancel_fd;
+    bool impatient; /* requests are left at the first interrupt */
     bool foreign_netns;
     pthread_mutex_t lock; /* of all below */
     struct channel *idle; /* for the next calls */
@@ -46,11 +47,17 @@ struct call {
     int (*take)(void *ctx, const char *data, size_t size, struct error **err);
     /* When not NULL: the answer has begun, which may be long before its first byte. */
     void (*begun)(void *ctx);
+    /* When not NULL: what the first interrupt leads to, in place of leaving. A negative return
+     * leaves after all. heard: something of the answer has come. */
+    int (*interrupt)(void *ctx, bool heard);
+    bool interrupted; /* it was called */
     void *ctx;
     struct buffer answer; /* the caller releases it */
 };
 
 void cunik_client_close_channel(struct channel *ch);
+/* Makes the cancel_fd wait for the next one. */
+void cunik_client_take_interrupt(const struct client *c);
 
 /* Carries a call out; starts the engine when there is none. An answer that is an error becomes one.
  */

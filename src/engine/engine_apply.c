@@ -320,7 +320,10 @@ static int run_prepared(struct engine *e, struct slot *s, const struct request *
         e_ = cunik_engine_run_plan(e, p, r, sink, cancel, deadline_ns, err);
     if (e_ == 0 && r->action == ACTION_DOWN && !r->services.n && !r->cuniks.n)
         e_ = forget(e, s, err);
-    if (r->wait) {
+    /* Who called it off wants to know what there is now. */
+    bool starts =
+        r->action == ACTION_UP || r->action == ACTION_START || r->action == ACTION_RESTART;
+    if (r->wait || (starts && e_ < 0 && cancel && *cancel)) {
         _cleanup_free_ bool *in = awaited(p, r);
         if (e_ == 0)
             e_ = cunik_engine_await(e, &p->desired, in, deadline_ns, cancel, err);

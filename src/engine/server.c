@@ -183,6 +183,7 @@ static const struct route {
     {"GET", "/v1/world", get_world, NULL},
     {"POST", "/v1/plan", post_plan, NULL},
     {"POST", "/v1/apply", cunik_server_apply, NULL},
+    {"POST", "/v1/cancel", cunik_server_cancel, NULL},
     {"GET", "/v1/logs", get_logs, NULL},
     {"GET", "/v1/attach", cunik_server_attach, NULL},
     {"POST", "/v1/attach", cunik_server_type, NULL},

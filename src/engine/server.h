@@ -3,7 +3,8 @@
  *     GET  /v1/version                     the version object (client.h)
  *     GET  /v1/world[?stack=S]             a world; without a stack all of them
  *     POST /v1/plan                        body: a request (request.h); answer: a plan
- *     POST /v1/apply[?cancel=1]            body: a request; answer: events
+ *     POST /v1/apply[?cancel=1][&id=X]     body: a request; answer: events
+ *     POST /v1/cancel?id=X                 calls that request off; answer: {}
  *     GET  /v1/logs?stack=S                lines {"cunik","service","text","time"}
  *              [&service=X]…[&follow=1]     (since, until: those that came then, ms since the
  *              [&tail=N][&since=MS]         epoch)
@@ -40,7 +41,8 @@
  *
  * A client that closes its connection in the middle of an apply only stops listening: what it asked
  * for is a level to be reached, and the engine goes on. With cancel=1 closing means stop: steps
- * under way are finished and no others begin.
+ * under way are finished and no others begin. So does calling it off by the name that it was given,
+ * and then the events go on to the end, which says what was done.
  *
  * Archives are of any size: on their way in they are written to a file of the store. The engine
  * fetches and sends nothing itself, so that registries see the logins of the user who asks and the

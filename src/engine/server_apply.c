@@ -18,6 +18,7 @@ struct apply {
     struct server *server;
     struct stream stream;
     struct request request;
+    char *id; /* what its client calls it, "" = nothing */
     bool cancel_on_close;
     _Atomic bool cancel;
     bool spoke;        /* an event has been sent (worker only, until the stream has ended) */
@@ -33,6 +34,7 @@ static void unref(struct apply *a)
     cunik_stream_done(&a->stream);
     cunik_request_done(&a->request);
     cunik_error_destroy(a->err);
+    free(a->id);
     free(a);
 }
 
@@ -150,6 +152,26 @@ static int start(struct apply *a, struct error **err)
     return r;
 }
 
+enum MHD_Result cunik_server_cancel(struct server *s, struct MHD_Connection *connection,
+                                    const struct buffer *body _unused_)
+{
+    const char *id = cunik_server_query(connection, "id");
+    struct error *err = NULL;
+    bool found = false;
+
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; id && *id && i < s->n_applies; i++)
+        if (strcmp(s->applies[i]->id, id) == 0)
+            s->applies[i]->cancel = found = true;
+    pthread_mutex_unlock(&s->lock);
+    if (found)
+        cunik_engine_interrupt(s->engine);
+    int r = found ? 0
+                  : cunik_error_set(&err, ERROR_NOT_FOUND, "no request '%s' is being carried out",
+                                    id ? id : "");
+    return cunik_server_finish(connection, r, r == 0 ? json_object() : NULL, err);
+}
+
 void cunik_server_cancel_all(struct server *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -183,6 +205,8 @@ enum MHD_Result cunik_server_apply(struct server *s, struct MHD_Connection *conn
     a->users = 1;
     a->stream.close = close_apply;
     a->stream.ctx = a;
+    const char *id = cunik_server_query(connection, "id");
+    a->id = cunik_strdup(id ? id : "");
     a->cancel_on_close = cunik_server_query_flag(connection, "cancel");
     r = cunik_server_read_request(body, &a->request, &err);
     if (r == 0)

@@ -86,6 +86,8 @@ int cunik_server_enter_stream(struct server *s, struct error **err);
 void cunik_server_leave_stream(struct server *s);
 
 /* The routes that take more than a few lines. */
+enum MHD_Result cunik_server_cancel(struct server *s, struct MHD_Connection *connection,
+                                    const struct buffer *body);
 enum MHD_Result cunik_server_pause(struct server *s, struct MHD_Connection *connection,
                                    const struct buffer *body);
 enum MHD_Result cunik_server_attach(struct server *s, struct MHD_Connection *connection,

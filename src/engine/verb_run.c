@@ -187,6 +187,7 @@ static int follow(struct client *client, const char *name, struct error **err)
     cunik_strv_add(&names, name);
     const struct log_query q = {.stack = name, .services = names, .follow = true, .tail = -1};
     r = cunik_client_logs(client, &q, print_line, NULL, err);
+    cunik_client_leave_at_once(client); /* who interrupts again does not wait */
     for (size_t i = 0; i < ARRAY_SIZE(harder) && r < 0 && (*err)->code == ERROR_CANCELLED; i++) {
         cunik_error_destroy(TAKE_PTR(*err));
         (void)!read(interrupts, &count, sizeof(count));

@@ -50,6 +50,21 @@ cp follow.err "$ERR"
 check 'a second interrupt kills' test $((SECONDS - begin)) -lt 15
 check 'and ends it with 130' test $STATUS = 130
 check 'the guest is gone' test "$(cunik-compose -f deaf.yaml ps -q | wc -l)" = 0
+
+# A command that is interrupted goes on with what it has begun; interrupted again, it is left alone.
+cunik-compose -f deaf.yaml up -d 2>follow.err
+wait_until 20 bash -c 'cunik logs g-web-1 | grep -q "probe: ready"'
+begin=$SECONDS
+cunik-compose -f deaf.yaml stop 2>"$ERR" &
+pid=$!
+wait_until 20 grep -q 'g-web-1  Stopping' "$ERR"
+kill -INT $pid
+check 'a stop that is interrupted waits for what it has begun' wait_until 10 grep -q 'cancelled: what has begun' "$ERR"
+kill -INT $pid
+wait $pid
+check 'a second interrupt leaves it' test $? = 130
+check 'and at once' test $((SECONDS - begin)) -lt 30
+check 'the engine goes on, and a kill does not wait for it' expect 0 cunik-compose -f deaf.yaml kill
 check 'down after that' expect 0 cunik-compose -f deaf.yaml down
 
 # A reader that goes away, and output that cannot be written.

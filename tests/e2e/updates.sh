@@ -87,6 +87,9 @@ check 'another stack does not wait' expect 0 cunik-compose -f other.yaml --lock-
 kill -INT $first
 wait $first
 check 'an interrupt ends the first' test $? = 130
+cp first "$ERR"
+check '… which says what it leaves' err_has 'cancelled: 2 of 3 steps done'
+check '… of each service' err_has ' Service job  not started: u-job-1 is absent'
 cunik-compose -f other.yaml down 2>/dev/null
 check 'down' expect 0 cunik-compose down
 check '… leaves nothing' nothing_left

@@ -185,6 +185,24 @@ static int wait_for_end(struct engine *e, const _Atomic bool *cancel, struct err
     return cancelled ? cunik_error_set(err, ERROR_CANCELLED, "cancelled") : 0;
 }
 
+/* A step under way is finished, cancelled or not; "does-it" has nothing left to do then. */
+static int finish(struct engine *e, const struct request *r, const struct event_sink *sink,
+                  const _Atomic bool *cancel, struct error **err)
+{
+    pthread_mutex_lock(&e->lock);
+    while (!*cancel)
+        pthread_cond_wait(&e->changed, &e->lock);
+    e->cancelled++;
+    pthread_cond_broadcast(&e->changed);
+    while (!e->go_on)
+        pthread_cond_wait(&e->changed, &e->lock);
+    pthread_mutex_unlock(&e->lock);
+    say(sink, EVENT_STEP, "demo-web-2");
+    return strcmp(r->stack, "does-it") == 0
+               ? 0
+               : cunik_error_set(err, ERROR_CANCELLED, "cancelled: 1 of 2 steps done");
+}
+
 static int play(struct engine *e, const struct request *r, const struct event_sink *sink,
                 const _Atomic bool *cancel, struct error **err)
 {
@@ -198,6 +216,8 @@ static int play(struct engine *e, const struct request *r, const struct event_si
                                "starting service 'web': it does not \"come\" up");
     if (strcmp(r->stack, "waits") == 0)
         return wait_for_end(e, cancel, err);
+    if (strcmp(r->stack, "finishes") == 0 || strcmp(r->stack, "does-it") == 0)
+        return finish(e, r, sink, cancel, err);
     if (strcmp(r->stack, "says-done") == 0)
         say(sink, EVENT_DONE, NULL);
     for (int i = 0; i < FLOOD && strcmp(r->stack, "floods") == 0; i++)
@@ -784,6 +804,99 @@ static void test_cancel(void **state)
     assert_string_equal(text, "cancelled");
     free(text);
     WAIT_UNTIL(&f->engine, f->engine.cancelled == 1);
+}
+
+static void interrupt(struct fixture *f)
+{
+    const uint64_t one = 1;
+
+    assert_int_equal(write(f->cancel, &one, sizeof(one)), sizeof(one));
+}
+
+struct asked {
+    struct fixture *f;
+    const char *stack;
+    pthread_t thread;
+    int result;
+    struct error *err;
+};
+
+static void *ask(void *arg)
+{
+    struct asked *a = arg;
+
+    a->result = apply(a->f, a->stack, &a->err);
+    return NULL;
+}
+
+/* Begins a request, and interrupts it when it has begun. */
+static void ask_and_interrupt(struct fixture *f, struct asked *a, const char *stack)
+{
+    int cancelled = f->engine.cancelled;
+
+    *a = (struct asked){.f = f, .stack = stack};
+    f->engine.go_on = false;
+    pthread_create(&a->thread, NULL, ask, a);
+    WAIT_UNTIL(&f->engine, f->events.n > 0);
+    interrupt(f);
+    WAIT_UNTIL(&f->engine, f->engine.cancelled == cancelled + 1);
+}
+
+static void go_on(struct fixture *f)
+{
+    pthread_mutex_lock(&f->engine.lock);
+    f->engine.go_on = true;
+    pthread_cond_broadcast(&f->engine.changed);
+    pthread_mutex_unlock(&f->engine.lock);
+}
+
+/* Whoever calls a request off reads what became of it to the end. */
+static void test_cancel_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct asked a;
+    uint64_t count;
+
+    ask_and_interrupt(f, &a, "finishes");
+    go_on(f);
+    pthread_join(a.thread, NULL);
+    expect_error(a.result, a.err, ERROR_CANCELLED, "cancelled: 1 of 2 steps done");
+    assert_int_equal(f->events.n, 3);
+    assert_string_equal(f->events.items[1], "step demo-web-2");
+    /* It is used up. */
+    assert_int_equal(read(f->cancel, &count, sizeof(count)), -1);
+
+    /* What came too late counts for what comes next. */
+    cunik_strv_done(&f->events);
+    ask_and_interrupt(f, &a, "does-it");
+    go_on(f);
+    pthread_join(a.thread, NULL);
+    test_ok(a.result, a.err);
+    assert_int_equal(read(f->cancel, &count, sizeof(count)), sizeof(count));
+}
+
+/* The second time it is left alone; a client that is told so leaves at the first. */
+static void test_cancel_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct asked a;
+    uint64_t count;
+
+    ask_and_interrupt(f, &a, "finishes");
+    interrupt(f);
+    pthread_join(a.thread, NULL);
+    expect_error(a.result, a.err, ERROR_CANCELLED, "cancelled");
+    go_on(f);
+    WAIT_UNTIL(&f->engine, f->engine.applying == 0);
+    assert_int_equal(read(f->cancel, &count, sizeof(count)), sizeof(count));
+
+    cunik_strv_done(&f->events);
+    cunik_client_leave_at_once(f->client);
+    assert_int_equal(read(f->cancel, &count, sizeof(count)), -1);
+    ask_and_interrupt(f, &a, "finishes");
+    pthread_join(a.thread, NULL);
+    expect_error(a.result, a.err, ERROR_CANCELLED, "cancelled");
+    go_on(f);
 }
 
 static int raw_apply(struct fixture *f, const char *query, const char *stack)
@@ -1619,6 +1732,7 @@ static void test_document_answers(void **state)
         {"GET", "/v1/attach", "?cunik=demo-web-3", "", 409},
         {"POST", "/v1/attach", "?cunik=demo-web-1", "x", 409},
         {"GET", "/v1/stats", "?threads=1", "", 200},
+        {"POST", "/v1/cancel", "?id=unheard", "", 404},
         {"POST", "/v1/pause", "?cunik=demo-web-1&resume=1", "", 200},
         {"POST", "/v1/pause", "?cunik=demo-web-1", "", 404},
         {"GET", "/v1/volumes", "", "", 200},
@@ -1997,6 +2111,8 @@ int main(void)
         TEST(test_apply),
         TEST(test_events_come_at_once),
         TEST(test_cancel),
+        TEST(test_cancel_is_told),
+        TEST(test_cancel_twice),
         TEST(test_client_goes_away),
         TEST(test_half_closed),
         TEST(test_server_ends),

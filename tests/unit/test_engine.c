@@ -464,6 +464,15 @@ static void test_cancel(void **state)
     _cleanup_error_ struct error *err = fake_engine_end(&a);
     assert_non_null(err);
     assert_int_equal(err->code, ERROR_CANCELLED);
+    assert_string_equal(err->message, "cancelled: 2 of 4 steps done");
+    static const char *const told[] = {
+        "warning cancelled: what has begun is finished, nothing else begins",
+        "verdict db waiting: demo-db-1 is not healthy yet",
+        "verdict app not started: demo-app-1 is absent",
+        "verdict web not started: demo-web-1 is absent",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(told); i++)
+        assert_int_equal(fake_engine_count_events(&s->f, told[i]), 1);
     assert_int_equal(fake_engine_count_events(&s->f, "step create demo-web-1 skipped"), 1);
     act(s, ACTION_DOWN);
     fake_engine_assert_empty(&s->f);
