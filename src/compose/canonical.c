@@ -7,110 +7,39 @@
 #include "base/text.h"
 #include "compose/emit.h"
 #include "compose/fields.h"
+#include "compose/notation.h"
 
 struct canonical {
     const struct loaded *l;
     struct tree *tree;
-    struct map enabled, disabled; /* service names */
+    struct map enabled, disabled;   /* service names */
+    struct notation_orders *orders; /* NULL = by name */
 };
 
 static struct node *copy_value(const struct canonical *c, const struct field *field,
                                const struct node *n);
 
-/* A dollar is doubled, so that loading the text again does not interpolate it. */
-static struct node *copy_string(const struct canonical *c, const struct node *n)
+/* What was not interpolated stays as it was written. */
+static bool is_omitted(const struct canonical *c, const struct field *field, const struct node *n)
 {
-    _cleanup_buffer_ struct buffer b = {0};
-
-    if (c->l->templates || !strchr(n->text, '$'))
-        return cunik_node_string(c->tree, &n->place, n->text);
-    for (const char *s = n->text; *s; s++) {
-        if (*s == '$')
-            cunik_buffer_char(&b, '$');
-        cunik_buffer_char(&b, *s);
-    }
-    return cunik_node_string(c->tree, &n->place, cunik_buffer_text(&b));
-}
-
-static struct node *copy_scalar(const struct canonical *c, const struct field *field,
-                                const struct node *n)
-{
-    int64_t ns;
-
-    if (field && n->kind == NODE_INT && cunik_field_shape(field->type)->cast == AS_BYTES)
-        return cunik_node_string(c->tree, &n->place, n->text);
-    if (field && field->type == FIELD_DURATION && n->kind == NODE_STRING &&
-        cunik_text_to_duration(n->text, &ns) == 0) {
-        _cleanup_free_ char *text = cunik_text_from_duration(ns);
-        return cunik_node_string(c->tree, &n->place, text);
-    }
-    return n->kind == NODE_STRING ? copy_string(c, n) : cunik_node_copy(c->tree, n);
-}
-
-/* Where a key stands: those of the table's order first. */
-static size_t rank_of(const struct strv *order, const char *key)
-{
-    for (size_t i = 0; i < order->n; i++)
-        if (strcmp(order->items[i], key) == 0)
-            return i;
-    return order->n;
-}
-
-struct ranked {
-    size_t rank;
-    const struct node *node;
-};
-
-static int compare(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-
-    if (x->rank != y->rank)
-        return x->rank < y->rank ? -1 : 1;
-    return strcmp(x->node->key, y->node->key);
-}
-
-/* The members in order; the caller frees the array. */
-static struct ranked *sorted(const struct node *map, const char *order)
-{
-    _cleanup_strv_ struct strv names = {0};
-    struct ranked *all = cunik_calloc(map->n, sizeof(*all));
-
-    if (order)
-        cunik_strv_split(&names, order, "|");
-    for (size_t i = 0; i < map->n; i++)
-        all[i] = (struct ranked){rank_of(&names, map->items[i]->key), map->items[i]};
-    if (map->n)
-        qsort(all, map->n, sizeof(*all), compare);
-    return all;
-}
-
-/* Nothing said: an empty list or mapping, or null, of a key that has a type. */
-static bool is_empty(const struct field *field, const struct node *n)
-{
-    bool container = n->kind == NODE_LIST || n->kind == NODE_MAP;
-
-    if (n->kind == NODE_NULL)
-        return true;
-    return container && !n->n && field->type != FIELD_COMMAND && field->type != FIELD_TEST;
+    return c->l->templates ? field && n->kind == NODE_NULL : cunik_notation_omits(field, n);
 }
 
 static struct node *copy_object(const struct canonical *c, const struct fields *table,
                                 const struct node *map)
 {
     struct node *copy = cunik_node_map(c->tree, &map->place);
-    _cleanup_free_ struct ranked *members = sorted(map, table->order);
+    _cleanup_free_ struct member *members = cunik_notation_members(c->orders, table, map);
 
     for (size_t i = 0; i < map->n; i++) {
         const struct node *n = members[i].node;
-        const struct field *field = cunik_field_find(table, n->key);
         /* They have become part of `environment` and `labels`. */
         if (table == &cunik_fields_service &&
             (strcmp(n->key, "env_file") == 0 || strcmp(n->key, "label_file") == 0))
             continue;
         /* What is left of it may be nothing. */
-        struct node *value = copy_value(c, field, n);
-        if (!field || field->required || !is_empty(field, value))
+        struct node *value = copy_value(c, members[i].field, n);
+        if (!is_omitted(c, members[i].field, value))
             cunik_node_set(c->tree, copy, n->key, value);
     }
     return copy;
@@ -122,7 +51,7 @@ static struct node *copy_members(const struct canonical *c, const struct fields 
                                  const struct map *drop)
 {
     struct node *copy = cunik_node_map(c->tree, &map->place);
-    _cleanup_free_ struct ranked *members = sorted(map, NULL);
+    _cleanup_free_ struct member *members = cunik_notation_members(NULL, NULL, map);
 
     for (size_t i = 0; i < map->n; i++) {
         const struct node *n = members[i].node;
@@ -147,10 +76,13 @@ static struct node *copy_value(const struct canonical *c, const struct field *fi
                               sub && n->items[i]->kind == NODE_MAP
                                   ? copy_object(c, sub, n->items[i])
                                   : copy_value(c, NULL, n->items[i]));
+        cunik_notation_sort(field, list);
         return list;
     }
+    if (n->kind != NODE_MAP && c->l->templates)
+        return cunik_node_copy(c->tree, n);
     if (n->kind != NODE_MAP)
-        return copy_scalar(c, field, n);
+        return cunik_notation_scalar(c->tree, field, n);
     if (sub && cunik_field_shape(field->type)->keys == KEYS_FIELDS)
         return copy_object(c, sub, n);
     /* An optional dependency on a disabled service is left out with it. */
@@ -189,12 +121,14 @@ static struct node *copy_section(const struct canonical *c, const struct field *
     return copy_members(c, field->sub, n, &used, NULL);
 }
 
-struct node *cunik_canonical(const struct loaded *l)
+static struct node *canonical(const struct loaded *l, bool by_name)
 {
-    struct canonical c = {.l = l, .tree = l->tree};
+    struct notation_orders orders = {0};
+    struct canonical c = {.l = l, .tree = l->tree, .orders = l->templates ? NULL : &orders};
     struct node *copy = cunik_node_map(l->tree, &l->root->place);
     const struct node *services = cunik_node_get(l->root, "services");
-    _cleanup_free_ struct ranked *members = sorted(l->root, cunik_fields.order);
+    _cleanup_free_ struct member *members =
+        cunik_notation_members(by_name ? NULL : c.orders, &cunik_fields, l->root);
 
     for (size_t i = 0; i < l->enabled.n; i++)
         cunik_map_add(&c.enabled, l->enabled.items[i], NULL);
@@ -203,7 +137,7 @@ struct node *cunik_canonical(const struct loaded *l)
             cunik_map_add(&c.disabled, services->items[i]->key, NULL);
     for (size_t i = 0; i < l->root->n; i++) {
         const struct node *n = members[i].node;
-        const struct field *field = cunik_field_find(&cunik_fields, n->key);
+        const struct field *field = members[i].field;
         bool section = field && field->type == FIELD_MAP && n->kind == NODE_MAP;
         struct node *value = section ? copy_section(&c, field, n) : copy_value(&c, field, n);
         if (!section || value->n || strcmp(n->key, "services") == 0)
@@ -211,7 +145,13 @@ struct node *cunik_canonical(const struct loaded *l)
     }
     cunik_map_done(&c.enabled);
     cunik_map_done(&c.disabled);
+    cunik_notation_done(&orders);
     return copy;
+}
+
+struct node *cunik_canonical(const struct loaded *l)
+{
+    return canonical(l, false);
 }
 
 char *cunik_canonical_yaml(const struct loaded *l)
@@ -221,7 +161,7 @@ char *cunik_canonical_yaml(const struct loaded *l)
 
 char *cunik_canonical_json(const struct loaded *l)
 {
-    return cunik_emit_json(cunik_canonical(l));
+    return cunik_emit_json(canonical(l, true));
 }
 
 void cunik_canonical_services(const struct loaded *l, struct strv *ret)

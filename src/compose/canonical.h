@@ -1,7 +1,8 @@
 /* The canonical output: the stack as `config` prints it, as Docker Compose does.
  *
- * `name` first, then services, networks and the rest; services, and all keys within, sorted by
- * name; disabled services and networks that nothing uses are left out; `env_file` has become
+ * `name` first, then services, networks and the rest, in JSON by name; services by name, and keys
+ * within as Docker Compose has them (see notation.h), or by name too when nothing was interpolated;
+ * disabled services and networks that nothing uses are left out; `env_file` has become
  * `environment`. Loading the text again gives the same stack.
  */
 #pragma once

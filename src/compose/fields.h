@@ -25,6 +25,8 @@ enum field_type {
     FIELD_DURATION,      /* "1m30s" */
     FIELD_STRING_INT,    /* a string, or a whole number in its place */
     FIELD_STRING_NUMBER, /* a string or a number */
+    FIELD_MODE,          /* the same: permissions */
+    FIELD_DEVICE_COUNT,  /* a whole number or "all"; canonical: a string */
     FIELD_STRING_BOOL,   /* a string or a boolean; canonical: a string */
     FIELD_STRINGS,       /* list of strings */
     FIELD_SCALARS,       /* list of strings or numbers */
@@ -122,6 +124,13 @@ enum field_base {
     BASE_FILE,    /* the folder of the file it stands in */
 };
 
+/* What the canonical output leaves out. Null is always left out, what is required never. */
+enum field_omit {
+    OMIT_ZERO,  /* false, 0, "", [], {}: the same as nothing */
+    OMIT_NEVER, /* they are not the same as nothing */
+    OMIT_TRUE,  /* true, which is the default */
+};
+
 struct fields;
 
 struct field {
@@ -132,6 +141,7 @@ struct field {
     enum field_unique unique;
     enum field_support support;
     enum field_base base;
+    enum field_omit omit;
     bool nullable;       /* null is allowed where the type has it not */
     bool required;       /* in the merged canonical form */
     bool distinct;       /* no item stands twice in a list, but where `unique` makes one of two */

@@ -4,10 +4,7 @@
 
 static const struct field file_mount_rows[] = {
     {.name = "gid", .type = FIELD_STRING, .support = SUPPORT_FULL, .help = "its group"},
-    {.name = "mode",
-     .type = FIELD_STRING_NUMBER,
-     .support = SUPPORT_FULL,
-     .help = "its permissions"},
+    {.name = "mode", .type = FIELD_MODE, .support = SUPPORT_FULL, .help = "its permissions"},
     {.name = "source",
      .type = FIELD_STRING,
      .support = SUPPORT_FULL,
@@ -18,13 +15,23 @@ static const struct field file_mount_rows[] = {
      .help = "where the guest finds it; /NAME, of a secret /run/secrets/NAME"},
     {.name = "uid", .type = FIELD_STRING, .support = SUPPORT_FULL, .help = "its owner"},
 };
-const struct fields cunik_fields_file_mount = FIELDS(file_mount_rows, true);
+const struct fields cunik_fields_file_mount = {
+    .rows = file_mount_rows,
+    .n = ARRAY_SIZE(file_mount_rows),
+    .extensions = true,
+    .order = "source|target|uid|gid|mode",
+};
 
 static const struct field ulimit_rows[] = {
     {.name = "hard", .type = FIELD_INT, .required = true, .help = "the most that can be set"},
     {.name = "soft", .type = FIELD_INT, .required = true, .help = "what is set"},
 };
-const struct fields cunik_fields_ulimit = FIELDS(ulimit_rows, true);
+const struct fields cunik_fields_ulimit = {
+    .rows = ulimit_rows,
+    .n = ARRAY_SIZE(ulimit_rows),
+    .extensions = true,
+    .order = "soft|hard",
+};
 
 /* What is asked of a device, in `gpus` and in `devices`, where it has to be said. */
 #define DEVICE_ROWS(must)                                                                          \
@@ -34,7 +41,7 @@ const struct fields cunik_fields_ulimit = FIELDS(ulimit_rows, true);
          .required = (must),                                                                       \
          .distinct = true,                                                                         \
          .help = "what it must be able to do"},                                                    \
-            {.name = "count", .type = FIELD_STRING_INT, .help = "how many, or all"},               \
+            {.name = "count", .type = FIELD_DEVICE_COUNT, .help = "how many, or all"},             \
             {.name = "device_ids", .type = FIELD_STRINGS, .distinct = true, .help = "which"},      \
             {.name = "driver", .type = FIELD_STRING, .help = "its driver"},                        \
             {.name = "options",                                                                    \
@@ -45,10 +52,20 @@ const struct fields cunik_fields_ulimit = FIELDS(ulimit_rows, true);
     }
 
 static const struct field device_request_rows[] = DEVICE_ROWS(true);
-const struct fields cunik_fields_device_request = FIELDS(device_request_rows, true);
+const struct fields cunik_fields_device_request = {
+    .rows = device_request_rows,
+    .n = ARRAY_SIZE(device_request_rows),
+    .extensions = true,
+    .order = "capabilities|driver|count|device_ids|options",
+};
 
 static const struct field gpu_rows[] = DEVICE_ROWS(false);
-const struct fields cunik_fields_gpu = FIELDS(gpu_rows, true);
+const struct fields cunik_fields_gpu = {
+    .rows = gpu_rows,
+    .n = ARRAY_SIZE(gpu_rows),
+    .extensions = true,
+    .order = "capabilities|driver|count|device_ids|options",
+};
 
 static const struct field hook_rows[] = {
     {.name = "command",
@@ -65,7 +82,12 @@ static const struct field hook_rows[] = {
     {.name = "user", .type = FIELD_STRING, .help = "as this user"},
     {.name = "working_dir", .type = FIELD_STRING, .help = "in this folder"},
 };
-const struct fields cunik_fields_hook = FIELDS(hook_rows, true);
+const struct fields cunik_fields_hook = {
+    .rows = hook_rows,
+    .n = ARRAY_SIZE(hook_rows),
+    .extensions = true,
+    .order = "command|user|privileged|working_dir|environment",
+};
 
 static const struct field pre_start_hook_rows[] = {
     {.name = "command", .type = FIELD_COMMAND, .merge = MERGE_REPLACE, .help = "the command"},
@@ -80,7 +102,12 @@ static const struct field pre_start_hook_rows[] = {
     {.name = "user", .type = FIELD_STRING, .help = "as this user"},
     {.name = "working_dir", .type = FIELD_STRING, .help = "in this folder"},
 };
-const struct fields cunik_fields_pre_start_hook = FIELDS(pre_start_hook_rows, true);
+const struct fields cunik_fields_pre_start_hook = {
+    .rows = pre_start_hook_rows,
+    .n = ARRAY_SIZE(pre_start_hook_rows),
+    .extensions = true,
+    .order = "command|image|user|privileged|working_dir|environment|per_replica",
+};
 
 static const char nothing_runs[] = "a build packs files and runs nothing",
                   no_cache[] = "a build keeps nothing for the next one",
@@ -206,7 +233,9 @@ const struct fields cunik_fields_build = {
     .rows = build_rows,
     .n = ARRAY_SIZE(build_rows),
     .extensions = true,
-    .order = "context|dockerfile",
+    .order = "context|dockerfile|dockerfile_inline|entitlements|args|provenance|sbom|ssh|labels|"
+             "cache_from|cache_to|no_cache|no_cache_filter|additional_contexts|pull|extra_hosts|"
+             "isolation|network|target|secrets|shm_size|tags|ulimits|platforms|privileged",
 };
 
 static const struct field update_rows[] = {
@@ -238,9 +267,15 @@ static const struct field update_rows[] = {
     {.name = "parallelism",
      .type = FIELD_INT,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "how many at a time, 1 otherwise; 0 is all at once"},
 };
-static const struct fields update_fields = FIELDS(update_rows, true);
+static const struct fields update_fields = {
+    .rows = update_rows,
+    .n = ARRAY_SIZE(update_rows),
+    .extensions = true,
+    .order = "parallelism|delay|failure_action|monitor|max_failure_ratio|order",
+};
 
 static const struct field discrete_rows[] = {
     {.name = "kind", .type = FIELD_STRING, .help = "its kind"},
@@ -268,7 +303,12 @@ static const struct field reservations_rows[] = {
      .help = "other resources"},
     {.name = "memory", .type = FIELD_BYTES, .help = "memory to keep free"},
 };
-static const struct fields reservations_fields = FIELDS(reservations_rows, true);
+static const struct fields reservations_fields = {
+    .rows = reservations_rows,
+    .n = ARRAY_SIZE(reservations_rows),
+    .extensions = true,
+    .order = "cpus|memory|devices|generic_resources",
+};
 
 static const struct field limits_rows[] = {
     {.name = "cpus", .type = FIELD_FLOAT, .support = SUPPORT_FULL, .help = "virtual CPUs, as cpus"},
@@ -281,18 +321,25 @@ static const struct field limits_rows[] = {
      .reason = "a guest has processes of its own",
      .help = "most processes"},
 };
-static const struct fields limits_fields = FIELDS(limits_rows, true);
+static const struct fields limits_fields = {
+    .rows = limits_rows,
+    .n = ARRAY_SIZE(limits_rows),
+    .extensions = true,
+    .order = "cpus|memory|pids",
+};
 
 static const struct field resources_rows[] = {
     {.name = "limits",
      .type = FIELD_OBJECT,
      .sub = &limits_fields,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "what a guest has"},
     {.name = "reservations",
      .type = FIELD_OBJECT,
      .sub = &reservations_fields,
      .reason = "nothing is kept free for a guest",
+     .omit = OMIT_NEVER,
      .help = "what is kept free"},
 };
 static const struct fields resources_fields = FIELDS(resources_rows, true);
@@ -309,6 +356,7 @@ static const struct field restart_policy_rows[] = {
     {.name = "max_attempts",
      .type = FIELD_INT,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "how often; 0 is without end"},
     {.name = "window",
      .type = FIELD_DURATION,
@@ -330,7 +378,12 @@ static const struct field placement_rows[] = {
      .sub = &preference_fields,
      .help = "where it should run"},
 };
-static const struct fields placement_fields = FIELDS(placement_rows, true);
+static const struct fields placement_fields = {
+    .rows = placement_rows,
+    .n = ARRAY_SIZE(placement_rows),
+    .extensions = true,
+    .order = "constraints|preferences|max_replicas_per_node",
+};
 
 static const struct field deploy_rows[] = {
     {.name = "endpoint_mode",
@@ -357,6 +410,7 @@ static const struct field deploy_rows[] = {
      .type = FIELD_INT,
      .support = SUPPORT_FULL,
      .range = &cunik_field_from_zero,
+     .omit = OMIT_NEVER,
      .help = "copies of the service, as scale"},
     {.name = "resources",
      .type = FIELD_OBJECT,
@@ -367,16 +421,25 @@ static const struct field deploy_rows[] = {
      .type = FIELD_OBJECT,
      .sub = &restart_policy_fields,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "when it starts again; goes before restart"},
     {.name = "rollback_config",
      .type = FIELD_OBJECT,
      .sub = &update_fields,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "how an update is undone; without it one copy after another"},
     {.name = "update_config",
      .type = FIELD_OBJECT,
      .sub = &update_fields,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "how copies that are recreated follow each other; without it all are at once"},
 };
-const struct fields cunik_fields_deploy = FIELDS(deploy_rows, true);
+const struct fields cunik_fields_deploy = {
+    .rows = deploy_rows,
+    .n = ARRAY_SIZE(deploy_rows),
+    .extensions = true,
+    .order = "mode|replicas|labels|update_config|rollback_config|resources|restart_policy|"
+             "placement|endpoint_mode",
+};

@@ -44,7 +44,12 @@ static const struct field ipam_rows[] = {
      .reason = "there is one way to hand out addresses",
      .help = "settings of that driver"},
 };
-static const struct fields ipam_fields = FIELDS(ipam_rows, true);
+static const struct fields ipam_fields = {
+    .rows = ipam_rows,
+    .n = ARRAY_SIZE(ipam_rows),
+    .extensions = true,
+    .order = "driver|config|options",
+};
 
 static const struct field network_rows[] = {
     {.name = "attachable",
@@ -60,10 +65,12 @@ static const struct field network_rows[] = {
     {.name = "enable_ipv4",
      .type = FIELD_BOOL,
      .reason = "every network has IPv4",
+     .omit = OMIT_NEVER,
      .help = "whether it has IPv4"},
     {.name = "enable_ipv6",
      .type = FIELD_BOOL,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "IPv6 as well, within the network"},
     {.name = "external",
      .type = FIELD_EXTERNAL,
@@ -92,5 +99,6 @@ const struct fields cunik_fields_network = {
     .rows = network_rows,
     .n = ARRAY_SIZE(network_rows),
     .extensions = true,
-    .order = "name|driver|driver_opts|ipam",
+    .order =
+        "name|driver|driver_opts|ipam|external|internal|attachable|labels|enable_ipv4|enable_ipv6",
 };

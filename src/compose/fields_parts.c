@@ -36,7 +36,13 @@ static const struct field blkio_rows[] = {
      .sub = &weight_fields,
      .help = "share of single devices"},
 };
-const struct fields cunik_fields_blkio = FIELDS(blkio_rows, false);
+const struct fields cunik_fields_blkio = {
+    .rows = blkio_rows,
+    .n = ARRAY_SIZE(blkio_rows),
+    .extensions = false,
+    .order =
+        "weight|weight_device|device_read_bps|device_read_iops|device_write_bps|device_write_iops",
+};
 
 static const struct field credential_rows[] = {
     {.name = "config", .type = FIELD_STRING, .help = "by this config"},
@@ -55,6 +61,7 @@ static const struct field depend_rows[] = {
     {.name = "required",
      .type = FIELD_BOOL,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "false: only a warning when it is not there"},
     {.name = "restart",
      .type = FIELD_BOOL,
@@ -73,7 +80,12 @@ static const struct field device_rows[] = {
     {.name = "source", .type = FIELD_STRING, .required = true, .help = "the device"},
     {.name = "target", .type = FIELD_STRING, .help = "its name in the guest"},
 };
-const struct fields cunik_fields_device = FIELDS(device_rows, true);
+const struct fields cunik_fields_device = {
+    .rows = device_rows,
+    .n = ARRAY_SIZE(device_rows),
+    .extensions = true,
+    .order = "source|target|permissions",
+};
 
 static const struct field env_file_rows[] = {
     {.name = "format",
@@ -111,7 +123,12 @@ static const struct field provider_rows[] = {
     {.name = "options", .type = FIELD_OPTIONS, .help = "its settings"},
     {.name = "type", .type = FIELD_STRING, .required = true, .help = "who provides it"},
 };
-const struct fields cunik_fields_provider = FIELDS(provider_rows, true);
+const struct fields cunik_fields_provider = {
+    .rows = provider_rows,
+    .n = ARRAY_SIZE(provider_rows),
+    .extensions = true,
+    .order = "type|options",
+};
 
 static const struct field healthcheck_rows[] = {
     {.name = "disable", .type = FIELD_BOOL, .support = SUPPORT_FULL, .help = "no healthcheck"},
@@ -123,6 +140,7 @@ static const struct field healthcheck_rows[] = {
      .type = FIELD_INT,
      .support = SUPPORT_FULL,
      .range = &cunik_field_from_zero,
+     .omit = OMIT_NEVER,
      .help = "failures in a row that make it unhealthy, 3 otherwise"},
     {.name = "start_interval",
      .type = FIELD_DURATION,
@@ -240,13 +258,14 @@ const struct fields cunik_fields_port = {
     .rows = port_rows,
     .n = ARRAY_SIZE(port_rows),
     .extensions = true,
-    .order = "mode|host_ip|target|published|protocol|name|app_protocol",
+    .order = "name|mode|host_ip|target|published|protocol|app_protocol",
 };
 
 static const struct field bind_rows[] = {
     {.name = "create_host_path",
      .type = FIELD_BOOL,
      .support = SUPPORT_TRANSLATED,
+     .omit = OMIT_TRUE,
      .help = "make a missing folder; here that is always a mistake"},
     {.name = "propagation",
      .type = FIELD_STRING,
@@ -263,7 +282,12 @@ static const struct field bind_rows[] = {
      .reason = "a guest knows no labels of the host",
      .help = "its label"},
 };
-static const struct fields bind_fields = FIELDS(bind_rows, true);
+static const struct fields bind_fields = {
+    .rows = bind_rows,
+    .n = ARRAY_SIZE(bind_rows),
+    .extensions = true,
+    .order = "selinux|propagation|create_host_path|recursive",
+};
 
 static const struct field volume_image_rows[] = {
     {.name = "subpath", .type = FIELD_STRING, .help = "a folder of it"},
@@ -293,13 +317,19 @@ static const struct field volume_tmpfs_rows[] = {
     {.name = "mode", .type = FIELD_STRING_NUMBER, .help = "its permissions"},
     {.name = "size", .type = FIELD_BYTES, .range = &cunik_field_from_zero, .help = "its size"},
 };
-static const struct fields volume_tmpfs_fields = FIELDS(volume_tmpfs_rows, true);
+static const struct fields volume_tmpfs_fields = {
+    .rows = volume_tmpfs_rows,
+    .n = ARRAY_SIZE(volume_tmpfs_rows),
+    .extensions = true,
+    .order = "size|mode",
+};
 
 static const struct field mount_rows[] = {
     {.name = "bind",
      .type = FIELD_OBJECT,
      .sub = &bind_fields,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "of a folder"},
     {.name = "consistency",
      .type = FIELD_STRING,
@@ -310,6 +340,7 @@ static const struct field mount_rows[] = {
      .type = FIELD_OBJECT,
      .sub = &volume_image_fields,
      .reason = "images are not mounted",
+     .omit = OMIT_NEVER,
      .help = "of an image"},
     {.name = "read_only",
      .type = FIELD_BOOL,
@@ -328,6 +359,7 @@ static const struct field mount_rows[] = {
      .type = FIELD_OBJECT,
      .sub = &volume_tmpfs_fields,
      .reason = "a guest mounts its memory file systems itself",
+     .omit = OMIT_NEVER,
      .help = "of memory"},
     {.name = "type",
      .type = FIELD_STRING,
@@ -339,13 +371,14 @@ static const struct field mount_rows[] = {
      .type = FIELD_OBJECT,
      .sub = &volume_volume_fields,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "of a volume"},
 };
 const struct fields cunik_fields_mount = {
     .rows = mount_rows,
     .n = ARRAY_SIZE(mount_rows),
     .extensions = true,
-    .order = "type|source|target|read_only",
+    .order = "type|source|target|read_only|consistency|bind|volume|tmpfs|image",
 };
 
 static const struct field watch_rows[] = {
@@ -365,7 +398,12 @@ static const struct field watch_rows[] = {
      .help = "what is watched"},
     {.name = "target", .type = FIELD_STRING, .help = "where it goes"},
 };
-static const struct fields watch_fields = FIELDS(watch_rows, true);
+static const struct fields watch_fields = {
+    .rows = watch_rows,
+    .n = ARRAY_SIZE(watch_rows),
+    .extensions = true,
+    .order = "path|action|target|exec|include|ignore|initial_sync",
+};
 
 static const struct field develop_rows[] = {
     {.name = "watch", .type = FIELD_LIST, .sub = &watch_fields, .help = "what is watched"},

@@ -39,7 +39,7 @@ const struct fields cunik_fields_volume = {
     .rows = volume_rows,
     .n = ARRAY_SIZE(volume_rows),
     .extensions = true,
-    .order = "name",
+    .order = "name|driver|driver_opts|external|labels",
 };
 
 static const struct field secret_rows[] = {
@@ -85,11 +85,15 @@ const struct fields cunik_fields_secret = {
     .rows = secret_rows,
     .n = ARRAY_SIZE(secret_rows),
     .extensions = true,
-    .order = "name",
+    .order = "name|file|environment|external|labels|driver|driver_opts|template_driver",
 };
 
 static const struct field config_rows[] = {
-    {.name = "content", .type = FIELD_STRING, .support = SUPPORT_FULL, .help = "its content"},
+    {.name = "content",
+     .type = FIELD_STRING,
+     .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
+     .help = "its content"},
     {.name = "environment",
      .type = FIELD_STRING,
      .support = SUPPORT_FULL,
@@ -124,7 +128,7 @@ const struct fields cunik_fields_config = {
     .rows = config_rows,
     .n = ARRAY_SIZE(config_rows),
     .extensions = true,
-    .order = "name",
+    .order = "name|file|environment|content|external|labels|template_driver",
 };
 
 static const struct field model_rows[] = {
@@ -133,4 +137,9 @@ static const struct field model_rows[] = {
     {.name = "name", .type = FIELD_STRING, .help = "its name on this host"},
     {.name = "runtime_flags", .type = FIELD_STRINGS, .help = "flags for what runs it"},
 };
-const struct fields cunik_fields_model = FIELDS(model_rows, true);
+const struct fields cunik_fields_model = {
+    .rows = model_rows,
+    .n = ARRAY_SIZE(model_rows),
+    .extensions = true,
+    .order = "name|model|context_size|runtime_flags",
+};

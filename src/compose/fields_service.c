@@ -18,17 +18,20 @@ static const struct field service_rows[] = {
     {.name = "attach",
      .type = FIELD_BOOL,
      .reason = "up shows the log of every service",
+     .omit = OMIT_NEVER,
      .help = "show its log while up runs in front"},
     {.name = "blkio_config",
      .type = FIELD_OBJECT,
      .sub = &cunik_fields_blkio,
      .reason = "disk traffic of guests is not limited",
+     .omit = OMIT_NEVER,
      .help = "how much disk traffic"},
     {.name = "build",
      .type = FIELD_SHORT,
      .sub = &cunik_fields_build,
      .short_key = "context",
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "how its image is built"},
     {.name = "cap_add",
      .type = FIELD_STRINGS,
@@ -100,6 +103,7 @@ static const struct field service_rows[] = {
      .type = FIELD_OBJECT,
      .sub = &cunik_fields_credential,
      .reason = no_shared_kernel,
+     .omit = OMIT_NEVER,
      .help = "managed account"},
     {.name = "depends_on",
      .type = FIELD_DEPENDS,
@@ -112,12 +116,14 @@ static const struct field service_rows[] = {
      .sub = &cunik_fields_deploy,
      .support = SUPPORT_FULL,
      .nullable = true,
+     .omit = OMIT_NEVER,
      .help = "copies and resources"},
     {.name = "develop",
      .type = FIELD_OBJECT,
      .sub = &cunik_fields_develop,
      .nullable = true,
      .reason = "nothing watches files: build and run up again",
+     .omit = OMIT_NEVER,
      .help = "what is watched while developing"},
     {.name = "device_cgroup_rules",
      .type = FIELD_STRINGS,
@@ -210,6 +216,7 @@ static const struct field service_rows[] = {
      .type = FIELD_OBJECT,
      .sub = &cunik_fields_healthcheck,
      .support = SUPPORT_FULL,
+     .omit = OMIT_NEVER,
      .help = "how it is found out that it works"},
     {.name = "hostname",
      .type = FIELD_STRING,
@@ -219,6 +226,7 @@ static const struct field service_rows[] = {
     {.name = "init",
      .type = FIELD_BOOL,
      .reason = no_shared_kernel,
+     .omit = OMIT_NEVER,
      .help = "an init as the first process"},
     {.name = "ipc", .type = FIELD_STRING, .reason = no_shared_kernel, .help = "its IPC namespace"},
     {.name = "isolation",
@@ -249,6 +257,7 @@ static const struct field service_rows[] = {
      .sub = &cunik_fields_logging,
      .merge = MERGE_LOGGING,
      .reason = "logs are the guest's console",
+     .omit = OMIT_NEVER,
      .help = "where the log goes"},
     {.name = "mac_address",
      .type = FIELD_STRING,
@@ -341,6 +350,7 @@ static const struct field service_rows[] = {
      .type = FIELD_OBJECT,
      .sub = &cunik_fields_provider,
      .reason = "only guests provide services",
+     .omit = OMIT_NEVER,
      .help = "something else that provides it"},
     {.name = "pull_policy",
      .type = FIELD_STRING,
@@ -364,6 +374,7 @@ static const struct field service_rows[] = {
      .type = FIELD_INT,
      .support = SUPPORT_FULL,
      .range = &cunik_field_from_zero,
+     .omit = OMIT_NEVER,
      .help = "how many copies run"},
     {.name = "secrets",
      .type = FIELD_SHORT_LIST,
@@ -456,4 +467,20 @@ static const struct field service_rows[] = {
      .support = SUPPORT_TRANSLATED,
      .help = "the same as unikernel, for files that other tools read too"},
 };
-const struct fields cunik_fields_service = FIELDS(service_rows, true);
+const struct fields cunik_fields_service = {
+    .rows = service_rows,
+    .n = ARRAY_SIZE(service_rows),
+    .extensions = true,
+    .order =
+        "profiles|annotations|attach|build|develop|blkio_config|cap_add|cap_drop|cgroup_parent|"
+        "cgroup|cpu_count|cpu_percent|cpu_period|cpu_quota|cpu_rt_period|cpu_rt_runtime|cpus|"
+        "cpuset|cpu_shares|command|configs|container_name|credential_spec|depends_on|deploy|device_"
+        "cgroup_rules|devices|dns|dns_opt|dns_search|domainname|entrypoint|provider|environment|"
+        "env_file|expose|extends|external_links|extra_hosts|group_add|gpus|hostname|healthcheck|"
+        "image|init|ipc|isolation|labels|label_file|links|logging|mem_limit|mem_reservation|"
+        "memswap_limit|mem_swappiness|mac_address|models|network_mode|networks|oom_kill_disable|"
+        "oom_score_adj|pid|pids_limit|platform|ports|privileged|pull_policy|pull_refresh_after|"
+        "read_only|restart|runtime|scale|secrets|security_opt|shm_size|stdin_open|stop_grace_"
+        "period|stop_signal|storage_opt|sysctls|tmpfs|tty|ulimits|use_api_socket|user|userns_mode|"
+        "uts|volumes|volumes_from|working_dir|pre_start|post_start|pre_stop|unikernel",
+};

@@ -292,6 +292,7 @@ static struct node *short_value(const struct lengthening *l, const struct field 
 {
     switch (field->type) {
     case FIELD_STRING_INT:
+    case FIELD_DEVICE_COUNT:
     case FIELD_STRING_BOOL:
         return as_string(l, n);
     case FIELD_STRING_LIST:

@@ -56,6 +56,7 @@ compose_SOURCES = \
 	src/compose/lower_network.c \
 	src/compose/merge.c \
 	src/compose/normalise.c \
+	src/compose/notation.c \
 	src/compose/picture.c \
 	src/compose/program.c \
 	src/compose/progress.c \

@@ -147,6 +147,7 @@ static unsigned short_shape(enum field_type type)
         return SHAPE_STRING;
     case FIELD_BYTES:
     case FIELD_STRING_INT:
+    case FIELD_DEVICE_COUNT:
         return SHAPE_INT;
     case FIELD_PAIRS:
     case FIELD_NAMES:

@@ -175,12 +175,14 @@ static struct node *value(const struct maker *m, const struct field *f, unsigned
     case FIELD_INT:
     case FIELD_FLOAT:
     case FIELD_STRING_INT:
+    case FIELD_DEVICE_COUNT:
         return number(m);
     case FIELD_BYTES:
         return brief ? number(m) : text(m, "64M");
     case FIELD_DURATION:
         return text(m, brief ? "1m30s" : "500ms");
     case FIELD_STRING_NUMBER:
+    case FIELD_MODE:
         return brief ? number(m) : any_text(m);
     case FIELD_STRING_BOOL:
         return brief ? cunik_node_bool(m->tree, NULL, below(m, 2)) : any_text(m);
