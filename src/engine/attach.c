@@ -184,7 +184,8 @@ static void type_pending(struct session *s)
     _cleanup_error_ struct error *err = NULL;
     size_t taken = 0;
 
-    if (cunik_client_type(s->client, s->name, s->pending.data, s->pending.size, &taken, &err) < 0) {
+    if (cunik_client_type(s->client, s->ending.cuniks.items[0], s->pending.data, s->pending.size,
+                          &taken, &err) < 0) {
         /* The guest has ended, or the engine has: the one who shows says so. */
         s->at_end = true;
         taken = s->pending.size;

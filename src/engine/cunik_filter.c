@@ -8,7 +8,7 @@
 /* A part of the name, as in docker. */
 static bool by_name(const struct world_cunik *c, const char *value)
 {
-    return strstr(c->name, value) != NULL;
+    return strstr(cunik_world_called(c), value) != NULL;
 }
 
 static bool by_id(const struct world_cunik *c, const char *value)

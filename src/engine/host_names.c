@@ -201,14 +201,18 @@ int cunik_host_names_stop(void *ctx, const struct world_network *n, struct error
 
 /* Names */
 
-/* What a cunik is called, its own name first: that is what its address is resolved to. */
+/* What a cunik is called, its own name first: that is what its address is resolved to. One that was
+ * renamed gives its old names up, for another one may have them. */
 static void collect_names(const struct world_cunik *c, const struct world_interface *i,
                           struct strv *ret)
 {
     _cleanup_free_ char *copy = cunik_asprintf("%s-%lld", c->service, (long long)c->index);
-    const char *const names[] = {c->name, c->service, copy, c->hostname};
+    const char *const usual[] = {c->name, c->service, copy, c->hostname};
+    const char *const renamed[] = {c->called, strcmp(c->hostname, c->name) == 0 ? "" : c->hostname,
+                                   "", ""};
+    const char *const *names = *c->called ? renamed : usual;
 
-    for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+    for (size_t k = 0; k < ARRAY_SIZE(usual); k++)
         if (*names[k] && !cunik_strv_has(ret, names[k]))
             cunik_strv_add(ret, names[k]);
     for (size_t k = 0; k < i->aliases.n; k++)

@@ -241,7 +241,9 @@ static int fill(struct world *w, const struct run_options *o, struct error **err
     cunik_replace(&c->service, o->name);
     free(c->uuid);
     c->uuid = cunik_network_uuid(c->stack, c->service, c->index);
-    cunik_replace(&c->hostname, o->hostname ? o->hostname : o->name);
+    const char *called = o->called ? o->called : o->name;
+    cunik_replace(&c->called, strcmp(called, o->name) == 0 ? "" : called);
+    cunik_replace(&c->hostname, o->hostname ? o->hostname : called);
     cunik_strv_copy(&c->command, o->command);
     c->status.state = CUNIK_RUNNING;
     set_boot(c, o);

@@ -12,6 +12,7 @@ struct run_health {
 
 struct run_options {
     const char *name;    /* of the cunik, its service and its stack */
+    const char *called;  /* by people; NULL = so too */
     const char *kernel;  /* absolute; NULL = as the image has it */
     const char *image;   /* its name, or NULL */
     const char *initrd;  /* absolute, or NULL */

@@ -77,13 +77,16 @@ int cunik_verb_find(const struct world *w, const char *name, struct world_cunik 
     _cleanup_free_ const char **names = NULL;
     size_t n = 0;
 
-    *ret = cunik_world_cunik(w, name);
+    *ret = NULL;
+    for (size_t i = 0; i < w->n_cuniks && !*ret; i++)
+        if (strcmp(cunik_world_called(&w->cuniks[i]), name) == 0)
+            *ret = &w->cuniks[i];
     if (!*ret)
         *ret = by_uuid(w, name);
     if (*ret)
         return 0;
     for (size_t i = 0; i < w->n_cuniks; i++)
-        *ARRAY_APPEND(names, n) = w->cuniks[i].name;
+        *ARRAY_APPEND(names, n) = cunik_world_called(&w->cuniks[i]);
     const char *near = cunik_text_nearest(name, names, n);
     return cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s%s%s%s", name,
                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");

@@ -21,9 +21,9 @@ cunik_verb cunik_verb_attach, cunik_verb_create, cunik_verb_doctor, cunik_verb_e
     cunik_verb_info, cunik_verb_inspect, cunik_verb_kill, cunik_verb_list, cunik_verb_logs,
     cunik_verb_network_inspect, cunik_verb_network_ls, cunik_verb_network_prune,
     cunik_verb_network_rm, cunik_verb_pause, cunik_verb_port, cunik_verb_unpause, cunik_verb_prune,
-    cunik_verb_remove, cunik_verb_restart, cunik_verb_run, cunik_verb_start, cunik_verb_stats,
-    cunik_verb_top, cunik_verb_stop, cunik_verb_system_df, cunik_verb_update, cunik_verb_version,
-    cunik_verb_wait;
+    cunik_verb_remove, cunik_verb_rename, cunik_verb_restart, cunik_verb_run, cunik_verb_start,
+    cunik_verb_stats, cunik_verb_top, cunik_verb_stop, cunik_verb_system_df, cunik_verb_update,
+    cunik_verb_version, cunik_verb_wait;
 /* verb_image.c; the first in compose/verb_build.c, for it reads YAML. */
 cunik_verb cunik_verb_build, cunik_verb_image_import, cunik_verb_image_inspect,
     cunik_verb_image_load, cunik_verb_image_ls, cunik_verb_image_prune, cunik_verb_image_pull,
@@ -45,6 +45,10 @@ int cunik_verb_world(const struct arguments *a, struct client **ret_client, stru
 /* The cunik that a name or the beginning of a UUID means; ERROR_NOT_FOUND names the nearest. */
 int cunik_verb_find(const struct world *w, const char *name, struct world_cunik **ret,
                     struct error **err);
+
+/* Whether a name is free; *ret_kept: but for the things of one who was renamed (verb_update.c). */
+int cunik_verb_check_name(const struct world *w, const char *name, bool *ret_kept,
+                          struct error **err);
 
 /* Carries a request out; its warnings go to standard error. */
 int cunik_verb_apply(struct client *client, const struct request *r, struct error **err);

@@ -89,7 +89,7 @@ static int carry_out(const struct change *c, struct error **err)
         int r = change_stack(c, stack, &why);
         for (size_t k = 0; k < c->chosen.n && r == 0; k++)
             if (strcmp(cunik_world_cunik(&c->world, c->chosen.items[k])->stack, stack) == 0)
-                puts(c->chosen.items[k]);
+                puts(cunik_world_called(cunik_world_cunik(&c->world, c->chosen.items[k])));
         if (r < 0 && result == 0) {
             result = r;
             *err = why;
@@ -133,7 +133,7 @@ static int start_attached(const struct arguments *a, int *ret_status, struct err
         r = choose(&c, names, err);
     if (r == 0)
         r = change_stack(&c, cunik_world_cunik(&c.world, c.chosen.items[0])->stack, err);
-    return r < 0 ? r : cunik_attach(&how, c.chosen.items[0], &o, ret_status, err);
+    return r < 0 ? r : cunik_attach(&how, names->items[0], &o, ret_status, err);
 }
 
 int cunik_verb_start(void *context _unused_, const struct arguments *a, int *ret_status,
@@ -168,7 +168,7 @@ static int refuse_running(const struct change *c, struct error **err)
         const struct world_cunik *one = cunik_world_cunik(&c->world, c->chosen.items[i]);
         if (cunik_state_is_active(one->status.state))
             return cunik_error_set(err, ERROR_CONFLICT, "'%s' is %s: stop it first, or use --force",
-                                   one->name, cunik_state_name(one->status.state));
+                                   cunik_world_called(one), cunik_state_name(one->status.state));
     }
     return 0;
 }

@@ -76,7 +76,7 @@ static void print_rows(const struct world *w)
     for (size_t i = 0; i < w->n_cuniks; i++) {
         const struct world_cunik *c = &w->cuniks[i];
         _cleanup_free_ char *state = state_text(c), *where = addresses(c), *published = ports(c);
-        cunik_table_cell(&t, c->name);
+        cunik_table_cell(&t, cunik_world_called(c));
         cunik_table_cell(&t, c->stack);
         cunik_table_cell(&t, c->service);
         cunik_table_cell(&t, state);
@@ -98,7 +98,7 @@ int cunik_verb_list(void *context _unused_, const struct arguments *a, int *ret_
     if (r < 0)
         return r;
     for (size_t i = 0; i < w.n_cuniks && cunik_arguments_flag(a, "quiet"); i++)
-        puts(w.cuniks[i].name);
+        puts(cunik_world_called(&w.cuniks[i]));
     if (cunik_arguments_flag(a, "quiet"))
         return 0;
     if (!cunik_verb_wants_json(a)) {

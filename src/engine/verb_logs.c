@@ -37,10 +37,7 @@ int cunik_verb_logs(void *context _unused_, const struct arguments *a, int *ret_
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
     const char *tail = cunik_arguments_value(a, "tail");
     bool with_times = cunik_arguments_flag(a, "timestamps");
-    struct log_query q = {.stack = "",
-                          .services = *cunik_arguments_positional(a),
-                          .follow = cunik_arguments_flag(a, "follow"),
-                          .tail = -1};
+    struct log_query q = {.stack = "", .follow = cunik_arguments_flag(a, "follow"), .tail = -1};
     _cleanup_world_ struct world w = {0};
     struct world_cunik *c;
     uint64_t lines = 0;
@@ -58,6 +55,11 @@ int cunik_verb_logs(void *context _unused_, const struct arguments *a, int *ret_
     if (r == 0)
         r = cunik_client_world(client, "", &w, err);
     if (r == 0)
-        r = cunik_verb_find(&w, q.services.items[0], &c, err);
-    return r < 0 ? r : cunik_client_logs(client, &q, print_line, &with_times, err);
+        r = cunik_verb_find(&w, cunik_arguments_positional(a)->items[0], &c, err);
+    if (r < 0)
+        return r;
+    _cleanup_strv_ struct strv one = {0};
+    cunik_strv_add(&one, c->name);
+    q.services = one;
+    return cunik_client_logs(client, &q, print_line, &with_times, err);
 }

@@ -196,6 +196,7 @@ static const struct verb_row verbs[] = {
     {"remove", "NAME...", "Remove cuniks", OPTIONS(remove_options), 1, SIZE_MAX, cunik_verb_remove},
     {"rm", "NAME...", "The same as remove", OPTIONS(remove_options), 1, SIZE_MAX,
      cunik_verb_remove},
+    {"rename", "NAME NEW", "Call a cunik otherwise", NULL, 0, 2, 2, cunik_verb_rename},
     {"update", "NAME...", "Change memory, processors or restart policy", OPTIONS(update_options), 1,
      SIZE_MAX, cunik_verb_update},
     {"wait", "NAME...", "Wait until cuniks have ended, and print what with", NULL, 0, 1, SIZE_MAX,

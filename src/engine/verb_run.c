@@ -62,6 +62,18 @@ static void absolute_disks(const char *folder, const struct strv *disks, struct 
     }
 }
 
+/* How it is called, and the name of it and its stack: another one when somebody who was renamed has
+ * that still. */
+struct given {
+    char *called, *name;
+};
+
+static void given_done(struct given *g)
+{
+    free(g->called);
+    free(g->name);
+}
+
 /* What it boots: a kernel, which --kernel or a path as the first argument names, or an image. */
 struct bootable {
     const char *kernel, *image; /* one of them; the other is NULL */
@@ -92,7 +104,7 @@ static int find_bootable(const struct arguments *a, struct bootable *ret, struct
     return 0;
 }
 
-static int describe(const struct arguments *a, const char *name, struct world *ret,
+static int describe(const struct arguments *a, const struct given *g, struct world *ret,
                     struct error **err)
 {
     const struct strv *words = cunik_arguments_positional(a);
@@ -111,7 +123,8 @@ static int describe(const struct arguments *a, const char *name, struct world *r
     for (size_t i = what.words; i < words->n; i++)
         cunik_strv_add(&command, words->items[i]);
     const struct run_options o = {
-        .name = name,
+        .name = g->name,
+        .called = g->called,
         .kernel = kernel_path,
         .image = what.image,
         .initrd = initrd_path,
@@ -141,32 +154,26 @@ static int describe(const struct arguments *a, const char *name, struct world *r
     return cunik_run_world(&o, ret, err);
 }
 
-static int check_free(struct client *client, const char *name, struct error **err)
-{
-    _cleanup_world_ struct world w = {0};
-    int r = cunik_client_world(client, "", &w, err);
-
-    for (size_t i = 0; i < w.n_cuniks && r == 0; i++)
-        if (strcmp(w.cuniks[i].name, name) == 0 || strcmp(w.cuniks[i].stack, name) == 0)
-            r = cunik_error_set(err, ERROR_CONFLICT, "the name '%s' is taken by %s '%s'", name,
-                                strcmp(w.cuniks[i].name, name) == 0 ? "cunik" : "a cunik of stack",
-                                name);
-    return r;
-}
-
-static int make(const struct arguments *a, struct client *client, const char *name, bool start,
+static int make(const struct arguments *a, struct client *client, struct given *g, bool start,
                 struct error **err)
 {
     _cleanup_request_ struct request r;
+    _cleanup_world_ struct world w = {0};
+    bool kept = false;
+    int e;
 
     cunik_request_init(&r);
-    cunik_replace(&r.stack, name);
+    e = cunik_client_world(client, "", &w, err);
+    if (e == 0)
+        e = cunik_verb_check_name(&w, g->called, &kept, err);
+    if (e < 0)
+        return e;
+    g->name = kept ? any_name() : cunik_strdup(g->called);
+    cunik_replace(&r.stack, g->name);
     r.action = ACTION_UP;
     r.no_start = !start;
     r.atomic = true; /* one that fails leaves nothing */
-    int e = describe(a, name, &r.desired, err);
-    if (e == 0)
-        e = check_free(client, name, err);
+    e = describe(a, g, &r.desired, err);
     return e < 0 ? e : cunik_verb_apply(client, &r, err);
 }
 
@@ -197,16 +204,16 @@ static int follow(struct client *client, const char *name, struct error **err)
 }
 
 /* Line by line, as `logs` does. */
-static int watch(struct client *client, const char *name, int *ret_status, struct error **err)
+static int watch(struct client *client, const struct given *g, int *ret_status, struct error **err)
 {
     _cleanup_world_ struct world w = {0};
-    struct world_cunik *c;
-    int r = follow(client, name, err);
+    int r = follow(client, g->name, err);
 
     if (r == 0)
-        r = cunik_client_world(client, name, &w, err);
-    if (r == 0)
-        r = cunik_verb_find(&w, name, &c, err);
+        r = cunik_client_world(client, g->name, &w, err);
+    const struct world_cunik *c = cunik_world_cunik(&w, g->name);
+    if (r == 0 && !c)
+        r = cunik_error_set(err, ERROR_NOT_FOUND, "'%s' has been removed", g->called);
     if (r == 0)
         *ret_status = (int)c->status.exit_code;
     return r;
@@ -234,18 +241,18 @@ static int take_part(const struct arguments *a, const char *name, int *ret_statu
     return cunik_attach(&how, name, &o, ret_status, err);
 }
 
-static int attached(const struct arguments *a, struct client *client, const char *name,
+static int attached(const struct arguments *a, struct client *client, const struct given *g,
                     int *ret_status, struct error **err)
 {
     bool ended = true;
-    int r = is_attached(a) ? take_part(a, name, ret_status, &ended, err)
-                           : watch(client, name, ret_status, err);
+    int r = is_attached(a) ? take_part(a, g->called, ret_status, &ended, err)
+                           : watch(client, g, ret_status, err);
 
     if (!ended && cunik_arguments_flag(a, "rm"))
-        fprintf(stderr, "'%s' is not removed when it ends: see cunik rm\n", name);
+        fprintf(stderr, "'%s' is not removed when it ends: see cunik rm\n", g->called);
     if (ended && cunik_arguments_flag(a, "rm")) {
         struct error *why = NULL;
-        int gone = cunik_verb_apply_stack(client, name, ACTION_DOWN, &why);
+        int gone = cunik_verb_apply_stack(client, g->name, ACTION_DOWN, &why);
         if (r == 0 && gone < 0) {
             r = gone;
             *err = TAKE_PTR(why);
@@ -259,7 +266,7 @@ int cunik_verb_run(void *context _unused_, const struct arguments *a, int *ret_s
                    struct error **err)
 {
     const char *given = cunik_arguments_value(a, "name");
-    _cleanup_free_ char *name = given ? cunik_strdup(given) : any_name();
+    _cleanup_(given_done) struct given g = {.called = given ? cunik_strdup(given) : any_name()};
     bool detach = cunik_arguments_flag(a, "detach");
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
 
@@ -270,12 +277,12 @@ int cunik_verb_run(void *context _unused_, const struct arguments *a, int *ret_s
     if (r == 0)
         r = cunik_verb_reach_with(a, interrupts, &client, err);
     if (r == 0)
-        r = make(a, client, name, true, err);
+        r = make(a, client, &g, true, err);
     if (r < 0)
         return r;
     if (!detach)
-        return attached(a, client, name, ret_status, err);
-    puts(name);
+        return attached(a, client, &g, ret_status, err);
+    puts(g.called);
     return 0;
 }
 
@@ -283,13 +290,13 @@ int cunik_verb_create(void *context _unused_, const struct arguments *a, int *re
                       struct error **err)
 {
     const char *given = cunik_arguments_value(a, "name");
-    _cleanup_free_ char *name = given ? cunik_strdup(given) : any_name();
+    _cleanup_(given_done) struct given g = {.called = given ? cunik_strdup(given) : any_name()};
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
     int r = cunik_verb_reach(a, &client, err);
 
     if (r == 0)
-        r = make(a, client, name, false, err);
+        r = make(a, client, &g, false, err);
     if (r == 0)
-        puts(name);
+        puts(g.called);
     return r;
 }

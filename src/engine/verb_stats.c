@@ -80,7 +80,8 @@ static char *table_text(const json_t *before, const json_t *now, const struct st
     json_array_foreach (now, i, one) {
         if (!wanted(one, names))
             continue;
-        cunik_table_cell(&t, name_of(one));
+        const char *called = json_string_value(json_object_get(one, "called"));
+        cunik_table_cell(&t, called ? called : name_of(one));
         cunik_table_cellf(&t, "%.2f%%", cpu_percent(find(before, name_of(one)), one));
         add_pair(&t, number(one, "memory"), number(one, "memory_limit"));
         add_pair(&t, number(one, "rx"), number(one, "tx"));

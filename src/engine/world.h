@@ -222,7 +222,8 @@ struct world_status {
 };
 
 struct world_cunik {
-    char *name; /* unique within the engine: STACK-SERVICE-N or container_name */
+    char *name;   /* unique within the engine: STACK-SERVICE-N or container_name */
+    char *called; /* by people since `cunik rename`; "" = its name */
     char *stack;
     char *service;
     int64_t index;      /* from 1 */
@@ -363,6 +364,11 @@ struct world_volume *cunik_world_add_volume(struct world *w);
 void cunik_world_pair_add(struct world_pairs *pairs, const char *key, const char *value);
 
 /* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
+/* What people call it. */
+static inline const char *cunik_world_called(const struct world_cunik *c)
+{
+    return c->called && *c->called ? c->called : c->name;
+}
 struct world_cunik *cunik_world_cunik(const struct world *w, const char *name);
 struct world_network *cunik_world_network(const struct world *w, const char *name);
 struct world_volume *cunik_world_volume(const struct world *w, const char *name);

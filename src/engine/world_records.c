@@ -168,6 +168,7 @@ RECORD_FIELDS(static, status, struct world_status, NULL,
 RECORD_FIELDS(
     , cunik_world_cunik_record, struct world_cunik, NULL,
     ROW("name", STRING, struct world_cunik, name, NONE, .text = TEXT_NAME, .flags = FIELD_REQUIRED),
+    ROW("called", STRING, struct world_cunik, called, UPDATE, .text = TEXT_NAME),
     ROW("stack", STRING, struct world_cunik, stack, NONE, .text = TEXT_STACK,
         .flags = FIELD_REQUIRED),
     ROW("service", STRING, struct world_cunik, service, NONE, .text = TEXT_SERVICE,

@@ -8,8 +8,9 @@ cp "$PROBE" probe.elf
 state() { cunik inspect "$1" | jq -r '.[0].status.state'; }
 is() { [ "$(state "$1")" = "$2" ]; }
 
-check 'a run that fails' expect 1 cunik run -d --name big -m 900000g -p 127.0.0.1::80 --backend unikraft ./probe.elf
-check '… says why' err_has 'Cannot allocate memory'
+echo 'no disk' >broken.qcow2
+check 'a run that fails' expect 1 cunik run -d --name bad -m 16m -p 127.0.0.1::80 --disk ./broken.qcow2 --backend unikraft ./probe.elf
+check '… says why' err_has "creating 'bad'"
 check '… and leaves nothing' nothing_left
 check '… not even its name' equal "$(cunik list -aq)" ''
 
@@ -100,6 +101,39 @@ check '… as it was' is many-web-2 running
 run timeout 60 cunik run --rm --name three -m 16m --network none --backend unikraft ./probe.elf exit=0 say=bye
 check 'run follows what the guest writes' out_has bye
 check '… and removes it when asked' test -z "$(cunik list -a -q --filter name=three)"
+
+# Renaming
+check 'a network for two' expect 0 cunik run -d --name six -m 16m --backend unikraft ./probe.elf echo
+check 'rename' expect 0 cunik rename six blue
+check '… says how it is called' out_is blue
+check '… and is so listed' equal "$(cunik list -q --filter name=blue)" blue
+check '… by no other name' expect 1 cunik stop six
+check '… which is free' expect 0 cunik run -d --name six -m 16m --network six_default --backend unikraft ./probe.elf get=http://blue/
+six_says() { cunik logs six | grep -qF "$1"; }
+check 'its new name is known to others' wait_until 60 six_says 'get http://blue/: 200 hello from six'
+address() { cunik inspect "$1" | jq -r '.[0].networks[0].address'; }
+check '… and its old one is the other one' equal "$(fetch "http://$(address blue)/resolve?six")" "$(address six)"
+check 'a name that is taken' expect 1 cunik rename six blue
+check '… is refused' err_has "the name 'blue' is taken by cunik 'blue'"
+check 'logs, by the new name' expect 0 cunik logs blue
+check '… are its own' out_has 'probe: booted'
+check 'typed to, by the new name' expect 0 timeout 60 bash -c 'cunik attach blue < <(echo "exit 0"; sleep 60)'
+check '… as well' out_has 'echo: exit 0'
+check 'start, by the new name' expect 0 cunik start blue
+check 'stats, by the new name' expect 0 cunik stats --no-stream blue
+check '… show it' out_has blue
+check 'pause, by the new name' expect 0 cunik pause blue
+check '… and back' expect 0 cunik unpause blue
+check 'it stays when it is updated' expect 0 cunik update --restart always blue
+check '… called so' out_is blue
+check 'wait, by the new name' expect 124 timeout 1 cunik wait blue
+check 'its old name may come back' expect 0 cunik rename six green
+check '… to it' expect 0 cunik rename blue six
+check '… as it was' equal "$(cunik list -q --filter name=six)" six
+check 'remove both' expect 0 cunik rm -f green six
+check '… all of them' equal "$(cunik list -aq --filter name=six)$(cunik list -aq --filter name=green)" ''
+check 'what a stack names is not renamed' expect 1 cunik rename many-web-1 other
+check '… and says why' err_has 'say container_name there'
 
 healthy() { [ "$(cunik list -q --filter health="$2" --filter name="$1")" = "$1" ]; }
 check 'run with a healthcheck' expect 0 cunik run -d --name five -m 16m --network none --health-cmd "test -e $WORK/well" \
