@@ -39,7 +39,7 @@ E2E_TESTS += rootless
 build/registry/usr/bin/docker-registry: guests/linux/debs.sh tests/registry.sh
 	tests/registry.sh build/registry
 
-E2E_TESTS += package
+E2E_TESTS += package store
 
 # Names for tests/run: NAME=COMMAND.
 CHECKS = \

@@ -32,7 +32,7 @@ static int build(const struct images *i, const struct stack_service *s, struct e
     _cleanup_free_ char *path = cunik_path_join(s->build, s->cunikfile), *digest = NULL;
 
     fprintf(stderr, "building image '%s'\n", s->image);
-    return cunik_cunikfile_build(path, i->client, s->image, &digest, err);
+    return cunik_cunikfile_build(path, s->build, i->client, s->image, &digest, err);
 }
 
 static int pull(const struct images *i, const struct stack_service *s, struct error **err)

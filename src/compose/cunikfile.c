@@ -1,7 +1,10 @@
 #include "compose/cunikfile.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "backends/backend.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -11,7 +14,7 @@ enum { FILE_LIMIT = 1 << 20 };
 
 struct reader {
     struct cunikfile *f;
-    const char *folder;
+    const char *folder; /* resolved */
     struct error **err;
 };
 
@@ -84,14 +87,28 @@ static int read_pairs(struct reader *r, const struct node *n, struct strv *ret)
     return 0;
 }
 
+/* What goes into an image lies in its folder: another place would be another image. */
+static int locate(struct reader *r, const struct node *n, const char *text, char **ret)
+{
+    _cleanup_free_ char *path = cunik_path_join(r->folder, text), *real = realpath(path, NULL);
+    size_t size = strcmp(r->folder, "/") == 0 ? 0 : strlen(r->folder);
+
+    if (!real)
+        return cunik_error_at(r->err, ERROR_INVALID, &n->place, "'%s': %s", text, strerror(errno));
+    if (strncmp(real, r->folder, size) != 0 || (real[size] != '/' && real[size]))
+        return cunik_error_at(r->err, ERROR_INVALID, &n->place,
+                              "'%s' is outside of the folder that is built, '%s'", text, r->folder);
+    *ret = TAKE_PTR(real);
+    return 0;
+}
+
 static int read_file(struct reader *r, const struct node *n, const char *name)
 {
-    _cleanup_free_ char *text = NULL;
-    int e = read_text(r, n, &text);
+    _cleanup_free_ char *text = NULL, *path = NULL;
+    int e;
 
-    if (e < 0)
+    if ((e = read_text(r, n, &text)) < 0 || (e = locate(r, n, text, &path)) < 0)
         return e;
-    _cleanup_free_ char *path = cunik_path_join(r->folder, text);
     cunik_image_build_add(&r->f->build, name, path);
     return 0;
 }
@@ -168,7 +185,9 @@ static int read_files(struct reader *r, const struct node *n)
         if (!colon || colon[1] != '/')
             return mistake(r, n, "each must be SOURCE:/PLACE");
         _cleanup_free_ char *source = cunik_strndup(list.items[i], (size_t)(colon - list.items[i]));
-        _cleanup_free_ char *path = cunik_path_join(r->folder, source);
+        _cleanup_free_ char *path = NULL;
+        if ((e = locate(r, n->items[i], source, &path)) < 0)
+            return e;
         cunik_strv_add(&r->f->pack, "--file");
         cunik_strv_addf(&r->f->pack, "%s%s", path, colon);
     }
@@ -177,7 +196,15 @@ static int read_files(struct reader *r, const struct node *n)
 
 static int read_backend(struct reader *r, const struct node *n)
 {
-    return read_text(r, n, &r->f->build.config.backend);
+    char **name = &r->f->build.config.backend;
+    const struct backend *found;
+    struct error *why = NULL;
+    int e = read_text(r, n, name);
+
+    if (e == 0 && cunik_backend_find(**name ? *name : " ", NULL, &found, &why) < 0)
+        e = cunik_error_at(r->err, ERROR_INVALID, &n->place, "%s", why->message);
+    cunik_error_destroy(why);
+    return e;
 }
 
 static int read_cmdline(struct reader *r, const struct node *n)
@@ -296,16 +323,19 @@ static int read_root(struct reader *r, const char *path, struct node *const *doc
     return e;
 }
 
-int cunik_cunikfile_read(const char *path, struct cunikfile *ret, struct error **err)
+int cunik_cunikfile_read(const char *path, const char *folder, struct cunikfile *ret,
+                         struct error **err)
 {
     _cleanup_(cunik_tree_destroyp) struct tree *t = cunik_tree_create();
     _cleanup_cunikfile_ struct cunikfile f = {0};
-    _cleanup_free_ char *text = NULL, *folder = cunik_path_folder(path);
-    struct reader reader = {&f, folder, err};
+    _cleanup_free_ char *text = NULL, *real = realpath(folder, NULL);
+    struct reader reader = {&f, real, err};
     struct node **documents = NULL;
     size_t size = 0, n = 0;
     int r;
 
+    if (!real)
+        return cunik_error_errno(err, errno, "'%s'", folder);
     if ((r = cunik_file_read(path, FILE_LIMIT, &text, &size, err)) < 0 ||
         (r = cunik_yaml_parse(t, path, text, size, NULL, &documents, &n, err)) < 0 ||
         (r = read_root(&reader, path, documents, n)) < 0)

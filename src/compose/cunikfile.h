@@ -1,7 +1,7 @@
 /* Cunikfiles: how an image is built.
  *
  *     backend: linux                  as in unikernel.backend; by probing the kernel otherwise
- *     kernel: ./kernel.elf            paths are relative to the file's folder
+ *     kernel: ./kernel.elf            paths are relative to the folder that is built, and within it
  *     initrd: ./fs.cpio
  *     disks: [./data.raw]             .qcow2 or anything else, which is raw
  *     packages: [redis-server]        of Debian, with the libraries they need (linux)
@@ -32,12 +32,13 @@ struct cunikfile {
     bool has_kernel;
 };
 
-/* Reads one: ERROR_INVALID with file, line and column. */
-int cunik_cunikfile_read(const char *path, struct cunikfile *ret, struct error **err);
+/* Reads one, for a folder: ERROR_INVALID with file, line and column. */
+int cunik_cunikfile_read(const char *path, const char *folder, struct cunikfile *ret,
+                         struct error **err);
 void cunik_cunikfile_done(struct cunikfile *f);
 #define _cleanup_cunikfile_ _cleanup_(cunik_cunikfile_done)
 
 /* Has the engine build the image that the file says, of what this process may read; what is packed
  * says on standard error how it goes. The digest is the caller's. */
-int cunik_cunikfile_build(const char *path, struct client *client, const char *name,
-                          char **ret_digest, struct error **err);
+int cunik_cunikfile_build(const char *path, const char *folder, struct client *client,
+                          const char *name, char **ret_digest, struct error **err);

@@ -101,12 +101,12 @@ static int pack_initrd(struct cunikfile *f, const char *folder, struct error **e
     return 0;
 }
 
-int cunik_cunikfile_build(const char *path, struct client *client, const char *name,
-                          char **ret_digest, struct error **err)
+int cunik_cunikfile_build(const char *path, const char *from, struct client *client,
+                          const char *name, char **ret_digest, struct error **err)
 {
     _cleanup_cunikfile_ struct cunikfile f = {0};
     char folder[] = "/tmp/cunik-build-XXXXXX";
-    int r = cunik_cunikfile_read(path, &f, err);
+    int r = cunik_cunikfile_read(path, from, &f, err);
 
     if (r < 0)
         return r;

@@ -63,13 +63,13 @@ static void lower_boot(struct world_boot *to, const struct stack_unikernel *from
                                 .root = from->disks[i].root};
 }
 
-/* Without a test the times mean nothing and are left out. That of an image is only refused by
- * saying so. */
-static void lower_health(struct world_health *to, const struct stack_health *from, bool has_image)
+/* Without a test the times mean nothing and are left out, unless the image may bring one; and what
+ * is disabled says so only to an image. */
+static void lower_health(struct world_health *to, const struct stack_health *from, bool of_image)
 {
-    if (from->disabled && has_image)
+    if (from->disabled && of_image)
         cunik_strv_add(&to->test, "NONE");
-    if (!from->test.n)
+    if (from->disabled || (!from->test.n && !(of_image && from->said)))
         return;
     cunik_strv_copy(&to->test, &from->test);
     to->interval_ns = from->interval_ns;
@@ -151,7 +151,7 @@ static int lower_copy(struct lowering *l, const struct stack_service *s, int64_t
     copy_pairs(&c->environment, &s->environment);
     copy_pairs(&c->labels, &s->labels);
     lower_boot(&c->boot, &s->unikernel);
-    lower_health(&c->health, &s->health, *c->image);
+    lower_health(&c->health, &s->health, *s->image && !*s->unikernel.kernel);
     lower_depends(l, s, c);
     c->memory = s->memory;
     c->cpus = s->cpus;

@@ -39,9 +39,10 @@ struct stack_depend {
 
 struct stack_health {
     /* ["TCP", "6379"], ["HTTP", URL], ["LOG", REGEX], ["CMD", …], ["CMD-SHELL", TEXT]; empty = no
-     * healthcheck, or `disable: true`, or ["NONE"]. Not checked here: cunik_health_check_test(). */
+     * healthcheck, or that of the image. Not checked here: cunik_health_check_test(). */
     struct strv test;
-    bool disabled; /* `disable: true` or ["NONE"]: nor has it that of its image */
+    bool said;     /* there is a healthcheck, so that the times are wanted */
+    bool disabled; /* `disable: true` or ["NONE"]: not even that of the image */
     int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns; /* defaults filled in */
     int64_t retries;
     struct place place; /* of the test */

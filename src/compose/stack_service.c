@@ -74,17 +74,17 @@ static void read_health(struct stack_maker *m, const struct node *n, struct stac
     h->start_interval_ns =
         duration_of(m, s, health, "healthcheck.start_interval", usual->start_interval_ns);
     h->retries = retries && retries->integer > 0 ? retries->integer : usual->retries;
+    h->said = health;
     h->disabled = bool_of(health, "disable", false) ||
                   (test && test->n && strcmp(test->items[0]->text, "NONE") == 0);
     if (!health || h->disabled)
         return;
     h->place = cunik_stack_place(m, test ? &test->place : &health->key_place);
-    if (!test || !test->n) {
+    if ((!test || !test->n) && !*s->image) {
         _cleanup_free_ char *path = cunik_asprintf("services.%s.healthcheck", s->name);
         cunik_diagnostics_warn(m->d, &health->key_place, path,
                                "has no test and checks nothing: there is no image to take one "
                                "from");
-        return;
     }
     cunik_stack_read_strings(test, &h->test);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/backend.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/table.h"
@@ -228,8 +229,12 @@ int cunik_verb_image_import(void *context _unused_, const struct arguments *a,
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
     _cleanup_free_ char *digest = NULL;
     struct image_build b = {0};
+    const struct backend *backend;
     int r = cunik_image_import_read(words->items[0], &b, err);
 
+    if (r == 0)
+        r = cunik_error_prefix(err, cunik_backend_find(b.config.backend, NULL, &backend, err),
+                               "'%s/metadata.json'", words->items[0]);
     if (r == 0 && (r = cunik_verb_reach(a, &client, err)) == 0 &&
         (r = cunik_client_image_build(client, &b, words->items[1], &digest, err)) == 0)
         puts(digest);

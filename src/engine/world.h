@@ -159,7 +159,8 @@ struct world_mount {
 
 struct world_health {
     struct strv test; /* ["TCP", "6379"], ["HTTP", URL], ["LOG", regex], ["CMD", …], ["CMD-SHELL",
-                         text]; empty = no healthcheck */
+                         text]; empty = that of the image, or none; ["NONE"] = not even that: only
+                         until the image is looked at (world_image.h) */
     int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
     int64_t retries;
 };

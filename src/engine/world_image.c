@@ -79,6 +79,21 @@ static void add_volumes(struct world *w, struct world_cunik *c, const struct wor
     }
 }
 
+/* The cunik's own test, or none, goes before the image's; without either the times mean nothing. */
+static void use_health(struct world_health *to, const struct strv *test)
+{
+    bool none = to->test.n == 1 && strcmp(to->test.items[0], "NONE") == 0;
+
+    if (none)
+        cunik_strv_done(&to->test);
+    if (none || (!to->test.n && !test->n))
+        *to = (struct world_health){0};
+    else if (!to->test.n && to->interval_ns)
+        cunik_strv_copy(&to->test, test);
+    else if (!to->test.n)
+        cunik_health_set_test(to, test);
+}
+
 void cunik_world_use_image(struct world *w, struct world_cunik *c, const struct world_cunik *image)
 {
     cunik_replace(&c->image_digest, image->image_digest);
@@ -92,9 +107,6 @@ void cunik_world_use_image(struct world *w, struct world_cunik *c, const struct 
         c->memory = image->memory;
     add_environment(c, image);
     add_disks(c, image);
-    if (!c->health.test.n && image->health.test.n)
-        cunik_health_set_test(&c->health, &image->health.test);
-    if (c->health.test.n && strcmp(c->health.test.items[0], "NONE") == 0)
-        cunik_strv_done(&c->health.test);
+    use_health(&c->health, &image->health.test);
     add_volumes(w, c, image);
 }

@@ -94,6 +94,33 @@ static void test_ports(void **state)
                      "8000-8002 has only 3");
 }
 
+/* No test is told to what boots an image, which may have one. */
+static void test_health(void **state _unused_)
+{
+    _cleanup_stack_ struct stack s = {0};
+    _cleanup_world_ struct world w = {0};
+    struct stack_service *service;
+
+    init(&s);
+    for (int i = 0; i < 4; i++) {
+        _cleanup_free_ char *name = cunik_asprintf("s%d", i);
+        service = add_service(&s, name, 1);
+        cunik_replace(&service->image, "web");
+        if (i == 1)
+            cunik_replace(&service->unikernel.kernel, "/k");
+        service->health.said = i != 3;
+        service->health.disabled = i < 2;
+        service->health.interval_ns = 7;
+    }
+    test_ok(cunik_lower(&s, &w, NULL), NULL);
+    assert_int_equal(w.cuniks[0].health.test.n, 1);
+    assert_string_equal(w.cuniks[0].health.test.items[0], "NONE");
+    for (int i = 1; i < 4; i++) {
+        assert_int_equal(w.cuniks[i].health.test.n, 0);
+        assert_int_equal(w.cuniks[i].health.interval_ns, i == 2 ? 7 : 0);
+    }
+}
+
 static void test_names(void **state)
 {
     _cleanup_stack_ struct stack s = {0}, longer = {0};
@@ -216,9 +243,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_world), cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_host_names),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_derived),
-        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_health),       cmocka_unit_test(test_names),
+        cmocka_unit_test(test_host_names),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_derived),      cmocka_unit_test(test_large),
     };
 
     return cmocka_run_group_tests_name("lower", tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/cunik_filter.h"
+#include "engine/health.h"
 #include "engine/request.h"
 #include "engine/run_options.h"
 #include "engine/world_image.h"
@@ -133,6 +134,37 @@ static void expect(const struct run_options *o, const char *message)
     assert_int_equal(err->code, ERROR_INVALID);
 }
 
+/* What is said of health goes before the image's; times alone, as a stack file may have them, are
+ * for the image's test. */
+static void health_of_image(void **state _unused_)
+{
+    _cleanup_(words_done) struct words v = {0};
+    _cleanup_world_ struct world given = {0};
+    struct world_cunik *of_image = cunik_world_add_cunik(&given);
+    struct run_options o = options(&v);
+
+    cunik_strv_add(&of_image->health.test, "TCP");
+    cunik_strv_add(&of_image->health.test, "80");
+    o.kernel = NULL;
+    o.image = "web";
+    for (int i = 0; i < 4; i++) {
+        _cleanup_world_ struct world w = {0};
+        o.health = (struct run_health){.command = i == 1 ? "true" : NULL, .none = i == 2};
+        test_ok(cunik_run_world(&o, &w, NULL), NULL);
+        struct world_health *h = &w.cuniks[0].health;
+        if (i == 3)
+            h->interval_ns = 7;
+        cunik_world_use_image(&w, &w.cuniks[0], of_image);
+        if (i == 2) {
+            assert_int_equal(h->test.n, 0);
+            assert_int_equal(h->interval_ns, 0);
+            continue;
+        }
+        assert_string_equal(h->test.items[0], i == 1 ? "CMD-SHELL" : "TCP");
+        assert_int_equal(h->interval_ns, i == 3 ? 7 : cunik_health_usual.interval_ns);
+    }
+}
+
 static void mistakes(void **state _unused_)
 {
     static const char *const ports[] = {
@@ -224,8 +256,10 @@ static void filters(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),        cmocka_unit_test(networks), cmocka_unit_test(image),
-        cmocka_unit_test(image_health), cmocka_unit_test(mistakes), cmocka_unit_test(filters),
+        cmocka_unit_test(whole),           cmocka_unit_test(networks),
+        cmocka_unit_test(image),           cmocka_unit_test(image_health),
+        cmocka_unit_test(health_of_image), cmocka_unit_test(mistakes),
+        cmocka_unit_test(filters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
