@@ -141,16 +141,6 @@ int cunik_substitute(const char *template, const struct lookup *lookup, bool sec
     return r;
 }
 
-const char *cunik_interpolate_operator(const char *inner)
-{
-    size_t size = strlen(inner);
-    size_t name_size = cunik_template_name(inner, size);
-
-    if (!name_size)
-        return NULL;
-    return name_size == size ? "" : cunik_template_operator(inner + name_size, size - name_size);
-}
-
 /* Where the walk through a tree is; the path is only written down when it is needed. */
 struct step {
     const struct step *outer;

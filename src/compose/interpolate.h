@@ -39,10 +39,6 @@ int cunik_substitute(const char *template, const struct lookup *lookup, bool sec
 void cunik_interpolate(struct tree *t, struct node *root, const char *path,
                        const struct lookup *lookup, struct map *warned, struct diagnostics *d);
 
-/* The operator of the inner text of "${…}": ":-", "-", ":?", "?", ":+", "+", "" for a bare name and
- * NULL when the text is none of the forms. */
-const char *cunik_interpolate_operator(const char *inner);
-
 /* Casts: what a string becomes at a place that wants another type. In place; other kinds than
  * strings are left alone. The error is the bare reason, such as `invalid boolean: v`; *ret_warning
  * (may be NULL) gets a text when the spelling is YAML 1.1's ("yes"), owned by the caller. */

@@ -24,14 +24,6 @@ struct stack_network *cunik_stack_network(const struct stack *s, const char *key
     return NULL;
 }
 
-const struct stack_disabled *cunik_stack_disabled(const struct stack *s, const char *name)
-{
-    for (size_t i = 0; i < s->n_disabled; i++)
-        if (strcmp(s->disabled[i].name, name) == 0)
-            return &s->disabled[i];
-    return NULL;
-}
-
 static bool has_fixed_port(const struct stack_service *service)
 {
     for (size_t i = 0; i < service->n_ports; i++)

@@ -234,7 +234,6 @@ void cunik_stack_read_contents(struct stack *s, const struct lookup *variables,
 struct stack_service *cunik_stack_service(const struct stack *s, const char *name);
 struct stack_network *cunik_stack_network(const struct stack *s, const char *key);
 struct stack_volume *cunik_stack_volume(const struct stack *s, const char *key);
-const struct stack_disabled *cunik_stack_disabled(const struct stack *s, const char *name);
 
 /* --scale SERVICE=N: ERROR_INVALID for an unknown service and for what a container_name or a
  * single published port forbids. */

@@ -23,6 +23,12 @@ static bool is_name(const char *s, size_t size)
     return size > 0 && size <= NAME_MOST && *s != '-';
 }
 
+/* Neither "this network" nor several hosts (RFC 6890, RFC 5771). */
+static bool is_of_one_host(uint32_t address)
+{
+    return address >> 24 != 0 && address >> 28 < 0xe;
+}
+
 static void read_servers(struct stack_maker *m, const struct node *list, struct stack_service *s)
 {
     for (size_t i = 0; list && i < list->n; i++) {
@@ -30,6 +36,9 @@ static void read_servers(struct stack_maker *m, const struct node *list, struct 
         uint32_t address;
         if (cunik_address_parse(n->text, &address, NULL) < 0)
             cunik_stack_mistake(m, &n->place, s->name, "dns", "'%s' is no IPv4 address", n->text);
+        else if (!is_of_one_host(address))
+            cunik_stack_mistake(m, &n->place, s->name, "dns",
+                                "'%s' is not the address of one server", n->text);
         else
             cunik_strv_add(&s->dns, n->text);
     }

@@ -7,7 +7,10 @@
 #include "compose/stack_maker.h"
 #include "engine/health.h"
 
-enum { CPUS_MOST = 255 }; /* of one guest; see backends/dialect.c */
+enum {
+    CPUS_MOST = 255,        /* of one guest; see backends/dialect.c */
+    MEMORY_LEAST = 1 << 20, /* bytes: a PC's firmware needs the first of them */
+};
 
 static void replace_text(char **to, const struct node *map, const char *key)
 {
@@ -189,6 +192,9 @@ static void read_resources(struct stack_maker *m, const struct node *n, struct s
         cunik_stack_mistake(m, &cpus->place, s->name, cpus->key, "must be 0 to %d", CPUS_MOST);
     if (s->memory < 0)
         cunik_stack_mistake(m, &memory->place, s->name, memory->key, "must not be negative");
+    else if (s->memory && s->memory < MEMORY_LEAST)
+        cunik_stack_mistake(m, &memory->place, s->name, memory->key,
+                            "must be at least 1M: no machine has less");
 }
 
 static void read_disks(struct stack_maker *m, const struct node *n, struct stack_service *s)

@@ -143,14 +143,6 @@ struct node *cunik_node_string(struct tree *t, const struct place *place, const 
     return n;
 }
 
-struct node *cunik_node_scalar(struct tree *t, const struct place *place, const char *text)
-{
-    struct node *n = new_node(t, NODE_STRING, place);
-
-    cunik_node_resolve(n, cunik_tree_text(t, text, strlen(text)));
-    return n;
-}
-
 struct node *cunik_node_int(struct tree *t, const struct place *place, int64_t value)
 {
     _cleanup_free_ char *text = cunik_asprintf("%lld", (long long)value);

@@ -66,8 +66,6 @@ struct node *cunik_node_int(struct tree *t, const struct place *place, int64_t v
 struct node *cunik_node_float(struct tree *t, const struct place *place, double value);
 struct node *cunik_node_bool(struct tree *t, const struct place *place, bool value);
 struct node *cunik_node_null(struct tree *t, const struct place *place);
-/* A scalar typed by its plain text, as YAML's core schema resolves it. */
-struct node *cunik_node_scalar(struct tree *t, const struct place *place, const char *text);
 /* Types a scalar by a plain text, which must live as long as the node. */
 void cunik_node_resolve(struct node *n, const char *text);
 struct node *cunik_node_copy(struct tree *t, const struct node *n);

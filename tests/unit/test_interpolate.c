@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "compose/emit.h"
 #include "compose/interpolate.h"
+#include "compose/template.h"
 #include "compose/yaml.h"
 
 #define _cleanup_tree_ _cleanup_(cunik_tree_destroyp)
@@ -146,12 +147,12 @@ static void test_bounds(void **state)
 static void test_operators(void **state)
 {
     (void)state;
-    assert_string_equal(cunik_interpolate_operator("A"), "");
-    assert_string_equal(cunik_interpolate_operator("A:?b-c"), ":?");
-    assert_string_equal(cunik_interpolate_operator("A-b:?c"), "-");
-    assert_null(cunik_interpolate_operator(""));
-    assert_null(cunik_interpolate_operator("A!"));
-    assert_null(cunik_interpolate_operator("1A"));
+    assert_int_equal(cunik_template_name("A:?b-c", 6), 1);
+    assert_string_equal(cunik_template_operator(":?b-c", 5), ":?");
+    assert_string_equal(cunik_template_operator("-b:?c", 5), "-");
+    assert_int_equal(cunik_template_name("", 0), 0);
+    assert_int_equal(cunik_template_name("1A", 2), 0);
+    assert_null(cunik_template_operator("!", 1));
 }
 
 static void test_tree(void **state)

@@ -140,7 +140,8 @@ static void typed(void **state _unused_)
     assert_false(web->depends[1].required);
 
     assert_int_equal(s.n_disabled, 1);
-    assert_string_equal(cunik_stack_disabled(&s, "off")->profiles.items[1], "q");
+    assert_string_equal(s.disabled[0].name, "off");
+    assert_string_equal(s.disabled[0].profiles.items[1], "q");
     assert_int_equal(s.n_networks, 2);
     const struct stack_network *low = cunik_stack_network(&s, "low");
     assert_string_equal(low->name, "demo_low");

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "compose/emit.h"
 #include "compose/interpolate.h"
+#include "compose/template.h"
 #include "tests/vectors/vector.h"
 
 #define _cleanup_tree_ _cleanup_(cunik_tree_destroyp)
@@ -32,7 +33,12 @@ static void substitute(const json_t *vector, struct buffer *complaint)
 
 static void operator(const json_t *vector, struct buffer *complaint)
 {
-    const char *result = cunik_interpolate_operator(vector_text(vector, "template"));
+    /* What stands within the braces. */
+    const char *inner = vector_text(vector, "template"), *result = NULL;
+    size_t size = strlen(inner), name = cunik_template_name(inner, size);
+
+    if (name)
+        result = name == size ? "" : cunik_template_operator(inner + name, size - name);
 
     if (!cunik_text_equal(result, vector_text(vector, "expected")))
         cunik_buffer_printf(complaint, "gives %s", result ? result : "none");
