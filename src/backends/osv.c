@@ -253,6 +253,7 @@ const struct backend cunik_backend_osv = {
     .help = "an OSv loader with a PVH entry (loader-stripped.elf), or its disk image (usr.img)",
     .claims = claims,
     .filesystem = "ext4",
+    .reads = "rofs",
     .shares = "virtiofs",
     .boots_from_disk = true,
     .endings = endings,

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/process.h"
+#include "engine/rofs.h"
 
 /* A second after the epoch: nought is "not set" to some. */
 #define FIXED_EPOCH "1"
@@ -35,8 +36,9 @@ static int make_ext(const char *path, const char *filesystem, const char *folder
 int cunik_data_disk_make(const char *path, const char *filesystem, const char *folder, int64_t size,
                          struct error **err)
 {
-    bool iso = strcmp(filesystem, "iso9660") == 0;
-    int r = iso ? make_iso(path, folder, err) : make_ext(path, filesystem, folder, size, err);
+    int r = strcmp(filesystem, "iso9660") == 0 ? make_iso(path, folder, err)
+            : strcmp(filesystem, "rofs") == 0  ? cunik_rofs_make(path, folder, err)
+                                               : make_ext(path, filesystem, folder, size, err);
 
     if (r < 0)
         unlink(path);

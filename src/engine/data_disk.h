@@ -4,7 +4,7 @@
  * "iso9660" with Rock Ridge is for those that are only read: names, modes, owners and symbolic
  * links are kept; all times are one and the same, so that the same content makes the same disk,
  * whenever and wherever (Debian's xorriso). "ext2", "ext3" and "ext4" have the folder's own times
- * and fixed identifiers (mke2fs).
+ * and fixed identifiers (mke2fs). "rofs" is OSv's (rofs.h): nothing but names and content.
  */
 #pragma once
 

@@ -28,6 +28,7 @@ engine_SOURCES = \
 	src/engine/console_times.c \
 	src/engine/console_trim.c \
 	src/engine/data_disk.c \
+	src/engine/rofs.c \
 	src/engine/detach_keys.c \
 	src/engine/domain_diff.c \
 	src/engine/cunik_filter.c \
