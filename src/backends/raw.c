@@ -22,6 +22,8 @@ static const struct dialect dialect = {
     .disk_bus = "virtio",
     .memory = INT64_C(128) << 20,
     .hears_poweroff = false,
+    .mtu_by_device = true,
+    .cannot = DIALECT_NO_NAMES | DIALECT_NO_SEARCH,
     .params = params,
 };
 

@@ -124,8 +124,8 @@ static int add_link(struct writer *w, int folder, const char *name, const char *
     return 0;
 }
 
-static int add_one(struct writer *w, int folder, const char *name, const char *path,
-                   unsigned depth, uint64_t *ret_inode, struct error **err)
+static int add_one(struct writer *w, int folder, const char *name, const char *path, unsigned depth,
+                   uint64_t *ret_inode, struct error **err)
 {
     struct stat st;
 
