@@ -25,7 +25,7 @@ Maintainer: The Cunik maintainers <cunik@localhost>
 Section: admin
 Priority: optional
 Depends: $libraries, $programs
-Recommends: skopeo, xorriso, nftables, iproute2
+Recommends: skopeo, xorriso, slirp4netns, nftables, iproute2
 Suggests: cpio, binutils, apt
 Installed-Size: $(du -sk "$tree/root" | cut -f1)
 Description: stacks of unikernels from one file

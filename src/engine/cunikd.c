@@ -41,8 +41,10 @@ enum {
 #define SECOND INT64_C(1000000000)
 
 static const struct option_row options[] = {
-    {"root", 0, "DIR", "Where everything is kept (default: CUNIK_ROOT or /var/lib/cunik)", NULL,
-     false},
+    {"root", 0, "DIR",
+     "Where everything is kept (default: CUNIK_ROOT or /var/lib/cunik; a user's own: see "
+     "cunik-compose(1))",
+     NULL, false},
     {"socket", 0, "PATH", "Where to listen (default: cunikd.sock in /run/cunik or in the root)",
      NULL, false},
     {"connect", 0, "URI", "Connection to libvirt (default: CUNIK_CONNECT or the embedded driver)",
@@ -450,6 +452,19 @@ static char *own_netns(void)
     return text;
 }
 
+/* libvirt's own daemon, where one is named, is not in namespaces of ours. */
+static int enter_namespaces(struct daemon *d, struct error **err)
+{
+    _cleanup_error_ struct error *why = NULL;
+    int r = cunik_rootless_enter(d->root, &d->outside, &why);
+
+    if (r == 0 && !d->outside)
+        cunik_log(LOG_LEVEL_WARNING, "no guests can be run: %s", why->message);
+    if (r < 0 && err)
+        *err = TAKE_PTR(why);
+    return r;
+}
+
 static int run(struct daemon *d, struct error **err)
 {
     bool running = false;
@@ -469,8 +484,8 @@ static int run(struct daemon *d, struct error **err)
         return 0;
     }
     d->netns = own_netns();
-    if (cunik_rootless_needed())
-        r = cunik_rootless_enter(d->root, &d->outside, err);
+    if (!*d->connect && cunik_rootless_needed())
+        r = enter_namespaces(d, err);
     if (r == 0)
         r = take_signals(&signals, err);
     if (r == 0)

@@ -42,8 +42,9 @@ _Noreturn static void look_inside(int answer)
     struct doctor_facts f = {0};
     struct error *err = NULL;
     json_t *json = json_object();
+    bool refused;
 
-    cunik_rootless_unshare(&err);
+    cunik_rootless_unshare(&refused, &err);
     f.rootless = cunik_doctor_words(err);
     look_here(&f);
     cunik_json_set_string(json, "rootless", f.rootless);

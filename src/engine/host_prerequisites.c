@@ -29,8 +29,9 @@ int cunik_host_check_rights(struct error **err)
         data[CAP_NET_ADMIN / 32].effective & 1u << CAP_NET_ADMIN % 32)
         return 0;
     return cunik_error_set(err, ERROR_PERMISSION,
-                           "the engine may not make network links: it has to run as root "
-                           "(or with CAP_NET_ADMIN)");
+                           "the engine may not make network links: it has to run as root or with "
+                           "CAP_NET_ADMIN, or where users may make namespaces (cunik doctor says "
+                           "more)");
 }
 
 int cunik_host_check_tun(struct error **err)

@@ -38,12 +38,13 @@ static int map_to_root(uid_t uid, gid_t gid, struct error **err)
     return write_to("/proc/self/gid_map", groups, err);
 }
 
-int cunik_rootless_unshare(struct error **err)
+int cunik_rootless_unshare(bool *ret_refused, struct error **err)
 {
     uid_t uid = geteuid();
     gid_t gid = getegid();
 
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+    *ret_refused = unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0;
+    if (*ret_refused)
         return cunik_error_errno(err, errno,
                                  "making a namespace for a user without rights (as the host's "
                                  "user.max_user_namespaces, kernel.unprivileged_userns_clone and "
@@ -72,14 +73,15 @@ static int open_own(struct namespaces *ret, struct error **err)
     return 0;
 }
 
-static int enter(struct namespaces *n, struct error **err)
+static int enter(struct namespaces *n, bool *ret_refused, struct error **err)
 {
     static const struct strv nothing = {0};
     int r;
 
     if (n->user >= 0)
         return join(n, err);
-    if ((r = cunik_rootless_unshare(err)) < 0 || (r = cunik_loopback_set(&nothing, err)) < 0)
+    if ((r = cunik_rootless_unshare(ret_refused, err)) < 0 ||
+        (r = cunik_loopback_set(&nothing, err)) < 0)
         return r;
     return open_own(n, err);
 }
@@ -88,7 +90,7 @@ int cunik_rootless_enter(const char *root, struct outside **ret, struct error **
 {
     struct namespaces n = {-1, -1};
     struct outside *o = NULL;
-    bool known;
+    bool known, refused = false;
     int r = cunik_outside_find(root, &o, &n, err);
 
     known = o != NULL;
@@ -98,7 +100,7 @@ int cunik_rootless_enter(const char *root, struct outside **ret, struct error **
         r = cunik_outside_start(root, &o, err);
     }
     if (r == 0)
-        r = enter(&n, err);
+        r = enter(&n, &refused, err);
     if (r == 0 && !known)
         r = cunik_outside_keep(o, &n, err);
     if (r == 0)
@@ -106,7 +108,8 @@ int cunik_rootless_enter(const char *root, struct outside **ret, struct error **
     cunik_namespaces_done(&n);
     if (r < 0) {
         cunik_outside_leave(o);
-        return r;
+        *ret = NULL;
+        return refused ? 0 : r;
     }
     *ret = o;
     return 0;

@@ -16,12 +16,14 @@
 /* Whether this process lacks the right to make links where it is. */
 bool cunik_rootless_needed(void);
 
-/* New namespaces: root in them, nothing set up. No other thread may exist. */
-int cunik_rootless_unshare(struct error **err);
+/* New namespaces: root in them, nothing set up. No other thread may exist. *ret_refused: the host
+ * does not let users make any, and nothing has changed. */
+int cunik_rootless_unshare(bool *ret_refused, struct error **err);
 
 /* Enters the namespaces of an earlier engine of this root, or new ones, in a mount namespace of its
  * own. The caller holds the engine's lock, and no other thread exists. *ret is for
- * cunik_outside_leave(). */
+ * cunik_outside_leave(). It is NULL where the host does not let users make namespaces, with *err
+ * set to that: then the engine serves what needs no links. */
 int cunik_rootless_enter(const char *root, struct outside **ret, struct error **err);
 
 /* rootless_mounts.c: what libvirt wants below /run is there, in this mount namespace alone. */
