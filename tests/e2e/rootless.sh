@@ -8,7 +8,8 @@ if [ "$(id -u)" = 0 ] && [ "${CUNIK_TEST_MOUNTS:-}" != "$$" ]; then
 fi
 . "$(dirname "$0")/lib.sh"
 
-USER_ID=23456 HOST=192.0.2.1 NEIGHBOUR=192.0.2.2
+# A user that nobody else is, not even another run of this.
+USER_ID=$((1000000 + $$)) HOST=192.0.2.1 NEIGHBOUR=192.0.2.2
 command -v slirp4netns >/dev/null || {
     echo "ok 1 - rootless # SKIP slirp4netns is missing"
     exit 0
