@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/clock.h"
@@ -206,33 +207,21 @@ int cunik_volume_list(const char *root, struct volume **ret, size_t *ret_n, stru
     const struct dirent *entry;
     struct volume *list = NULL;
     size_t n = 0;
-    int r = 0;
 
     if (!d && errno != ENOENT)
         return cunik_error_errno(err, errno, "opening '%s'", folder);
-    while (d && r == 0 && (entry = readdir(d))) {
-        struct error *why = NULL;
+    while (d && (entry = readdir(d))) {
+        _cleanup_error_ struct error *why = NULL;
         struct volume v;
         if (entry->d_name[0] == '.')
             continue;
-        r = cunik_volume_read(root, entry->d_name, &v, &why);
-        if (r == 0)
+        if (cunik_volume_read(root, entry->d_name, &v, &why) == 0)
             *ARRAY_APPEND(list, n) = v;
-        else if (why->code == ERROR_NOT_FOUND) /* just removed */
-            r = 0;
-        if (r < 0 && err)
-            *err = why;
-        else
-            cunik_error_destroy(why);
+        else if (why->code != ERROR_NOT_FOUND) /* else it was just removed */
+            cunik_log(LOG_LEVEL_WARNING, "a volume is left out: %s", why->message);
     }
     if (d)
         closedir(d);
-    if (r < 0) {
-        for (size_t i = 0; i < n; i++)
-            cunik_volume_done(&list[i]);
-        free(list);
-        return r;
-    }
     if (n)
         qsort(list, n, sizeof(*list), by_name);
     *ret = list;

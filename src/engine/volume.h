@@ -36,7 +36,8 @@ int cunik_volume_create(const char *root, const struct world_volume *v, const ch
                         struct volume *ret, struct error **err);
 /* ERROR_NOT_FOUND when there is none. */
 int cunik_volume_read(const char *root, const char *name, struct volume *ret, struct error **err);
-/* Sorted by name. The caller frees each and the array. */
+/* Sorted by name; one whose record is damaged is left out, which is logged, and hides no other. The
+ * caller frees each and the array. */
 int cunik_volume_list(const char *root, struct volume **ret, size_t *ret_n, struct error **err);
 /* Whoever may use it is for the caller to know. ERROR_NOT_FOUND when there is none. */
 int cunik_volume_remove(const char *root, const char *name, struct error **err);

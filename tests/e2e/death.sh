@@ -96,7 +96,16 @@ kill -9 "$(engine_pid)"
 echo '{"networks": [' >"$CUNIK_ROOT/stacks/d.json"
 : >"$CUNIK_ROOT/networks/d_default.json"
 before=$(guest_pid db)
+sed -n '/^name/d; /ports/d; /depends_on/d; p' cunik-compose.yaml | sed '1i name: other' >other.yaml
+echo '{' >"$CUNIK_ROOT/stacks/other.json"
+: >"$CUNIK_ROOT/stacks/empty.json"
+mkdir "$CUNIK_ROOT/stacks/folder.json"
 check 'a torn state file does no harm' expect 0 cunik-compose up -d --wait
+check '… and is told' grep -q "the last wish for stack 'd' is lost: .*stacks/d.json" "$CUNIK_ROOT/cunikd.log"
+check '… nor do those of others, to them or to it' expect 0 cunik-compose -f other.yaml up -d
+check '… which come and go' expect 0 cunik-compose -f other.yaml down
+rm "$CUNIK_ROOT/stacks/empty.json"
+rmdir "$CUNIK_ROOT/stacks/folder.json"
 check '… to anybody' equal "$(guest_pid db)" "$before"
 check '… and is made anew' run jq -e .cuniks "$CUNIK_ROOT/stacks/d.json"
 check 'down' expect 0 cunik-compose down

@@ -118,6 +118,19 @@ libvirtd -d
 check 'when it is back, so is the engine' wait_until 30 cunik list
 check '… with the same guest' equal "$(pid)" "$before"
 check '… and nothing to do' wait_until 20 nothing_planned
+# In the middle of a request.
+cunik-compose up -d --force-recreate >recreate.out 2>&1 &
+client=$!
+wait_until 30 grep -q 's-web-1  Recreating' recreate.out
+kill -9 "$(pgrep -x libvirtd)"
+wait $client
+STATUS=$?
+cp recreate.out "$ERR"
+check 'a request under way fails' test $STATUS != 0
+check '… and says why' grep -qE 'qemu:///system|socket is closed|end of file' "$ERR"
+libvirtd -d
+check 'when libvirtd is back, the next one gets there' expect 0 cunik-compose up -d --wait
+check '… and is all there is to do' wait_until 20 nothing_planned
 v destroy s-web-1 >/dev/null
 check '… and it hears of ends again' wait_until 20 bash -c 'cunik inspect s-web-1 | jq -e ".[0].status.state == \"exited\""'
 check 'down' expect 0 cunik-compose down

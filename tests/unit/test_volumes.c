@@ -158,6 +158,19 @@ static void test_remove_and_list(void **state)
     for (size_t i = 0; i < n; i++)
         cunik_volume_done(&list[i]);
     free(list);
+    /* One that is damaged hides no other, and is told by its file to whoever wants it. */
+    _cleanup_free_ char *record = cunik_asprintf("%s/volumes/b/volume.json", root), *whole = NULL;
+    size_t size;
+    test_ok(cunik_file_read(record, 10000, &whole, &size, &err), err);
+    test_ok(cunik_file_write(record, whole, size / 2, 0600, false, &err), err);
+    test_ok(cunik_volume_list(root, &list, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0].what.name, "a");
+    cunik_volume_done(&list[0]);
+    free(list);
+    assert_true(cunik_volume_remove(root, "b", &err) < 0);
+    assert_non_null(strstr(err->message, record));
+    cunik_error_destroy(TAKE_PTR(err));
     test_ok(cunik_volume_remove(root, "a", &err), err);
     assert_false(is_there(root, "volumes/a"));
     assert_true(cunik_volume_remove(root, "a", &err) < 0);
