@@ -152,6 +152,11 @@ char *cunik_config_unsupported(const struct loaded *l)
     cunik_table_init(&t, headings, ARRAY_SIZE(headings));
     cunik_fields_walk(&cunik_fields, l->root, NULL,
                       &(struct field_visitor){.value = list_unsupported, .context = &t});
+    for (size_t i = 0; i < l->n_unsupported; i++) {
+        cunik_table_cell(&t, l->unsupported[i].path);
+        cunik_table_cell(&t, l->unsupported[i].why);
+        cunik_table_cell(&t, l->unsupported[i].place);
+    }
     return t.cells.n > t.n_columns ? cunik_table_text(&t) : cunik_strdup("");
 }
 

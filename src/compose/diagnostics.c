@@ -82,6 +82,16 @@ void cunik_diagnostics_warn(struct diagnostics *d, const struct place *place, co
     va_end(args);
 }
 
+void cunik_diagnostics_unsupported(struct diagnostics *d, const struct place *place,
+                                   const char *path, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(d, d->strict, place, path, cunik_vasprintf(format, args))->unsupported = true;
+    va_end(args);
+}
+
 void cunik_diagnostics_take(struct diagnostics *d, struct error **err)
 {
     struct error *e = *err;

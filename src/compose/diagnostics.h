@@ -11,8 +11,9 @@
 #include "base/map.h"
 
 struct diagnostic {
-    bool is_error; /* else a warning */
-    char *file;    /* NULL = none */
+    bool is_error;    /* else a warning */
+    bool unsupported; /* of a value that is not carried out, as the rows of keys say it of theirs */
+    char *file;       /* NULL = none */
     unsigned line, column;
     char *path; /* of the key, "services.web.ports[0]"; NULL = none */
     char *message;
@@ -35,6 +36,10 @@ void cunik_diagnostics_error(struct diagnostics *d, const struct place *place, c
                              const char *format, ...) _printf_(4, 5);
 void cunik_diagnostics_warn(struct diagnostics *d, const struct place *place, const char *path,
                             const char *format, ...) _printf_(4, 5);
+/* What is valid elsewhere and is not, or not quite, carried out here: a warning, or an error when
+ * that is asked for. */
+void cunik_diagnostics_unsupported(struct diagnostics *d, const struct place *place,
+                                   const char *path, const char *format, ...) _printf_(4, 5);
 /* Adds an error's message and place; frees *err. */
 void cunik_diagnostics_take(struct diagnostics *d, struct error **err);
 

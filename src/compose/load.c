@@ -231,6 +231,19 @@ int cunik_load(const struct load_options *o, struct loaded *ret, struct diagnost
     return 0;
 }
 
+static void keep_unsupported(struct loaded *l, const struct diagnostics *d)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        const struct diagnostic *item = &d->items[i];
+        if (!item->unsupported)
+            continue;
+        struct unsupported *u = ARRAY_APPEND(l->unsupported, l->n_unsupported);
+        *u = (struct unsupported){
+            cunik_strdup(item->path ? item->path : ""), cunik_strdup(item->message),
+            cunik_asprintf("%s:%u", item->file ? item->file : "-", item->line)};
+    }
+}
+
 int cunik_load_stack(const struct load_options *o, struct loaded *ret_loaded, struct stack *ret,
                      struct diagnostics *d, struct error **err)
 {
@@ -246,6 +259,7 @@ int cunik_load_stack(const struct load_options *o, struct loaded *ret_loaded, st
     r = cunik_diagnostics_fail(d, err);
     if (r < 0)
         return r;
+    keep_unsupported(&l, d);
     *ret = s;
     s = (struct stack){0};
     if (ret_loaded) {
@@ -273,5 +287,11 @@ void cunik_loaded_done(struct loaded *l)
     cunik_strv_done(&l->files);
     cunik_strv_done(&l->enabled);
     cunik_variables_done(&l->environment);
+    for (size_t i = 0; i < l->n_unsupported; i++) {
+        free(l->unsupported[i].path);
+        free(l->unsupported[i].why);
+        free(l->unsupported[i].place);
+    }
+    free(l->unsupported);
     *l = (struct loaded){0};
 }

@@ -58,8 +58,14 @@ struct loaded {
     char *working_dir;   /* the project directory, absolute */
     struct strv files;   /* what was read, in order, as named in places */
     struct strv enabled; /* names of the enabled services, in the order of the files */
-    struct variables environment; /* what interpolation saw */
-    bool templates;               /* was not interpolated */
+    struct variables environment;    /* what interpolation saw */
+    bool templates;                  /* was not interpolated */
+    struct unsupported *unsupported; /* values that are not carried out, when a stack was made */
+    size_t n_unsupported;
+};
+
+struct unsupported {
+    char *path, *why, *place; /* "services.web.network_mode", …, "compose.yaml:3" */
 };
 
 enum {

@@ -127,13 +127,10 @@ static bool read_mode(struct stack_maker *m, const struct node *n, struct stack_
     if (strcmp(mode->text, "none") == 0)
         return false;
     _cleanup_free_ char *path = cunik_asprintf("services.%s.network_mode", s->name);
-    if (strcmp(mode->text, "bridge") != 0 && m->d->strict)
-        cunik_diagnostics_error(m->d, &mode->place, path, "'%s' is not supported, only 'none' is",
-                                mode->text);
-    else if (strcmp(mode->text, "bridge") != 0)
-        cunik_diagnostics_warn(m->d, &mode->place, path,
-                               "'%s' is not supported: the service is on the default network",
-                               mode->text);
+    if (strcmp(mode->text, "bridge") != 0)
+        cunik_diagnostics_unsupported(
+            m->d, &mode->place, path,
+            "'%s' is not supported: the service is on the default network", mode->text);
     if (!networks || !networks->n)
         attach(m, s, "default", NULL, &mode->place);
     return true;

@@ -25,9 +25,10 @@ void cunik_stack_read_build(struct stack_maker *m, const struct node *n, struct 
         policy = "missing";
     if (strcmp(policy, "daily") == 0 || strcmp(policy, "weekly") == 0 ||
         cunik_text_starts(policy, "every_")) {
-        cunik_diagnostics_warn(m->d, &cunik_node_get(n, "pull_policy")->place, "pull_policy",
-                               "'%s' means missing here: nobody remembers when it was fetched",
-                               policy);
+        _cleanup_free_ char *path = cunik_asprintf("services.%s.pull_policy", s->name);
+        cunik_diagnostics_unsupported(
+            m->d, &cunik_node_get(n, "pull_policy")->place, path,
+            "'%s' means missing here: nobody remembers when it was fetched", policy);
         policy = "missing";
     }
     cunik_replace(&s->pull_policy, policy);

@@ -12,25 +12,6 @@
 #include "compose/variables.h"
 #include "engine/file_store.h"
 
-/* What is valid elsewhere and is not, or not quite, carried out here. */
-static void unsupported(struct stack_maker *m, const struct place *place, const char *path,
-                        const char *format, ...) _printf_(4, 5);
-
-static void unsupported(struct stack_maker *m, const struct place *place, const char *path,
-                        const char *format, ...)
-{
-    _cleanup_free_ char *message = NULL;
-    va_list args;
-
-    va_start(args, format);
-    message = cunik_vasprintf(format, args);
-    va_end(args);
-    if (m->d->strict)
-        cunik_diagnostics_error(m->d, place, path, "%s", message);
-    else
-        cunik_diagnostics_warn(m->d, place, path, "%s", message);
-}
-
 static char *path_of(const struct stack_service *s, const char *key)
 {
     return cunik_asprintf("services.%s.%s", s->name, key);
@@ -84,9 +65,9 @@ static void read_bind(struct stack_maker *m, struct stack_service *s, const stru
         return;
     if (!mount->readonly) {
         _cleanup_free_ char *path = path_of(s, "volumes");
-        unsupported(m, &n->place, path,
-                    "the guest gets a copy of the file '%s', which it cannot write to",
-                    mount->source);
+        cunik_diagnostics_unsupported(
+            m->d, &n->place, path,
+            "the guest gets a copy of the file '%s', which it cannot write to", mount->source);
     }
     cunik_replace(&mount->type, "file");
     mount->readonly = true;
@@ -120,9 +101,9 @@ static void read_volumes(struct stack_maker *m, const struct node *n, struct sta
         const char *type = cunik_stack_text(item, "type");
         if (strcmp(type, "volume") != 0 && strcmp(type, "bind") != 0) {
             _cleanup_free_ char *path = path_of(s, "volumes");
-            unsupported(m, &item->place, path,
-                        "type '%s' is not supported and has no effect, only volume and bind have",
-                        type);
+            cunik_diagnostics_unsupported(
+                m->d, &item->place, path,
+                "type '%s' is not supported and has no effect, only volume and bind have", type);
             continue;
         }
         struct stack_mount *mount = add_mount(m, s, item, type);
@@ -200,9 +181,10 @@ static void read_files(struct stack_maker *m, const struct node *n, struct stack
             continue;
         if (cunik_node_is_true(defined, "external")) {
             _cleanup_free_ char *path = path_of(s, key);
-            unsupported(m, &item->place, path,
-                        "%s '%s' is external and has no effect: there is nowhere to take it from",
-                        what, defined->key);
+            cunik_diagnostics_unsupported(
+                m->d, &item->place, path,
+                "%s '%s' is external and has no effect: there is nowhere to take it from", what,
+                defined->key);
             continue;
         }
         struct stack_mount *mount = add_mount(m, s, item, "file");
@@ -284,10 +266,11 @@ static void read_options(struct stack_maker *m, const struct node *n, struct sta
         else if (strcmp(item->key, "filesystem") == 0 && !number)
             cunik_replace(&v->filesystem, text);
         else if (strcmp(item->key, "size") != 0)
-            unsupported(m, &item->key_place, path,
-                        "'%s' is not supported and has no effect, only format, filesystem and "
-                        "size have",
-                        item->key);
+            cunik_diagnostics_unsupported(
+                m->d, &item->key_place, path,
+                "'%s' is not supported and has no effect, only format, filesystem and "
+                "size have",
+                item->key);
         else if (number)
             v->size = item->integer;
         else if (cunik_text_to_bytes(text, &v->size) < 0)
@@ -309,8 +292,9 @@ static void read_volume(struct stack_maker *m, const struct node *n, const char 
     cunik_stack_read_pairs(m, cunik_node_get(n, "labels"), &v->labels);
     if (*driver && strcmp(driver, "local") != 0) {
         _cleanup_free_ char *path = cunik_asprintf("volumes.%s.driver", key);
-        unsupported(m, &cunik_node_get(n, "driver")->place, path,
-                    "'%s' is not supported: the volume is kept on this host", driver);
+        cunik_diagnostics_unsupported(m->d, &cunik_node_get(n, "driver")->place, path,
+                                      "'%s' is not supported: the volume is kept on this host",
+                                      driver);
     }
     read_options(m, n, v);
 }

@@ -63,10 +63,9 @@ void cunik_stack_read_network_options(struct stack_maker *m, const struct node *
         const char *text = n->text ? n->text : ""; /* a list has none */
         _cleanup_free_ char *path = cunik_asprintf("networks.%s.driver_opts.%s", ret->key, n->key);
 
-        if (!o && m->d->strict)
-            cunik_diagnostics_error(m->d, &n->key_place, path, "is not supported");
-        else if (!o)
-            cunik_diagnostics_warn(m->d, &n->key_place, path, "is not supported: it is ignored");
+        if (!o)
+            cunik_diagnostics_unsupported(m->d, &n->key_place, path,
+                                          "is not supported: it is ignored");
         else if (!o->read(text, ret))
             cunik_diagnostics_error(m->d, &n->place, path, "'%s' is not %s", text, o->expected);
     }
