@@ -97,9 +97,12 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
 
 static int domain_start(void *ctx, const struct world_cunik *c, struct error **err)
 {
+    _cleanup_(cunik_host_holds_done) struct host_holds holds = {0};
     struct host_real *h = ctx;
 
-    int r = cunik_host_files_open(h, c, err);
+    int r = cunik_host_hold_volumes(h, c, &holds, err);
+    if (r == 0)
+        r = cunik_host_files_open(h, c, err);
     if (r < 0)
         return r;
     cunik_host_endings_started(h, c->name);

@@ -219,3 +219,12 @@ int cunik_host_outside_facts(const struct host_real *h, struct host_facts *f, st
 int cunik_host_observe(void *ctx, struct world *ret, struct error **err);
 int cunik_host_facts(void *ctx, struct host_facts *ret, struct error **err);
 void cunik_host_facts_free(void *facts);
+
+/* host_hold.c: volumes of a cunik that is being started. ERROR_CONFLICT while one is copied. */
+struct host_holds {
+    int *fds;
+    size_t n;
+};
+int cunik_host_hold_volumes(const struct host_real *h, const struct world_cunik *c,
+                            struct host_holds *ret, struct error **err);
+void cunik_host_holds_done(struct host_holds *holds);

@@ -67,6 +67,7 @@ engine_SOURCES = \
 	src/engine/host_facts.c \
 	src/engine/host_files.c \
 	src/engine/host_forward.c \
+	src/engine/host_hold.c \
 	src/engine/host_images.c \
 	src/engine/host_label.c \
 	src/engine/host_names.c \
@@ -150,6 +151,7 @@ engine_SOURCES = \
 	src/engine/verdict.c \
 	src/engine/volume.c \
 	src/engine/volume_disk.c \
+	src/engine/volume_lock.c \
 	src/engine/world.c \
 	src/engine/world_boot.c \
 	src/engine/world_image.c \

@@ -97,7 +97,7 @@ static void print_table(const json_t *list)
         _cleanup_free_ char *names = cunik_strv_join(&users, ", ");
         cunik_table_cell(&t, text_of(volume, "name"));
         cunik_table_cell(&t, text_of(volume, "stack"));
-        cunik_table_cell(&t, text_of(volume, "format"));
+        cunik_table_cell(&t, *text_of(volume, "damage") ? "damaged" : text_of(volume, "format"));
         cunik_table_cell(&t, text_of(volume, "filesystem"));
         cunik_table_cell(&t, size);
         cunik_table_cell(&t, used);
@@ -264,7 +264,8 @@ int cunik_verb_volume_prune(void *context _unused_, const struct arguments *a,
         return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
     json_array_foreach (list, i, volume) {
         struct error *why = NULL;
-        if (is_used(volume) || !(all || is_nameless(volume)))
+        /* What a damaged one holds may be saved yet. */
+        if (is_used(volume) || *text_of(volume, "damage") || !(all || is_nameless(volume)))
             continue;
         r = cunik_client_volume_remove(client, text_of(volume, "name"), &why);
         if (r == 0) {

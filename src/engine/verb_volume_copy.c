@@ -11,16 +11,19 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "engine/verb.h"
+#include "engine/volume.h"
 
 struct target {
     char *path, *format;
     int64_t size;
+    int lock; /* while it is held no guest begins to use the volume */
 };
 
 static void target_done(struct target *t)
 {
     free(t->path);
     free(t->format);
+    cunik_closep(&t->lock);
 }
 
 /* A guest that writes meanwhile would make a copy of no moment at all. */
@@ -38,6 +41,22 @@ static int check_idle(const struct world *w, const char *name, struct error **er
     return 0;
 }
 
+static int read_target(const json_t *volume, struct target *ret, struct error **err)
+{
+    const char *damage = json_string_value(json_object_get(volume, "damage"));
+    int r;
+
+    if (damage)
+        return cunik_error_set(err, ERROR_FAILED, "the volume is damaged: %s", damage);
+    if ((r = cunik_json_get_string(volume, "path", &ret->path, err)) < 0 ||
+        (r = cunik_json_get_string(volume, "format", &ret->format, err)) < 0 ||
+        (r = cunik_json_get_int(volume, "size", &ret->size, err)) < 0)
+        return r;
+    _cleanup_free_ char *folder = cunik_strndup(ret->path, strrchr(ret->path, '/') - ret->path);
+    return cunik_volume_seize(folder, &ret->lock, err);
+}
+
+/* First the lock, then the look: who starts a guest holds the lock until it is seen to run. */
 static int find(const struct arguments *a, const char *name, struct target *ret, struct error **err)
 {
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
@@ -47,19 +66,17 @@ static int find(const struct arguments *a, const char *name, struct target *ret,
     size_t i;
     int r;
 
-    if ((r = cunik_verb_world(a, &client, &w, err)) < 0 || (r = check_idle(&w, name, err)) < 0 ||
+    if ((r = cunik_verb_reach(a, &client, err)) < 0 ||
         (r = cunik_client_volumes(client, &list, err)) < 0)
         return r;
     json_array_foreach (list, i, volume) {
         const char *found = json_string_value(json_object_get(volume, "name"));
         if (!found || strcmp(found, name) != 0)
             continue;
-        r = cunik_json_get_string(volume, "path", &ret->path, err);
+        r = read_target(volume, ret, err);
         if (r == 0)
-            r = cunik_json_get_string(volume, "format", &ret->format, err);
-        if (r == 0)
-            r = cunik_json_get_int(volume, "size", &ret->size, err);
-        return r;
+            r = cunik_client_world(client, "", &w, err);
+        return r < 0 ? r : check_idle(&w, name, err);
     }
     return cunik_error_set(err, ERROR_NOT_FOUND, "no such volume: %s", name);
 }
@@ -88,7 +105,7 @@ int cunik_verb_volume_export(void *context _unused_, const struct arguments *a,
 {
     const struct strv *names = cunik_arguments_positional(a);
     const char *file = names->n > 1 ? names->items[1] : "/dev/stdout";
-    _cleanup_(target_done) struct target t = {0};
+    _cleanup_(target_done) struct target t = {.lock = -1};
     struct strv argv = {0};
     int r = find(a, names->items[0], &t, err);
 
@@ -159,7 +176,7 @@ int cunik_verb_volume_import(void *context _unused_, const struct arguments *a,
                              int *ret_status _unused_, struct error **err)
 {
     const struct strv *words = cunik_arguments_positional(a);
-    _cleanup_(target_done) struct target t = {0};
+    _cleanup_(target_done) struct target t = {.lock = -1};
     int r = find(a, words->items[0], &t, err);
 
     if (r < 0)

@@ -10,7 +10,6 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/clock.h"
@@ -22,6 +21,7 @@ void cunik_volume_done(struct volume *v)
 {
     cunik_world_volume_done(&v->what);
     free(v->path);
+    free(v->damage);
     *v = (struct volume){0};
 }
 
@@ -200,6 +200,14 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct volume *)a)->what.name, ((const struct volume *)b)->what.name);
 }
 
+static struct volume damaged(const char *root, const char *name, const char *why)
+{
+    struct volume v = {.path = folder_of(root, name), .damage = cunik_strdup(why)};
+
+    v.what.name = cunik_strdup(name);
+    return v;
+}
+
 int cunik_volume_list(const char *root, struct volume **ret, size_t *ret_n, struct error **err)
 {
     _cleanup_free_ char *folder = cunik_asprintf("%s/volumes", root);
@@ -211,14 +219,15 @@ int cunik_volume_list(const char *root, struct volume **ret, size_t *ret_n, stru
     if (!d && errno != ENOENT)
         return cunik_error_errno(err, errno, "opening '%s'", folder);
     while (d && (entry = readdir(d))) {
-        _cleanup_error_ struct error *why = NULL;
+        struct error *why = NULL;
         struct volume v;
         if (entry->d_name[0] == '.')
             continue;
         if (cunik_volume_read(root, entry->d_name, &v, &why) == 0)
             *ARRAY_APPEND(list, n) = v;
         else if (why->code != ERROR_NOT_FOUND) /* else it was just removed */
-            cunik_log(LOG_LEVEL_WARNING, "a volume is left out: %s", why->message);
+            *ARRAY_APPEND(list, n) = damaged(root, entry->d_name, why->message);
+        cunik_error_destroy(why);
     }
     if (d)
         closedir(d);
@@ -234,10 +243,21 @@ int cunik_volume_remove(const char *root, const char *name, struct error **err)
     _cleanup_free_ char *folder = folder_of(root, name);
     _cleanup_free_ char *doomed = cunik_asprintf("%s/volumes/.old-%s", root, name);
     _cleanup_volume_ struct volume v = {0};
-    _cleanup_close_ int lock = -1;
-    int r;
+    _cleanup_close_ int lock = -1, shared = -1;
+    struct error *why = NULL;
+    int r = lock_store(root, &lock, err);
 
-    if ((r = lock_store(root, &lock, err)) < 0 || (r = cunik_volume_read(root, name, &v, err)) < 0)
+    if (r < 0)
+        return r;
+    r = cunik_volume_read(root, name, &v, &why);
+    if (r < 0 && why->code == ERROR_NOT_FOUND) {
+        if (err)
+            *err = TAKE_PTR(why);
+        cunik_error_destroy(why);
+        return r;
+    }
+    cunik_error_destroy(why);
+    if ((r = cunik_volume_share(root, name, &shared, err)) < 0)
         return r;
     if (rename(folder, doomed) < 0)
         return cunik_error_errno(err, errno, "removing '%s'", folder);
@@ -246,8 +266,12 @@ int cunik_volume_remove(const char *root, const char *name, struct error **err)
 
 json_t *cunik_volume_to_json(const struct volume *v)
 {
-    json_t *json = cunik_world_volume_to_json(&v->what);
     struct stat st;
+
+    if (v->damage)
+        return json_pack("{s:s, s:s, s:s}", "name", v->what.name, "path", v->path, "damage",
+                         v->damage);
+    json_t *json = cunik_world_volume_to_json(&v->what);
 
     cunik_json_set_int(json, "created_ms", v->created_ms);
     cunik_json_set_string(json, "path", v->path);

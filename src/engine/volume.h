@@ -18,7 +18,8 @@
 struct volume {
     struct world_volume what; /* format, filesystem and size are never open */
     int64_t created_ms;
-    char *path; /* of the disk or folder, absolute */
+    char *path;   /* of the disk or folder, absolute; of a damaged one its own folder */
+    char *damage; /* why it cannot be read, of one that is listed all the same; NULL */
 };
 
 void cunik_volume_done(struct volume *v);
@@ -36,13 +37,21 @@ int cunik_volume_create(const char *root, const struct world_volume *v, const ch
                         struct volume *ret, struct error **err);
 /* ERROR_NOT_FOUND when there is none. */
 int cunik_volume_read(const char *root, const char *name, struct volume *ret, struct error **err);
-/* Sorted by name; one whose record is damaged is left out, which is logged, and hides no other. The
- * caller frees each and the array. */
+/* Sorted by name; those whose volume.json cannot be read are among them, with their name and what
+ * is wrong, for what they hold is still there. The caller frees each and the array. */
 int cunik_volume_list(const char *root, struct volume **ret, size_t *ret_n, struct error **err);
-/* Whoever may use it is for the caller to know. ERROR_NOT_FOUND when there is none. */
+/* Whoever may use it is for the caller to know. ERROR_NOT_FOUND when there is none, ERROR_CONFLICT
+ * while it is being copied. One that is damaged can be removed. */
 int cunik_volume_remove(const char *root, const char *name, struct error **err);
 
-/* Its JSON: that of the world with "created_ms", "path" and "used", the bytes it takes. */
+/* For who is about to use a volume: until the descriptor is closed nobody begins to copy it.
+ * ERROR_CONFLICT while somebody does; *ret_fd is -1 when there is no such volume. */
+int cunik_volume_share(const char *root, const char *name, int *ret_fd, struct error **err);
+/* For who copies it: waits for others who do. `folder` is ROOT/volumes/NAME. */
+int cunik_volume_seize(const char *folder, int *ret_fd, struct error **err);
+
+/* Its JSON: that of the world with "created_ms", "path" and "used", the bytes it takes; of a
+ * damaged one "name", "path" and "damage". */
 json_t *cunik_volume_to_json(const struct volume *v);
 
 /* An empty disk image at `path`, which must not be there. Disks with files: data_disk.h. */

@@ -106,6 +106,17 @@ check 'down keeps the volume' expect 0 cunik-compose down
 check '… and nothing else' nothing_left
 check '… listed as nobody'"'"'s' equal "$(cunik volume ls -q -f dangling=true)" keep_data
 check 'export' expect 0 cunik volume export keep_data "$WORK/copy"
+mkfifo slow
+cunik volume export keep_data >slow &
+copying=$!
+exec 4<slow
+locked() { ! flock -ns "$CUNIK_ROOT/volumes/keep_data" true; }
+check 'while it is copied' wait_until 30 locked
+check '… no guest begins to use it' expect 1 cunik-compose up -d
+check '… which says why' err_has "the volume 'keep_data' is being exported or imported"
+check '… and the copy is whole' cmp - "$WORK/copy" <&4
+wait $copying
+exec 4<&-
 check 'down -v removes it' expect 0 cunik-compose down -v
 check '… for good' equal "$(cunik volume ls -q)" ''
 check 'a volume made by hand' expect 0 cunik volume create --size 64M --format qcow2 --label of=test keep_data
@@ -115,6 +126,13 @@ check '… and is external to a stack' up
 check '… that finds what was written' keeps
 check 'down -v' expect 0 cunik-compose down -v
 check '… leaves what is external' equal "$(cunik volume ls -q -f label=of=test)" keep_data
+check 'a volume that is damaged' expect 0 cunik volume create --format directory broken
+echo '{' >"$CUNIK_ROOT/volumes/broken/volume.json"
+check '… hides no other' equal "$(cunik volume ls -q | sort | paste -sd,)" broken,keep_data
+check '… is told of' expect 0 cunik volume inspect broken
+check '… with what is wrong' out_has volume.json
+check '… is not copied' expect 1 cunik volume export broken x.tar
+check '… and can be removed' expect 0 cunik volume rm broken
 check 'remove' expect 0 cunik volume rm keep_data
 check 'what is external must be there' expect 2 cunik-compose up -d
 check '… and is named' err_has 'no such volume: keep_data'

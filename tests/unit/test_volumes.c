@@ -158,19 +158,6 @@ static void test_remove_and_list(void **state)
     for (size_t i = 0; i < n; i++)
         cunik_volume_done(&list[i]);
     free(list);
-    /* One that is damaged hides no other, and is told by its file to whoever wants it. */
-    _cleanup_free_ char *record = cunik_asprintf("%s/volumes/b/volume.json", root), *whole = NULL;
-    size_t size;
-    test_ok(cunik_file_read(record, 10000, &whole, &size, &err), err);
-    test_ok(cunik_file_write(record, whole, size / 2, 0600, false, &err), err);
-    test_ok(cunik_volume_list(root, &list, &n, &err), err);
-    assert_int_equal(n, 1);
-    assert_string_equal(list[0].what.name, "a");
-    cunik_volume_done(&list[0]);
-    free(list);
-    assert_true(cunik_volume_remove(root, "b", &err) < 0);
-    assert_non_null(strstr(err->message, record));
-    cunik_error_destroy(TAKE_PTR(err));
     test_ok(cunik_volume_remove(root, "a", &err), err);
     assert_false(is_there(root, "volumes/a"));
     assert_true(cunik_volume_remove(root, "a", &err) < 0);
@@ -179,6 +166,62 @@ static void test_remove_and_list(void **state)
     assert_true(cunik_volume_remove(root, "../volumes/b", &err) < 0);
     assert_int_equal(err->code, ERROR_NOT_FOUND);
     cunik_error_destroy(TAKE_PTR(err));
+}
+
+/* One that is damaged is named, hides no other, and can be removed. */
+static void test_damaged(void **state)
+{
+    const char *root = *state;
+    _cleanup_world_ struct world w = {0};
+    _cleanup_volume_ struct volume a = {0}, b = {0};
+    _cleanup_free_ char *manifest = cunik_asprintf("%s/volumes/a/volume.json", root);
+    struct volume *list = NULL;
+    struct error *err = NULL;
+    size_t n = 0;
+
+    test_ok(cunik_volume_create(root, new_volume(&w, "b", "directory"), "", &b, &err), err);
+    test_ok(cunik_volume_create(root, new_volume(&w, "a", "directory"), "", &a, &err), err);
+    test_ok(cunik_file_write(manifest, "{\"name\": ", 9, 0600, false, &err), err);
+    test_ok(cunik_volume_list(root, &list, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_string_equal(list[0].what.name, "a");
+    assert_non_null(strstr(list[0].damage, "volume.json"));
+    assert_string_equal(list[1].what.name, "b");
+    assert_null(list[1].damage);
+    _cleanup_json_ json_t *json = cunik_volume_to_json(&list[0]);
+    assert_int_equal(json_object_size(json), 3);
+    for (size_t i = 0; i < n; i++)
+        cunik_volume_done(&list[i]);
+    free(list);
+    test_ok(cunik_volume_remove(root, "a", &err), err);
+    assert_false(is_there(root, "volumes/a"));
+    test_ok(cunik_volume_remove(root, "b", &err), err);
+}
+
+/* While somebody copies one, nobody begins to use it, and the other way round. */
+static void test_copied(void **state)
+{
+    const char *root = *state;
+    _cleanup_world_ struct world w = {0};
+    _cleanup_volume_ struct volume v = {0};
+    _cleanup_free_ char *folder = cunik_asprintf("%s/volumes/c", root);
+    struct error *err = NULL;
+    int copier, user, none;
+
+    test_ok(cunik_volume_create(root, new_volume(&w, "c", "directory"), "", &v, &err), err);
+    test_ok(cunik_volume_share(root, "none", &none, &err), err);
+    assert_int_equal(none, -1);
+    test_ok(cunik_volume_seize(folder, &copier, &err), err);
+    assert_true(cunik_volume_share(root, "c", &user, &err) < 0);
+    assert_string_equal(err->message, "the volume 'c' is being exported or imported");
+    cunik_error_destroy(TAKE_PTR(err));
+    assert_true(cunik_volume_remove(root, "c", &err) < 0);
+    assert_int_equal(err->code, ERROR_CONFLICT);
+    cunik_error_destroy(TAKE_PTR(err));
+    close(copier);
+    test_ok(cunik_volume_share(root, "c", &user, &err), err);
+    close(user);
+    test_ok(cunik_volume_remove(root, "c", &err), err);
 }
 
 /* What an engine that was killed left half made or half removed is gone after the next change. */
@@ -258,8 +301,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_make),      TEST(test_formats), TEST(test_refused), TEST(test_remove_and_list),
-        TEST(test_leftovers), TEST(test_files),   TEST(test_initrd),
+        TEST(test_make),    TEST(test_formats), TEST(test_refused),   TEST(test_remove_and_list),
+        TEST(test_damaged), TEST(test_copied),  TEST(test_leftovers), TEST(test_files),
+        TEST(test_initrd),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
