@@ -1,5 +1,5 @@
-/* While a guest is being started nobody begins to copy its volumes: who copies looks for guests that
- * run, and this one is not seen to yet. */
+/* While a guest is being started nobody begins to copy its volumes: who copies looks for guests
+ * that run, and this one is not seen to yet. */
 #include <string.h>
 
 #include "base/file.h"
