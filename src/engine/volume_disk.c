@@ -1,12 +1,11 @@
 /* Disk images with a filesystem on them. */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "engine/ext_disk.h"
 #include "engine/volume.h"
 
 /* mke2fs makes all of these; "none" leaves the disk to the guest. */
@@ -46,29 +45,14 @@ int cunik_volume_check(const struct world_volume *v, struct error **err)
     return cunik_error_prefix(err, r, "volume '%s'", v->name);
 }
 
-static int make_sparse(const char *path, int64_t size, struct error **err)
-{
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (fd < 0 || ftruncate(fd, size) < 0)
-        return cunik_error_errno(err, errno, "making '%s'", path);
-    return 0;
-}
-
-static int make_filesystem(const char *path, const char *filesystem, struct error **err)
-{
-    return PROCESS_RUN(err, "mke2fs", "-q", "-F", "-m", "0", "-t", filesystem, path);
-}
-
 int cunik_volume_make_disk(const char *path, const char *format, const char *filesystem,
                            int64_t size, struct error **err)
 {
     bool qcow2 = strcmp(format, "qcow2") == 0;
     _cleanup_free_ char *raw = qcow2 ? cunik_asprintf("%s.raw", path) : cunik_strdup(path);
-    int r = make_sparse(raw, size, err);
+    int r = strcmp(filesystem, "none") == 0 ? cunik_sparse_make(raw, size, err)
+                                            : cunik_ext_make(raw, filesystem, NULL, size, err);
 
-    if (r == 0 && strcmp(filesystem, "none") != 0)
-        r = make_filesystem(raw, filesystem, err);
     if (r == 0 && qcow2)
         r = PROCESS_RUN(err, "qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", raw, path);
     if (qcow2 || r < 0)

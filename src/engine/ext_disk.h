@@ -1,0 +1,14 @@
+/* Raw disks with a filesystem of the ext family, made by mke2fs without root. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* A sparse file of so many bytes; `path` must not be there. */
+int cunik_sparse_make(const char *path, int64_t size, struct error **err);
+/* Such a file with "ext2", "ext3" or "ext4" on it. `folder` NULL: empty, with an identifier of its
+ * own. Else with what is in the folder, its times too, and fixed identifiers: who made it, and when
+ * and where, is no part of it. What is half made is left to the caller. */
+int cunik_ext_make(const char *path, const char *filesystem, const char *folder, int64_t size,
+                   struct error **err);
