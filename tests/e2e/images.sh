@@ -89,14 +89,31 @@ check 'up' expect 0 cunik-compose up -d --wait --wait-timeout 60
 check '… boots the new one' wait_until 30 answers http://127.0.0.1:8080/args 'text=greetings of an image'
 check 'down' expect 0 cunik-compose down
 
-# Disks of an image: each guest writes to a layer of its own.
+# Disks of an image: each guest writes to a layer of its own, which a restart keeps and another guest does not see.
 mkdir disk && cp "$PROBE" disk/ && truncate -s 1M disk/data.raw
+printf 'as it was' | dd of=disk/data.raw conv=notrunc status=none
 printf 'backend: raw\nkernel: probe.elf\ndisks: [data.raw]\nmemory: 16M\n' >disk/Cunikfile
 check 'an image with a disk' expect 0 cunik build -t disk disk
-mkdir two && printf 'name: two\nservices: {d: {image: disk, scale: 2, pull_policy: never, network_mode: none}}\n' >two/compose.yaml
+mkdir two
+cat >two/compose.yaml <<END
+name: two
+x-probe: &probe {image: disk, pull_policy: never, unikernel: {backend: unikraft}}
+services:
+  a: {<<: *probe, ports: ["127.0.0.1:8083:80"]}
+  b: {<<: *probe, ports: ["127.0.0.1:8084:80"]}
+END
 check '… two guests' expect 0 cunik-compose -f two/compose.yaml up -d
-check '… each with a file of its own over it' equal "$(find "$CUNIK_ROOT/images" -name 'disk-0.qcow2' | wc -l)" 2
-check '… and none that could write to the image' equal "$(find /proc/[0-9]*/fd -lname "$CUNIK_ROOT/unpacked/*.raw" -printf '%h\n' 2>/dev/null | while read -r d; do grep -h flags "${d%/fd}"/fdinfo/* 2>/dev/null; done | grep -c 'never')" 0
+unpacked() { find "$CUNIK_ROOT/unpacked" -type f -exec sha256sum {} + | sort | sha256sum; }
+before=$(unpacked)
+check '… read it' wait_until 30 answers http://127.0.0.1:8083/disk?0 'as it was'
+check '… one writes' wait_until 30 answers http://127.0.0.1:8083/write?changed written
+check '… and reads what it wrote' wait_until 30 answers http://127.0.0.1:8083/disk?0 changed
+check '… which the other does not see' wait_until 30 answers http://127.0.0.1:8084/disk?0 'as it was'
+check '… started again, it still does' expect 0 cunik restart two-a-1
+check '…' wait_until 30 answers http://127.0.0.1:8083/disk?0 changed
+check '… and the image is as it was' equal "$(unpacked)" "$before"
+check '… made anew, it begins with the image' expect 0 cunik-compose -f two/compose.yaml up -d --force-recreate
+check '…' wait_until 30 answers http://127.0.0.1:8083/disk?0 'as it was'
 check '… down' expect 0 cunik-compose -f two/compose.yaml down
 
 # The first Cunik's folders, and images of Unikraft's tools.
@@ -130,6 +147,28 @@ truncate -s 5000 "uk/blobs/sha256/$blob"
 tar -C uk -cf bad.tar oci-layout index.json blobs
 check 'a truncated layer too' not cunik image load bad.tar bad
 check '… the store is as it was' equal "$(blobs)" "$before"
+# Layers that would write elsewhere: what they are packed in is whole, so that they are found when they are unpacked.
+ln -s /etc evil-link
+hostile() { # NAME TAR-OPTIONS...: loads an image with that layer, and boots it
+    local name=$1
+    shift
+    rm -rf uk/blobs && mkdir -p uk/blobs/sha256
+    tar "$@" -C "$WORK" -cPf layer.tar -C uk unikraft
+    layer=$(put layer.tar application/vnd.oci.image.layer.v1.tar)
+    echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[$(jq .digest <<<"$layer")]}}" >config.json
+    echo "{\"schemaVersion\":2,\"config\":$(put config.json application/vnd.oci.image.config.v1+json),\"layers\":[$layer]}" >manifest.json
+    echo "{\"schemaVersion\":2,\"manifests\":[$(put manifest.json application/vnd.oci.image.manifest.v1+json)]}" >uk/index.json
+    tar -C uk -cf hostile.tar oci-layout index.json blobs
+    cunik image load hostile.tar "$name" >/dev/null && not cunik run --rm --name hostile "$name"
+}
+check 'a path that climbs out of its layer' hostile climbs --transform 's#^unikraft/bin/kernel#../../climbed#'
+check '… is named' err_has "leaves its folder"
+check '… and not there' equal "$(find "$CUNIK_ROOT" /tmp -maxdepth 3 -name climbed 2>/dev/null)" ''
+check 'a symbolic link in its way' hostile tricks --transform 's#^unikraft$#x#' --add-file=evil-link
+check '… is named' err_has "has the link 'evil-link'"
+check '… nothing is unpacked of them' equal "$(find "$CUNIK_ROOT/unpacked" -name 'evil*' -o -name climbed)" ''
+check '… they are removed' expect 0 cunik image rm climbs tricks
+check '… and the store is as it was' equal "$(blobs)" "$before"
 check 'a registry that is not there' not cunik pull --insecure localhost:5001/x
 check '… is named' err_has "pulling 'localhost:5001/x:latest'"
 check '… the store is as it was' equal "$(blobs)" "$before"

@@ -6,6 +6,7 @@
 
 enum {
     READ = 0,
+    WRITE = 1,
     DONE = 0,
     UNTOUCHED = 0xFF,
     PATIENCE_MS = 2000,
@@ -50,40 +51,60 @@ static const char *start(struct disk *disk)
 }
 
 /* Three buffers in one request: what is wanted, where it goes, how it went. */
-static void ask(struct virtio_queue *queue)
+static void ask(struct virtio_queue *queue, uint32_t type)
 {
-    request.type = READ;
+    uint16_t direction = type == READ ? VIRTIO_WRITE : 0; /* of the device */
+
+    request.type = type;
     request.sector = 0;
     status = UNTOUCHED;
     queue->descriptors[0] =
         (struct virtio_descriptor){(uint32_t)&request, 0, sizeof(request), VIRTIO_NEXT, 1};
-    queue->descriptors[1] = (struct virtio_descriptor){(uint32_t)sector, 0, sizeof(sector),
-                                                       VIRTIO_WRITE | VIRTIO_NEXT, 2};
+    queue->descriptors[1] =
+        (struct virtio_descriptor){(uint32_t)sector, 0, sizeof(sector), direction | VIRTIO_NEXT, 2};
     queue->descriptors[2] = (struct virtio_descriptor){(uint32_t)&status, 0, 1, VIRTIO_WRITE, 0};
     virtio_offer(queue, 0);
     virtio_tell(queue);
 }
 
-const char *disk_first_sector(size_t index, const char **ret_why)
+/* NULL, or why not. */
+static const char *transfer(size_t index, uint32_t type)
 {
     const char *why = NULL;
     uint32_t id, length;
 
     if (index >= count)
-        why = "no such disk";
-    else if (disks[index].ports == 0)
+        return "no such disk";
+    if (disks[index].ports == 0)
         why = start(&disks[index]);
-    if (!why) {
-        uint32_t begin = clock_now();
-        ask(&disks[index].queue);
-        while (!virtio_take(&disks[index].queue, &id, &length) && clock_now() - begin < PATIENCE_MS)
-            ;
-        if (status != DONE)
-            why = status == UNTOUCHED ? "no answer" : "read error";
-    }
-    if (why) {
-        *ret_why = why;
+    if (why)
+        return why;
+    uint32_t begin = clock_now();
+    ask(&disks[index].queue, type);
+    while (!virtio_take(&disks[index].queue, &id, &length) && clock_now() - begin < PATIENCE_MS)
+        ;
+    if (status == DONE)
         return NULL;
+    if (status == UNTOUCHED)
+        return "no answer";
+    return type == READ ? "read error" : "write error";
+}
+
+const char *disk_first_sector(size_t index, const char **ret_why)
+{
+    const char *why = transfer(index, READ);
+
+    if (!why)
+        return sector;
+    *ret_why = why;
+    return NULL;
+}
+
+const char *disk_write(size_t index, const char *text)
+{
+    for (size_t i = 0; i < DISK_SECTOR; i++) {
+        sector[i] = *text;
+        text += *text != '\0';
     }
-    return sector;
+    return transfer(index, WRITE);
 }

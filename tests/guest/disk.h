@@ -1,5 +1,5 @@
-/* Disks: legacy virtio-blk, in the order of their PCI slots. Only read, and only when asked:
- * nothing is set up at boot. */
+/* Disks: legacy virtio-blk, in the order of their PCI slots. Read and written only when
+ * asked: nothing is set up at boot. */
 #ifndef GUEST_DISK_H
 #define GUEST_DISK_H
 
@@ -16,5 +16,7 @@ size_t disk_count(void);
 /* The first sector of disk `index`, valid until the next call. NULL, with the reason in *ret_why,
  * when it cannot be read. */
 const char *disk_first_sector(size_t index, const char **ret_why);
+/* Replaces it by a text, zeros behind. NULL, or the reason why it cannot be written. */
+const char *disk_write(size_t index, const char *text);
 
 #endif

@@ -173,6 +173,14 @@ static uint32_t handle_disk(struct http *http, struct http_body *body)
     return sector ? 200 : 404;
 }
 
+static uint32_t handle_write(struct http *http, struct http_body *body)
+{
+    const char *why = disk_write(0, http->query);
+
+    out_print(&body->text, "%s\n", why ? why : "written");
+    return why ? 404 : 200;
+}
+
 static uint32_t handle_big(struct http *http, struct http_body *body)
 {
     if (!text_number(http->query, BIG_MOST, &body->filler))
@@ -208,7 +216,7 @@ static const struct route {
     {"/crash", handle_crash},     {"/disk", handle_disk},     {"/echo", handle_echo},
     {"/env", handle_env},         {"/exit", handle_exit},     {"/get", handle_get},
     {"/hang", handle_hang},       {"/health", handle_health}, {"/net", handle_net},
-    {"/resolve", handle_resolve}, {"/stats", handle_stats},
+    {"/resolve", handle_resolve}, {"/stats", handle_stats},   {"/write", handle_write},
 };
 
 uint32_t routes_handle(struct http *http, const char *path, struct http_body *body)
