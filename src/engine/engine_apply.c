@@ -365,6 +365,8 @@ static int apply_in_turn(struct engine *e, struct slot *s, const struct request 
     e_ = check_planned(r, &p.plan, &why);
     if (e_ == 0)
         e_ = check_all(e, &p, &warnings, &why);
+    if (e_ == 0)
+        e_ = cunik_engine_keep_files(e, &p, r, &why);
     if (e_ == 0 && cancel && *cancel)
         e_ = cunik_error_set(&why, ERROR_CANCELLED, "cancelled");
     cunik_engine_remember(e, s, &before);
@@ -382,6 +384,7 @@ static int apply_in_turn(struct engine *e, struct slot *s, const struct request 
     } else {
         cunik_engine_unreserve(e, s);
     }
+    cunik_engine_forget_files(e, &p, r);
     cunik_engine_hold(e, &p.plan, false);
     cunik_engine_prepared_done(&p);
     cunik_world_done(&before.desired);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "engine/engine_internal.h"
 #include "engine/world_network.h"
@@ -17,6 +18,50 @@ void cunik_engine_remember(struct engine *e, struct slot *s, struct wish_before 
     cunik_world_copy(&ret->desired, &s->desired);
     ret->known = s->known;
     pthread_mutex_unlock(&e->worlds);
+}
+
+static bool may_go_back(const struct plan_step *s, const struct prepared *p,
+                        const struct request *r)
+{
+    if (s->kind != PLAN_CUNIK || (s->verb != PLAN_RECREATE && s->verb != PLAN_REMOVE))
+        return false;
+    for (size_t i = 0; !r->atomic && i < p->desired.n_cuniks; i++)
+        if (p->desired.cuniks[i].update.action == UPDATE_ROLLBACK &&
+            strcmp(p->desired.cuniks[i].service, s->service) == 0)
+            return true;
+    return r->atomic;
+}
+
+static int keep_files(struct engine *e, const struct prepared *p, const struct request *r,
+                      bool keep, struct error **err)
+{
+    _cleanup_map_ struct map there = {0};
+    int e_ = 0;
+
+    for (size_t i = 0; i < p->observed.n_cuniks; i++)
+        cunik_map_add(&there, p->observed.cuniks[i].name, &p->observed.cuniks[i]);
+    for (size_t i = 0; e->host.ops->files_keep && e_ == 0 && i < p->plan.n; i++) {
+        const struct plan_step *s = &p->plan.steps[i];
+        const struct world_cunik *c = cunik_map_get(&there, s->name);
+        if (c && may_go_back(s, p, r))
+            e_ = e->host.ops->files_keep(e->host.ctx, c, keep, err);
+    }
+    return cunik_error_prefix(err, e_, "keeping what it may have to go back to");
+}
+
+int cunik_engine_keep_files(struct engine *e, const struct prepared *p, const struct request *r,
+                            struct error **err)
+{
+    return keep_files(e, p, r, true, err);
+}
+
+/* What is not forgotten now is when the engine begins again. */
+void cunik_engine_forget_files(struct engine *e, const struct prepared *p, const struct request *r)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    if (keep_files(e, p, r, false, &err) < 0)
+        cunik_log(LOG_LEVEL_WARNING, "%s", err ? err->message : "forgetting what was kept");
 }
 
 static bool of(const char *stack, const struct slot *s)
@@ -50,7 +95,7 @@ static enum cunik_state state_wanted(const struct world_cunik *was, const struct
     if (!is)
         return CUNIK_CREATED;
     cunik_world_cunik_diff(is, was, &recreate, &update);
-    return recreate.n ? CUNIK_CREATED : CUNIK_EXITED;
+    return recreate.n || is->status.files_changed ? CUNIK_CREATED : CUNIK_EXITED;
 }
 
 /* What a stack goes back to, as a plan's two worlds: all of it, or some of its services. */
@@ -112,10 +157,25 @@ static void describe(struct way_back *b)
             continue;
         struct world_cunik *c = ARRAY_APPEND(ret->cuniks, ret->n_cuniks);
         cunik_world_cunik_copy(c, &was->cuniks[i]);
+        c->status.files_changed = true; /* made of the files of then (host.h) */
         c->status.state =
             state_wanted(&was->cuniks[i], cunik_world_cunik(&b->back.observed, c->name));
         take_policy(b, c);
         add_networks_of(ret, c, b->before, b->p);
+    }
+}
+
+/* What was started from a file that is another by now has been changed by the request, if only in
+ * that. */
+static void see_files(struct way_back *b)
+{
+    struct world *now = &b->back.observed;
+
+    for (size_t i = 0; i < now->n_cuniks; i++) {
+        const struct world_cunik *was = cunik_world_cunik(&b->p->observed, now->cuniks[i].name);
+        if (was && of(was->stack, b->s) && meant(b, was->service))
+            now->cuniks[i].status.files_changed =
+                was->status.files_changed && !now->cuniks[i].status.files_changed;
     }
 }
 
@@ -194,6 +254,7 @@ static int go_back(struct way_back *b, const struct event_sink *sink, const _Ato
     if (r == 0)
         r = check_networks(b, err);
     if (r == 0) {
+        see_files(b);
         describe(b);
         b->back.whole = !b->back.desired.n_cuniks && !b->back.desired.n_networks;
         r = cunik_plan_make(&b->back.observed, &b->back.desired, &b->back.options, &b->back.plan,

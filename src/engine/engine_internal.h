@@ -187,6 +187,11 @@ struct wish_before {
     struct world desired;
     bool known;
 };
+/* Before a request that may have to go back: keeps what the cuniks that it recreates or removes
+ * were made of; afterwards: forgets it. */
+int cunik_engine_keep_files(struct engine *e, const struct prepared *p, const struct request *r,
+                            struct error **err);
+void cunik_engine_forget_files(struct engine *e, const struct prepared *p, const struct request *r);
 void cunik_engine_remember(struct engine *e, struct slot *s, struct wish_before *ret);
 void cunik_engine_go_back(struct engine *e, struct slot *s, const struct prepared *p,
                           const struct wish_before *before, const struct event_sink *sink,

@@ -46,6 +46,11 @@ struct host_ops {
     /* The domain of a cunik: defined and not started; XML and console are made from it. */
     int (*domain_define)(void *ctx, const struct world_cunik *c, const struct world *w,
                          struct error **err);
+    /* Keeps the kernel and initrd that a cunik was made with, for as long as it may have to be made
+     * of them again, also when their files are others by then or gone; or forgets them. A cunik
+     * that is defined with status.files_changed is made of what is kept, if anything is. May be
+     * NULL. */
+    int (*files_keep)(void *ctx, const struct world_cunik *c, bool keep, struct error **err);
     int (*domain_start)(void *ctx, const struct world_cunik *c, struct error **err);
     /* Replaces the label in the domain's metadata: an update in place. */
     int (*domain_relabel)(void *ctx, const struct world_cunik *c, struct error **err);

@@ -151,3 +151,66 @@ int cunik_host_images_remove(struct host_real *h, const char *cunik, struct erro
     pthread_mutex_unlock(&h->images_lock);
     return r;
 }
+
+/* Kept ones */
+
+static const char *const kinds[] = {"kernel", "initrd"};
+
+static char *kept_folder(const struct host_real *h, const char *cunik)
+{
+    return cunik_asprintf("%s/images/.kept/%s", h->root, cunik);
+}
+
+static int keep(struct host_real *h, const char *cunik, const char *folder, struct error **err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++) {
+        _cleanup_free_ char *path = cunik_host_image_path(h, cunik, kinds[i]);
+        if (cunik_file_exists(path))
+            r = link_to(path, folder, kinds[i], err);
+    }
+    return r;
+}
+
+int cunik_host_images_keep(struct host_real *h, const char *cunik, bool keeps, struct error **err)
+{
+    _cleanup_free_ char *store = store_of(h), *folder = kept_folder(h, cunik ? cunik : "");
+    int r;
+
+    pthread_mutex_lock(&h->images_lock);
+    if (keeps) {
+        r = keep(h, cunik, folder, err);
+    } else {
+        r = cunik_file_remove_tree(folder, err);
+        sweep(store);
+    }
+    pthread_mutex_unlock(&h->images_lock);
+    return r;
+}
+
+void cunik_host_images_kept(struct host_real *h, const struct world_cunik *c,
+                            struct world_cunik *ret)
+{
+    _cleanup_free_ char *folder = kept_folder(h, c->name);
+    char **files[] = {&ret->boot.kernel, &ret->boot.initrd};
+
+    cunik_world_cunik_copy(ret, c);
+    for (size_t i = 0; c->status.files_changed && i < ARRAY_SIZE(kinds); i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, kinds[i]);
+        if (**files[i] && cunik_file_exists(path))
+            cunik_replace(files[i], path);
+    }
+}
+
+int cunik_host_image_restore(struct host_real *h, const char *cunik, const char *kind,
+                             struct error **err)
+{
+    _cleanup_free_ char *kept = kept_folder(h, cunik), *folder = folder_of(h, cunik);
+    _cleanup_free_ char *path = cunik_asprintf("%s/%s", kept, kind);
+
+    pthread_mutex_lock(&h->images_lock);
+    int r = link_to(path, folder, kind, err);
+    pthread_mutex_unlock(&h->images_lock);
+    return r;
+}

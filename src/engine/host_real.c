@@ -44,28 +44,36 @@ static struct host_guest guest_of(struct host_real *h, const char *name)
     return guest;
 }
 
-static int put_images(struct host_real *h, const struct world_cunik *c, struct error **err)
+static int put_image(struct host_real *h, const struct world_cunik *c, const char *kind,
+                     const char *path, const char *kept, struct error **err)
+{
+    return strcmp(path, kept) == 0 ? cunik_host_image_put(h, c->name, kind, path, err)
+                                   : cunik_host_image_restore(h, c->name, kind, err);
+}
+
+/* kept: the same, with the paths of what is kept of it. */
+static int put_images(struct host_real *h, const struct world_cunik *c,
+                      const struct world_cunik *kept, struct error **err)
 {
     _cleanup_free_ char *folder = cunik_asprintf("%s/images/%s", h->root, c->name);
     int r = cunik_file_make_folders(folder, 0755, err);
 
     if (r == 0 && *c->boot.kernel)
-        r = cunik_host_image_put(h, c->name, "kernel", c->boot.kernel, err);
+        r = put_image(h, c, "kernel", c->boot.kernel, kept->boot.kernel, err);
     if (r == 0 && *c->boot.initrd)
-        r = cunik_host_image_put(h, c->name, "initrd", c->boot.initrd, err);
+        r = put_image(h, c, "initrd", c->boot.initrd, kept->boot.initrd, err);
     return r;
 }
 
-static int domain_define(void *ctx, const struct world_cunik *c, const struct world *w,
-                         struct error **err)
+static int define(struct host_real *h, const struct world_cunik *c, const struct world_cunik *kept,
+                  const struct world *w, struct error **err)
 {
-    struct host_real *h = ctx;
     struct world_cunik attached = {0};
     struct boot boot = {0};
     int r;
 
-    if ((r = put_images(h, c, err)) < 0 ||
-        (r = cunik_host_boot(h, c, w, true, &attached, &boot, err)) < 0)
+    if ((r = put_images(h, c, kept, err)) < 0 ||
+        (r = cunik_host_boot(h, kept, w, true, &attached, &boot, err)) < 0)
         return r;
     const struct host_guest guest = {.deaf = !boot.hears_poweroff, .backend = boot.backend};
     _cleanup_free_ char *label = cunik_host_label(h, c, guest);
@@ -81,7 +89,7 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
         .user = cunik_hypervisor_user(h->hypervisor),
         .world = w,
     };
-    r = cunik_host_files_own(h, c, &attached, err);
+    r = cunik_host_files_own(h, kept, &attached, err);
     _cleanup_free_ char *xml = cunik_domain_xml(&attached, &boot, &settings);
     cunik_world_cunik_done(&attached);
     pthread_mutex_lock(&h->lock);
@@ -93,6 +101,22 @@ static int domain_define(void *ctx, const struct world_cunik *c, const struct wo
     if (r == 0 && (r = cunik_hypervisor_define(h->hypervisor, c->name, xml, err)) == 0)
         cunik_host_definition_keep(h, c->name);
     return r;
+}
+
+static int domain_define(void *ctx, const struct world_cunik *c, const struct world *w,
+                         struct error **err)
+{
+    struct world_cunik kept = {0};
+
+    cunik_host_images_kept(ctx, c, &kept);
+    int r = define(ctx, c, &kept, w, err);
+    cunik_world_cunik_done(&kept);
+    return r;
+}
+
+static int files_keep(void *ctx, const struct world_cunik *c, bool keep, struct error **err)
+{
+    return cunik_host_images_keep(ctx, c->name, keep, err);
 }
 
 static int domain_start(void *ctx, const struct world_cunik *c, struct error **err)
@@ -238,6 +262,7 @@ static const struct host_ops operations = {
     .links_remove_stack = cunik_host_links_remove_stack,
     .rules_replace = cunik_host_rules_replace,
     .domain_define = domain_define,
+    .files_keep = files_keep,
     .domain_start = domain_start,
     .domain_relabel = domain_relabel,
     .domain_restore = cunik_host_domain_restore,
@@ -299,6 +324,8 @@ int cunik_host_real_create(const struct host_real_settings *settings, struct hos
     pthread_mutex_init(&h->images_lock, NULL);
     pthread_mutex_init(&h->lock, NULL);
     int r = make_folders(h, err);
+    if (r == 0) /* of an engine that was not able to end its request */
+        r = cunik_host_images_keep(h, NULL, false, err);
     if (r == 0)
         r = cunik_host_outside_open(h, settings->outside, err);
     if (r == 0)

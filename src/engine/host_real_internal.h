@@ -53,6 +53,14 @@ struct seen_cunik *cunik_host_seen(struct host_real *h, const char *name);
  * frees it. */
 char *cunik_host_image_path(const struct host_real *h, const char *cunik, const char *kind);
 /* Puts a file there, as it is now. */
+/* Keeps them beyond the cunik (host.h), or forgets them; NULL: of all cuniks. */
+int cunik_host_images_keep(struct host_real *h, const char *cunik, bool keep, struct error **err);
+/* *ret becomes a copy of it that is made of what is kept, where anything is and host.h says so. */
+void cunik_host_images_kept(struct host_real *h, const struct world_cunik *c,
+                            struct world_cunik *ret);
+/* From what is kept: shares it. */
+int cunik_host_image_restore(struct host_real *h, const char *cunik, const char *kind,
+                             struct error **err);
 int cunik_host_image_put(struct host_real *h, const char *cunik, const char *kind,
                          const char *source, struct error **err);
 /* Whether the source is another version than the cunik boots. False when either is not there. */

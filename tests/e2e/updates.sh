@@ -63,8 +63,22 @@ check 'up --plan carries it out, without the file' expect 0 cunik-compose up -d 
 check '… once' not cunik-compose up -d --plan kept.json
 check '… and says what has changed since' err_has 'no longer: ~ recreate web-1: environment.GREETING "hello" → "bye"'
 
-# Going back.
+# Going back, also to a kernel that has been built anew since: overwritten in place, and gone.
+cp "$PROBE" web.elf
 GREETING=bye stack
+sed -i "s,backend: unikraft\, kernel: [^}]*,backend: unikraft\, kernel: $PWD/web.elf," cunik-compose.yaml
+check 'another kernel' expect 0 cunik-compose up -d --wait
+sum=$(sha256sum <"$PROBE")
+booted() { sha256sum <"$CUNIK_ROOT/images/u-web-1/kernel"; }
+printf x >>web.elf
+sed -i "s/exit=0/exit=5/; s/say=fine/say=fine debugexit/" cunik-compose.yaml
+check 'up --atomic with a kernel that was built anew fails' not cunik-compose up -d --atomic --wait-timeout 60
+check '… having booted it' err_has 'the stack is what it was before'
+check '… and the guest has the one from before' equal "$(booted)" "$sum"
+check '… which is not what the file has now' bash -c 'cunik-compose plan | grep -q "kernel or initrd file has changed"'
+check 'nothing else is kept' test "$(ls "$CUNIK_ROOT/images/.kept" "$CUNIK_ROOT/images/.store" | grep -c -v :)" -le 3
+GREETING=bye stack
+cunik-compose up -d --wait 2>/dev/null
 before=$(cunik inspect u-web-1 | jq -c '.[0] | [.environment, .networks[0].address, .status.state]')
 GREETING=worse CODE=5 stack
 check 'up --atomic fails' not cunik-compose up -d --atomic --wait-timeout 60

@@ -34,8 +34,9 @@ void fake_host_destroy(struct fake_host *f)
     free(f->domains);
     free(f->taps);
     free(f->bridges);
-    struct strv *lists[] = {&f->names,        &f->rules,       &f->states,           &f->log,
-                            &f->violations,   &f->deaf,        &f->failing,          &f->exits,
+    struct strv *lists[] = {&f->names,        &f->rules,       &f->states,
+                            &f->log,          &f->violations,  &f->deaf,
+                            &f->failing,      &f->exits,       &f->kept,
                             &f->facts.routes, &f->facts.pools, &f->facts.taken_ports};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         cunik_strv_done(lists[i]);
@@ -173,6 +174,22 @@ size_t fake_host_starts(struct fake_host *f, const char *name)
     size_t n = d ? d->starts : 0;
     pthread_mutex_unlock(&f->lock);
     return n;
+}
+
+void fake_host_rebuild(struct fake_host *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->build++;
+    pthread_mutex_unlock(&f->lock);
+}
+
+int64_t fake_host_build(struct fake_host *f, const char *name)
+{
+    pthread_mutex_lock(&f->lock);
+    const struct domain *d = fake_find_domain(f, name);
+    int64_t build = d ? d->build : -1;
+    pthread_mutex_unlock(&f->lock);
+    return build;
 }
 
 void fake_host_vanish_domain(struct fake_host *f, const char *name)

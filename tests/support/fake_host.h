@@ -61,6 +61,11 @@ bool fake_host_runs(struct fake_host *f, const char *name);
 /* How often a domain was started. */
 size_t fake_host_starts(struct fake_host *f, const char *name);
 
+/* All kernels are built anew: their files are others now. */
+void fake_host_rebuild(struct fake_host *f);
+/* Which build a cunik's guest is of, from 0. */
+int64_t fake_host_build(struct fake_host *f, const char *name);
+
 /* Interference. */
 void fake_host_vanish_domain(struct fake_host *f, const char *name);
 void fake_host_change_domain(struct fake_host *f, const char *name, const char *what);

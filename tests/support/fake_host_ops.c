@@ -190,6 +190,7 @@ static int observe(void *ctx, struct world *ret, _unused_ struct error **err)
         struct world_cunik *c = ARRAY_APPEND(w.cuniks, w.n_cuniks);
         cunik_world_cunik_copy(c, &f->domains[i]->c);
         see_links(f, c);
+        c->status.files_changed = f->domains[i]->build != f->build;
         if (c->status.state == CUNIK_RUNNING && !has_rules(f, c))
             w.ports_published = false;
     }
@@ -435,6 +436,37 @@ static int rules_replace(void *ctx, const struct world *w, struct error **err)
     return end(f, r);
 }
 
+static int64_t kept_build(const struct fake_host *f, const char *name)
+{
+    for (size_t i = 0; i + 1 < f->kept.n; i += 2)
+        if (strcmp(f->kept.items[i], name) == 0)
+            return atoll(f->kept.items[i + 1]);
+    return f->build;
+}
+
+static int files_keep(void *ctx, const struct world_cunik *c, bool keep, struct error **err)
+{
+    struct fake_host *f = ctx;
+    const struct domain *d;
+    int r;
+
+    if (!begin(f, keep ? "files_keep" : "files_forget", c->name, &r, err))
+        return r;
+    for (size_t i = 0; i + 1 < f->kept.n; i += 2)
+        if (strcmp(f->kept.items[i], c->name) == 0) {
+            free(f->kept.items[i]);
+            free(f->kept.items[i + 1]);
+            drop(f->kept.items, &f->kept.n, i, sizeof(char *));
+            drop(f->kept.items, &f->kept.n, i, sizeof(char *));
+            break;
+        }
+    if (keep && (d = fake_find_domain(f, c->name))) {
+        cunik_strv_add(&f->kept, c->name);
+        cunik_strv_addf(&f->kept, "%lld", (long long)d->build);
+    }
+    return end(f, r);
+}
+
 static int domain_define(void *ctx, const struct world_cunik *c, _unused_ const struct world *w,
                          struct error **err)
 {
@@ -455,10 +487,13 @@ static int domain_define(void *ctx, const struct world_cunik *c, _unused_ const 
     cunik_world_cunik_copy(&d->c, c);
     free(d->c.status.reason);
     free(d->c.status.definition);
+    free(d->c.status.guest);
+    d->build = c->status.files_changed ? kept_build(f, c->name) : f->build;
     d->c.status = (struct world_status){.state = CUNIK_CREATED,
                                         .created_ms = ++f->clock_ms,
                                         .reason = cunik_strdup(""),
-                                        .definition = cunik_strdup("")};
+                                        .definition = cunik_strdup(""),
+                                        .guest = cunik_strdup("")};
     return end(f, r);
 }
 
@@ -560,11 +595,12 @@ static int domain_relabel(void *ctx, const struct world_cunik *c, struct error *
     if (!d)
         return refuse(f, ENOENT, err, "domain_relabel", c->name);
     struct world_status status = d->c.status;
-    d->c.status.reason = d->c.status.definition = NULL;
+    d->c.status.reason = d->c.status.definition = d->c.status.guest = NULL;
     cunik_world_cunik_done(&d->c);
     cunik_world_cunik_copy(&d->c, c);
     free(d->c.status.reason);
     free(d->c.status.definition);
+    free(d->c.status.guest);
     d->c.status = status;
     return end(f, r);
 }
@@ -716,6 +752,7 @@ const struct host_ops fake_operations = {
     .links_remove_stack = links_remove_stack,
     .rules_replace = rules_replace,
     .domain_define = domain_define,
+    .files_keep = files_keep,
     .domain_start = domain_start,
     .domain_relabel = domain_relabel,
     .domain_restore = domain_restore,

@@ -9,6 +9,7 @@
 struct domain {
     struct world_cunik c; /* as last labelled, with what is seen */
     size_t starts;
+    int64_t build; /* of its kernel */
 };
 
 struct tap {
@@ -39,6 +40,8 @@ struct fake_host {
     struct strv failing; /* "operation thing" */
     struct strv deaf;
     struct strv exits; /* service, code, … */
+    int64_t build;     /* of all kernels' files */
+    struct strv kept;  /* cunik, build, … */
     size_t operations, fail_at;
     bool fail_after, fail_dead, dying;
     int die_fd; /* -1 = a death is only played */

@@ -425,6 +425,42 @@ static void test_atomic(void **state)
 }
 
 /* A plan that was kept is carried out as long as it is the plan. */
+/* A kernel that was built anew meanwhile is no reason for going back to another guest. */
+static void test_atomic_with_a_new_kernel(void **state)
+{
+    struct scene *s = *state;
+
+    demo_add_cunik(&s->up.desired, "web", 1, "default");
+    demo_add_cunik(&s->up.desired, "idle", 1, "default");
+    scene_apply(s, &s->up);
+    cunik_strv_add(&s->other.services, "idle");
+    act(s, ACTION_STOP);
+    _cleanup_free_ char *before = inventory(s);
+    fake_host_rebuild(s->f.host);
+    fake_host_exits(s->f.host, "idle", 3);
+    s->up.wait = s->up.atomic = true;
+
+    fake_host_fail_on(s->f.host, "files_keep", "demo-web-1", true);
+    fake_host_log_clear(s->f.host);
+    apply_fails(
+        s, &s->up, ERROR_FAILED,
+        "keeping what it may have to go back to: files_keep 'demo-web-1': injected failure");
+    assert_int_equal(fake_host_log_find(s->f.host, "domain_undefine demo-web-1"), SIZE_MAX);
+    fake_host_fail_on(s->f.host, "files_keep", "demo-web-1", false);
+
+    apply_fails(s, &s->up, ERROR_FAILED,
+                "'demo-idle-1' has ended (killed, status 3)\nthe stack is what it was before");
+    assert_int_equal(fake_host_build(s->f.host, "demo-web-1"), 0);
+    assert_int_equal(fake_host_build(s->f.host, "demo-idle-1"), 0);
+    _cleanup_free_ char *after = inventory(s);
+    assert_string_equal(after, before);
+    /* The file is still to be carried out. */
+    fake_host_exits(s->f.host, "idle", -1);
+    scene_apply(s, &s->up);
+    assert_int_equal(fake_host_build(s->f.host, "demo-web-1"), 1);
+    assert_int_equal(planned(s, &s->up), 0);
+}
+
 static void test_kept_plan(void **state)
 {
     struct scene *s = *state;
@@ -806,6 +842,7 @@ int main(void)
         SCENE(test_wait),
         SCENE(test_wait_stays_up),
         SCENE(test_atomic),
+        SCENE(test_atomic_with_a_new_kernel),
         SCENE(test_kept_plan),
         SCENE(test_cancel),
         SCENE(test_stop_start_restart_kill),
