@@ -28,7 +28,7 @@ $(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/
 -include $(B)/tests/faulty/faulty_host.d
 
 # Tests of the whole, each a script that makes its own network namespace.
-E2E_TESTS := attach bad_input commands cunik death dialects engine examples faults follow images networks observe readme system torture \
+E2E_TESTS := attach bad_input commands config cunik death dialects engine examples faults follow images networks observe readme system torture \
 	traffic up_down volumes
 E2E_TESTS += chaos cycles
 E2E_TESTS += endings
