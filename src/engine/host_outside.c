@@ -62,7 +62,8 @@ static int guard(const struct host_real *h, const struct outside_ports *p, struc
 {
     struct outside_facts facts = {0};
     int r = cunik_outside_facts(h->outside, &facts, err);
-    _cleanup_free_ char *text = cunik_slirp_guard(&facts.addresses, &p->forwards);
+    struct cidr subnet = cunik_outside_subnet(h->outside);
+    _cleanup_free_ char *text = cunik_slirp_guard(&facts.addresses, &p->forwards, &subnet);
 
     if (r == 0)
         r = cunik_rules_replace(text, err);

@@ -178,6 +178,7 @@ engine_TESTS = \
 	tests/unit/test_detach_keys.c \
 	tests/unit/test_exit_status.c \
 	tests/unit/test_health.c \
+	tests/unit/test_outside.c \
 	tests/unit/test_paths.c \
 	tests/unit/test_plan.c \
 	tests/unit/test_plan_laws.c \

@@ -17,6 +17,7 @@ enum {
     PATIENCE_S = 10, /* for one answer */
     MTU = 65520,     /* nothing is between the two ends but memory */
     /* As slirp4netns counts them in its subnet. */
+    HOST_NUMBER = 2,
     DNS_NUMBER = 3,
     OWN_NUMBER = 100,
 };
@@ -78,11 +79,14 @@ static void append_set(struct buffer *b, const char *name, const char *type,
     cunik_buffer_text_append(b, "    }\n");
 }
 
-char *cunik_slirp_guard(const struct strv *addresses, const struct strv *forwards)
+char *cunik_slirp_guard(const struct strv *addresses, const struct strv *forwards,
+                        const struct cidr *subnet)
 {
+    _cleanup_free_ char *host = cunik_address_text(cunik_cidr_first(subnet) + HOST_NUMBER);
     _cleanup_strv_ struct strv hosts = {0}, ports = {0};
     _cleanup_buffer_ struct buffer b = {0};
 
+    cunik_strv_add(&hosts, host);
     for (size_t i = 0; i < addresses->n; i++)
         if (!cunik_strv_has(&hosts, addresses->items[i]))
             cunik_strv_add(&hosts, addresses->items[i]);
@@ -97,6 +101,12 @@ char *cunik_slirp_guard(const struct strv *addresses, const struct strv *forward
                                  "table ip outside {\n");
     append_set(&b, "hosts", "ipv4_addr", &hosts);
     append_set(&b, "published", "inet_proto . inet_service", &ports);
+    cunik_buffer_printf(&b,
+                        "    chain prerouting {\n"
+                        "        type filter hook prerouting priority raw - 10; policy accept;\n"
+                        "        iifname \"" SLIRP_LINK "\" ip saddr 127.0.0.0/8 ip saddr set %s\n"
+                        "    }\n",
+                        host);
     cunik_buffer_text_append(
         &b, "    chain forward {\n"
             "        type filter hook forward priority filter - 20; policy accept;\n"
@@ -109,14 +119,14 @@ char *cunik_slirp_guard(const struct strv *addresses, const struct strv *forward
     return cunik_buffer_take(&b);
 }
 
-/* Guests have no business with what listens at the host's 127.0.0.1. */
+/* The host's 127.0.0.1 is to be reached: by answers to datagrams. The guard keeps guests from it.
+ */
 void cunik_slirp_arguments(const struct slirp_settings *s, struct strv *ret)
 {
     _cleanup_free_ char *subnet = cunik_cidr_text(&s->subnet);
 
     cunik_strv_add(ret, s->program);
     cunik_strv_add(ret, "--configure");
-    cunik_strv_add(ret, "--disable-host-loopback");
     cunik_strv_add(ret, "--enable-sandbox");
     cunik_strv_add(ret, "--enable-seccomp");
     cunik_strv_addf(ret, "--mtu=%d", MTU);

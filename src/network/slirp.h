@@ -33,9 +33,12 @@ uint32_t cunik_slirp_dns(const struct cidr *subnet);
  * one host's that differ in their first four bits alone would be one. Pure. */
 uint32_t cunik_slirp_double(uint32_t address);
 
-/* Rules for cunik_rules_replace(): guests get from the host, whose addresses are given, what is
- * published and nothing else, as from a host that they are on. Pure; the caller frees the text. */
-char *cunik_slirp_guard(const struct strv *addresses, const struct strv *forwards);
+/* Rules for cunik_rules_replace(). Guests get from the host, whose addresses are given, what is
+ * published and nothing else, as from a host that they are on; so too from the address in the
+ * subnet that is the host's 127.0.0.1. Datagrams of the host's own that come with that as their
+ * sender get the other one, or the kernel would not have them. Pure; the caller frees the text. */
+char *cunik_slirp_guard(const struct strv *addresses, const struct strv *forwards,
+                        const struct cidr *subnet);
 
 /* Its command line; descriptors by number. It says "1" at `ready` and ends when `leave` is closed
  * at the other end. Pure. */

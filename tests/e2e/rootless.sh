@@ -29,6 +29,13 @@ mknod -m 666 "$WORK/dev/tun" c 10 200
 mount --bind "$WORK/dev/tun" /dev/net/tun
 echo 'nameserver 127.0.0.1' >"$WORK/resolv.conf"
 mount --bind "$WORK/resolv.conf" /etc/resolv.conf
+# A host on which libvirt has never run: what it wants in /run is not there.
+mkdir "$WORK/run"
+mount -t tmpfs -o mode=755 none "$WORK/run"
+mkdir -p "$WORK/run/user/$USER_ID" "$WORK/run/lock"
+echo kept >"$WORK/run/file"
+ln -s lock "$WORK/run/link"
+mount --bind "$WORK/run" /run
 
 # A neighbour on a wire, and services of the host's: names, and one that is no business of guests'.
 unshare --net sleep 1000 &
@@ -55,7 +62,7 @@ end_servers() {
     # shellcheck disable=SC2086
     kill $SERVERS
     wait 2>/dev/null
-    umount "$WORK/dev"
+    umount /run "$WORK/run" /etc/resolv.conf /dev/net/tun "$WORK/dev"
 }
 trap 'end_servers; cleanup' EXIT
 wait_until 10 answers http://$HOST:9000/ 'from the neighbour'
@@ -75,6 +82,14 @@ guests() { named qemu-system-x86 | sort | paste -sd' '; }
 has_gone() { ! kill -0 "$1" 2>/dev/null; }
 # from GUEST-PORT PATH TEXT: what the guest behind a published port answers
 from() { answers "http://127.0.0.1:$1/$2" "$3"; }
+udp_answers() { # ADDRESS PORT WORD: an echo
+    local said
+    exec 3<>"/dev/udp/$1/$2"
+    printf %s "$3" >&3
+    IFS= read -r -t 10 -N ${#3} -u 3 said
+    exec 3>&-
+    equal "$said" "$3"
+}
 status_of() { fetch -o /dev/null -w '%{http_code}' "http://127.0.0.1:8080/get?$1"; }
 
 stack() { # LINES under web's ports
@@ -90,6 +105,28 @@ services:
 volumes: {kept: {driver_opts: {format: directory}}}
 EOF
 }
+
+# What is missing is said. In a chroot the kernel lets nobody make a user namespace.
+mkdir "$WORK/root"
+mount --rbind / "$WORK/root"
+in_chroot() { env -i PATH="$WORK/bin:/usr/bin:/bin:/usr/sbin" HOME="$CUNIK_ROOT/h" chroot --userspec=$USER_ID:$USER_ID --groups= "$WORK/root" "$@"; }
+stack '"8080:80"'
+cp cunik-compose.yaml "$WORK/bin"
+check 'where users may make no namespaces the doctor says so' expect 1 in_chroot cunik doctor
+check '… and why' out_has 'making a namespace for a user without rights'
+check 'what needs no links goes' expect 0 in_chroot cunik list
+check 'the rest does not' expect 1 in_chroot cunik-compose -f "$WORK/bin/cunik-compose.yaml" up -d
+check '… and says why' err_has 'the engine may not make network links'
+kill "$(engine)"
+wait_until 30 no_process
+umount -l "$WORK/root"
+mount --bind /dev/null "$(command -v slirp4netns)"
+check 'without slirp4netns the doctor says so' expect 1 as_user cunik doctor
+check '… and what to do' out_has 'install slirp4netns'
+check 'up too' expect 1 as_user cunik-compose up -d
+check '… with the reason' err_has 'there is no slirp4netns'
+check 'which can be taken down' expect 0 as_user cunik-compose down
+umount "$(command -v slirp4netns)"
 
 check 'the doctor finds nothing missing' as_user bash -c '
     cunik doctor --format json | jq -e ".checks | map(select(.status == \"problem\")) == []" >/dev/null'
@@ -118,14 +155,23 @@ check 'published at one address' answers http://$HOST:8081/ 'hello from r-web-1'
 check 'and at no other' not fetch http://127.0.0.1:8081/
 check 'published at 127.0.0.1' from 8082 '' 'hello from r-web-1'
 check 'not for a neighbour' not there curl -s --max-time 5 http://$HOST:8082/
+check 'UDP' udp_answers 127.0.0.1 8083 ping
+check '… at an address' udp_answers $HOST 8083 pong
+check '… from a neighbour' there bash -c "$(declare -f udp_answers equal); udp_answers $HOST 8083 peng"
 check 'names of guests' from 8080 'get?http://db/' 'hello from r-db-1'
 check 'names of the world' bash -c "curl -s --max-time 10 'http://127.0.0.1:8080/resolve?far.example' | grep -qx 192.0.2.99"
 check 'the world' from 8080 "get?http://$NEIGHBOUR:8000/" 'from the neighbour'
 check "the host's services are not for guests" equal "$(status_of "http://$HOST:9000/")" 502
+check 'nor what is at its 127.0.0.1' equal "$(status_of "http://10.0.2.2:9000/")" 502
 check 'its published ports are' from 8080 "get?http://$HOST:8080/" 'hello from r-web-1'
 check 'nothing of it is in the host itself' equal "$(ip -o link show | grep -cE '^[0-9]+: (ck|slirp)')" 0
 
+check "what the host has in /run the engine has too" equal \
+    "$(nsenter -t "$(engine)" -m sh -c 'cat /run/file; readlink /run/link; ls -I mount /run; ls /run/user' | paste -sd' ')" \
+    "kept lock file libvirt link lock user $USER_ID"
+
 before=$(guests)
+mkdir /run/libvirt
 kill -9 "$(engine)"
 check 'ps after the death of the engine' expect 0 as_user cunik-compose ps && check 'finds both guests' equal "$(guests)" "$before"
 check 'with their ports' from 8080 '' 'hello from r-web-1'

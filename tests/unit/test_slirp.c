@@ -44,7 +44,7 @@ static void command_line(void **state _unused_)
     cunik_slirp_arguments(&s, &words);
     _cleanup_free_ char *text = cunik_strv_join(&words, " ");
     assert_string_equal(text,
-                        "/usr/bin/slirp4netns --configure --disable-host-loopback --enable-sandbox "
+                        "/usr/bin/slirp4netns --configure --enable-sandbox "
                         "--enable-seccomp --mtu=65520 --cidr=10.0.2.0/24 "
                         "--api-socket=/r/slirp.sock --ready-fd=3 --exit-fd=4 --netns-type=path "
                         "/proc/self/fd/5 slirp0");
@@ -107,9 +107,9 @@ static void guard(void **state _unused_)
 
     cunik_strv_split(&addresses, "127.0.0.1 192.0.2.7 192.0.2.7", " ");
     cunik_strv_split(&ports, "tcp 0.0.0.0 80,udp 127.0.0.1 53,tcp 192.0.2.7 80", ",");
-    _cleanup_free_ char *text = cunik_slirp_guard(&addresses, &ports);
+    _cleanup_free_ char *text = cunik_slirp_guard(&addresses, &ports, &subnet);
     test_golden("tests/golden/slirp/guard.txt", text);
-    _cleanup_free_ char *empty = cunik_slirp_guard(&none, &none);
+    _cleanup_free_ char *empty = cunik_slirp_guard(&none, &none, &subnet);
     test_golden("tests/golden/slirp/guard_of_nothing.txt", empty);
 }
 
