@@ -1,5 +1,5 @@
-/* The process outside of an engine without rights: what it tells, what it keeps and for whom, and that
- * it ends when nobody needs it. */
+/* The process outside of an engine without rights: what it tells, what it keeps and for whom, and
+ * that it ends when nobody needs it. */
 #include "tests/support/test.h"
 
 #include <errno.h>
