@@ -109,6 +109,7 @@ check 'nothing is left' nothing_left
 # would read; nothing runs.
 truncate -s 1M usr.raw && printf 'old line\0' | dd of=usr.raw bs=512 seek=1 conv=notrunc status=none
 cp usr.raw usr.before
+mkdir site && echo content >site/file
 cat >osv.yaml <<EOF
 name: d
 services:
@@ -117,6 +118,7 @@ services:
     environment: {A: "1 \$\$2"}
     network_mode: none
     scale: 2
+    volumes: ["./site:/data:ro"]
     unikernel: {backend: osv, disks: [{path: usr.raw}]}
 EOF
 check 'osv from its disk image: made' expect 0 cunik-compose -f osv.yaml up --no-start
@@ -124,10 +126,11 @@ for n in 1 2; do
     over=$CUNIK_ROOT/images/d-osv-$n/disk-0.qcow2
     qemu-img convert -O raw "$over" over.raw
     check "osv $n: its command line" equal "$(tail -c +513 over.raw | head -c 512 | tr -d '\0')" \
-        '--console=serial --power-off-on-abort --verbose --env=A=1\ $2 /probe "two words"'
+        '--console=serial --power-off-on-abort --verbose --mount-fs=rofs,/dev/vblk1,/data --env=A=1\ $2 /probe "two words"'
     check "osv $n: the rest is the image's" cmp -s <(tail -c +1025 over.raw) <(tail -c +1025 usr.before)
     check "osv $n: it is nobody else's" equal "$(stat -c %a "$over")" 600
 done
+check 'osv: what it only reads is in its own format' bash -c "head -c 4 '$CUNIK_ROOT/images/d-osv-1/folder-1.raw' | od -An -tx4 | grep -qx ' deadbead'"
 check 'osv: the image is as it was' cmp usr.raw usr.before
 check 'osv: down' expect 0 cunik-compose -f osv.yaml down
 check 'nothing is left' nothing_left
