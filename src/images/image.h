@@ -165,6 +165,10 @@ int cunik_image_load(const char *root, int fd, const char *name, char **ret_dige
 /* store.c: an empty file without a name beside the store, for what comes. */
 int cunik_image_scratch(const char *root, int *ret_fd, struct error **err);
 
+/* platform.c. Of a list of images for several machines the entry for one like this, which is
+ * borrowed; NULL when it is a manifest and no list. ERROR_INVALID: for none. */
+int cunik_image_platform(const json_t *manifest, const json_t **ret, struct error **err);
+
 /* transfer.c: registries, through skopeo, with the configuration, mirrors, logins and policy of
  * signatures of who calls, and told on standard error how it goes. */
 struct image_transfer {

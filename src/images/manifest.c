@@ -66,39 +66,17 @@ static int take_blob(const char *from, const char *to, const struct image_descri
     return cunik_image_blob_move(to, source, &moved, err);
 }
 
-/* Of images for several platforms, the one for machines like this. Unikraft's tools say "x86_64"
- * and, as the system, what the kernel is to run on. */
-static bool is_ours(const json_t *entry)
-{
-    static const char *const machines[] = {"amd64", "x86_64"};
-    static const char *const systems[] = {"linux", "qemu", "kvm"};
-    const json_t *platform = json_object_get(entry, "platform");
-    const char *machine = json_string_value(json_object_get(platform, "architecture"));
-    const char *system = json_string_value(json_object_get(platform, "os"));
-    bool found = false;
-
-    for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
-        for (size_t k = 0; k < ARRAY_SIZE(systems); k++)
-            found = found || (cunik_text_equal(machine, machines[i]) &&
-                              cunik_text_equal(system, systems[k]));
-    return found;
-}
-
 static int choose_platform(const char *layout, struct image_descriptor *d, struct error **err)
 {
     _cleanup_json_ json_t *json = NULL;
-    json_t *entry;
-    size_t i;
-    int r = cunik_image_blob_json(layout, d, IMAGE_CHECK, &json, err);
+    const json_t *chosen = NULL;
+    int r;
 
-    if (r < 0 || !json_is_array(json_object_get(json, "manifests")))
+    if ((r = cunik_image_blob_json(layout, d, IMAGE_CHECK, &json, err)) < 0 ||
+        (r = cunik_image_platform(json, &chosen, err)) < 0 || !chosen)
         return r;
-    json_array_foreach (json_object_get(json, "manifests"), i, entry)
-        if (is_ours(entry)) {
-            cunik_image_descriptor_done(d);
-            return cunik_image_descriptor_read(entry, "the list of images", d, err);
-        }
-    return cunik_error_set(err, ERROR_INVALID, "it holds images for other machines only");
+    cunik_image_descriptor_done(d);
+    return cunik_image_descriptor_read(chosen, "the list of images", d, err);
 }
 
 static int read_single(const char *layout, struct image_descriptor *ret, struct error **err)

@@ -10,6 +10,7 @@ images_SOURCES = \
 	src/images/index.c \
 	src/images/layer.c \
 	src/images/manifest.c \
+	src/images/platform.c \
 	src/images/prune.c \
 	src/images/recipe.c \
 	src/images/store.c \

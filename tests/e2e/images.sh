@@ -49,6 +49,23 @@ trap 'kill $registry 2>/dev/null; cleanup' EXIT
 wait_until 30 fetch http://127.0.0.1:5000/v2/
 check 'push' expect 0 cunik push --insecure localhost:5000/team/web:1
 check 'the registry has the same digest' equal "$(skopeo inspect --tls-verify=false docker://localhost:5000/team/web:1 | jq -r .Digest)" "$first"
+# What Unikraft's tools push: a list of images for several machines, none of them a Linux.
+skopeo copy -q --dest-tls-verify=false "oci:$CUNIK_ROOT/store:web:latest" docker://localhost:5000/team/multi:one
+skopeo inspect --raw "oci:$CUNIK_ROOT/store:web:latest" >one.json
+entry() { echo "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"$first\",\"size\":$(stat -c %s one.json),\"platform\":{\"architecture\":\"$1\",\"os\":\"$2\"}}"; }
+list() { # TAG ENTRY...
+    local tag=$1 all
+    shift
+    all=$(printf '%s,' "$@")
+    echo "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[${all%,}]}" >list.json
+    curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary @list.json "http://127.0.0.1:5000/v2/team/multi/manifests/$tag"
+}
+list ours "$(entry arm64 linux)" "$(entry x86_64 qemu)"
+list theirs "$(entry arm64 linux)"
+check 'of images for several machines that for ours is fetched' equal "$(cunik pull --insecure localhost:5000/team/multi:ours)" "$first"
+check '… and none for others' expect 2 cunik pull --insecure localhost:5000/team/multi:theirs
+check '… which is said' err_has "it holds images for other machines only"
+check '… remove it' expect 0 cunik image rm localhost:5000/team/multi:ours
 check 'save' expect 0 cunik image save web web.tar
 check 'remove all' expect 0 cunik image rm "$first"
 check '… leaves no blob' equal "$(find "$CUNIK_ROOT/store/blobs" -type f | wc -l)" 0
