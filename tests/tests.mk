@@ -31,7 +31,7 @@ $(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/
 E2E_TESTS := attach bad_input commands config cunik death dialects engine examples faults follow images networks observe readme system torture \
 	traffic up_down volumes
 E2E_TESTS += chaos cycles
-E2E_TESTS += endings
+E2E_TESTS += doctor endings
 E2E_TESTS += updates rolling
 E2E_TESTS += rootless
 
