@@ -127,7 +127,7 @@ static bool resolve(const struct extending *e, struct node *services, const char
     tried->key_place = extends->key_place;
     cunik_node_set(e->c->l->tree, service, "extends", tried);
     if (!base_name) {
-        mistake(e, extends, name, "'service' is missing");
+        mistake(e, extends, name, "missing property 'service'");
         return false;
     }
     const char *base_file = other ? other->text : file;

@@ -424,7 +424,7 @@ static void report_missing(void *context, const struct fields *table, struct nod
             continue;
         _cleanup_free_ char *where = cunik_field_path_text(&inner);
         if (!has_mistake(v->d, where))
-            mistake(v, &map->place, path, "'%s' is missing", name);
+            mistake(v, &map->place, path, "missing property '%s'", name);
     }
 }
 

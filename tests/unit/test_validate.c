@@ -149,7 +149,7 @@ static void merged(void **state _unused_)
         "  a: {cap_add: [X], build: {args: {A: b}}, ports: [{published: 1}]}\n"
         "volumes: {v: {driver: local}}\n";
     static const char *const messages[] = {
-        "f:3:52: services.a.ports[0]: 'target' is missing",
+        "f:3:52: services.a.ports[0]: missing property 'target'",
         "f:1:1: warning: version: has no effect",
         "f:3:7: warning: services.a.cap_add: is not supported and has no effect: a unikernel",
         "f:3:29: warning: services.a.build.args: is not supported and has no effect",
