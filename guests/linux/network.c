@@ -104,6 +104,30 @@ static void set_address6(const struct interface *interface)
     close(fd);
 }
 
+/* What <linux/ipv6_route.h> calls in6_rtmsg, for the same reason. */
+struct route6 {
+    struct in6_addr to, from, gateway;
+    uint32_t type;
+    uint16_t to_length, from_length;
+    uint32_t metric;
+    unsigned long info;
+    uint32_t flags;
+    int index;
+};
+
+static void add_default_route6(const struct interface *interface, uint32_t metric)
+{
+    struct route6 route = {.gateway = interface->gateway6,
+                           .metric = metric + 1,
+                           .flags = RTF_UP | RTF_GATEWAY,
+                           .index = (int)if_nametoindex(interface->name)};
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || ioctl(fd, SIOCADDRT, &route) < 0)
+        give_up("interface %s: setting the IPv6 gateway: %s", interface->name, strerror(errno));
+    close(fd);
+}
+
 static void rename_interface(int fd, const char *from, const char *to)
 {
     struct ifreq ifr = request_for(from);
@@ -212,6 +236,8 @@ void network_configure(const struct settings *settings)
         bring_up(fd, settings->interfaces[i].name);
         if (settings->interfaces[i].length6)
             set_address6(&settings->interfaces[i]);
+        if (!IN6_IS_ADDR_UNSPECIFIED(&settings->interfaces[i].gateway6))
+            add_default_route6(&settings->interfaces[i], (uint32_t)i);
         if (is_set(settings->interfaces[i].gateway))
             add_default_route(fd, &settings->interfaces[i], (short)i);
     }

@@ -176,6 +176,16 @@ static void read_ip6(struct settings *settings, char *value)
     interface->length6 = (unsigned)parse_number(length, 1, 128, "ip6=: prefix length");
 }
 
+static void read_gw6(struct settings *settings, char *value)
+{
+    char *gateway = value, *name = strsep(&gateway, ",");
+
+    if (!gateway)
+        give_up("command line: gw6=: wants DEV,ADDR");
+    if (inet_pton(AF_INET6, gateway, &find_interface(settings, "gw6", name)->gateway6) != 1)
+        give_up("command line: gw6=: '%s' is not an IPv6 address", gateway);
+}
+
 static void read_ifname(struct settings *settings, char *value)
 {
     char *field[2];
@@ -232,9 +242,10 @@ static const struct {
     const char *key;
     void (*read)(struct settings *settings, char *value);
 } keys[] = {
-    {"ip", read_ip},        {"hostname", read_hostname}, {"search", read_search},
-    {"arg", read_argument}, {"env", read_environment},   {"mount", read_mount},
-    {"mtu", read_mtu},      {"ip6", read_ip6},           {"ifname", read_ifname},
+    {"ip", read_ip},         {"hostname", read_hostname}, {"search", read_search},
+    {"arg", read_argument},  {"env", read_environment},   {"mount", read_mount},
+    {"mtu", read_mtu},       {"ip6", read_ip6},           {"gw6", read_gw6},
+    {"ifname", read_ifname},
 };
 
 void settings_read_cmdline(struct settings *settings, char *line)

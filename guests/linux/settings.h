@@ -18,6 +18,8 @@
  *          of an interface that has an ip=
  *   ip6=DEV,ADDR/LENGTH
  *          one IPv6 address of an interface that has an ip=
+ *   gw6=DEV,ADDR
+ *          the IPv6 gateway of an interface that has an ip=
  *   ifname=DEV:NAME
  *          another name for an interface that has an ip=; the other keys go on naming it DEV
  *   hostname=NAME
@@ -40,8 +42,9 @@ struct interface {
     struct in_addr dns[2];  /* INADDR_ANY: none */
     int mtu;                /* 0: the driver's */
     struct in6_addr address6;
-    unsigned length6; /* 0: no IPv6 */
-    char *new_name;   /* NULL: none */
+    unsigned length6;         /* 0: no IPv6 */
+    struct in6_addr gateway6; /* "::": none */
+    char *new_name;           /* NULL: none */
 };
 
 struct mount_point {

@@ -54,9 +54,10 @@ struct boot_interface {
     const char *dns;      /* "" = none */
     unsigned mtu;         /* 0 = 1500 */
     const char *name;     /* "" = as the guest likes */
-    const char *address6; /* "fd00:1::2"; "" = none. There is no way out by IPv6 */
+    const char *address6; /* "fd00:1::2"; "" = none */
     unsigned prefix_length6;
-    bool fixed6; /* asked for in the file: who cannot take it must refuse it */
+    const char *gateway6; /* "" = none */
+    bool fixed6;          /* asked for in the file: who cannot take it must refuse it */
 };
 
 struct boot_disk {

@@ -88,6 +88,8 @@ static void add_interface(struct buffer *line, const struct boot_settings *s, si
         cunik_dialect_add(line, "mtu=eth%zu:%u", index, i->mtu);
     if (i->address6 && *i->address6)
         cunik_dialect_add(line, "ip6=eth%zu,%s/%u", index, i->address6, i->prefix_length6);
+    if (cunik_dialect_given(i->gateway6))
+        cunik_dialect_add(line, "gw6=eth%zu,%s", index, i->gateway6);
     if (i->name && *i->name)
         cunik_dialect_add(line, "ifname=eth%zu:%s", index, i->name);
 }

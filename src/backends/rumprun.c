@@ -155,7 +155,7 @@ static int add_interfaces(struct buffer *line, const struct boot_settings *s, st
 
         add_address(line, i, "inet", n->address, n->prefix_length, n->gateway);
         if (cunik_dialect_given(n->address6))
-            add_address(line, i, "inet6", n->address6, n->prefix_length6, "");
+            add_address(line, i, "inet6", n->address6, n->prefix_length6, n->gateway6);
     }
     return r;
 }

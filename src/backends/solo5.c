@@ -160,6 +160,8 @@ static int add_interfaces(struct buffer *line, const struct boot_settings *s,
             cunik_dialect_add(line, "--%sipv4-gateway=%s", prefix, n->gateway);
         if (cunik_dialect_given(n->address6))
             cunik_dialect_add(line, "--%sipv6=%s/%u", prefix, n->address6, n->prefix_length6);
+        if (cunik_dialect_given(n->gateway6))
+            cunik_dialect_add(line, "--%sipv6-gateway=%s", prefix, n->gateway6);
     }
     return r;
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "compose/command.h"
+#include "engine/world_network.h"
 
 static const struct world_cunik *find(const struct world *w, const char *service, int64_t index)
 {
@@ -82,6 +83,7 @@ int cunik_command_port(void *context, const struct arguments *a, int *status _un
     if (!p)
         return cunik_error_set(err, ERROR_NOT_FOUND, "'%s' publishes no port %llu/%s", c->name,
                                (unsigned long long)port, protocol);
-    printf("%s:%u\n", *p->host_ip ? p->host_ip : "0.0.0.0", p->host_port);
+    _cleanup_free_ char *host = cunik_world_port_text(p);
+    puts(host);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "engine/world_network.h"
 
 char *cunik_listing_age(int64_t ms)
 {
@@ -83,8 +84,8 @@ static char *ports_text(const struct world_cunik *c)
 
     for (size_t i = 0; i < c->n_ports; i++) {
         const struct world_port *p = &c->ports[i];
-        cunik_strv_addf(&parts, "%s:%u->%u/%s", *p->host_ip ? p->host_ip : "0.0.0.0",
-                        (unsigned)p->host_port, (unsigned)p->port, p->protocol);
+        _cleanup_free_ char *host = cunik_world_port_text(p);
+        cunik_strv_addf(&parts, "%s->%u/%s", host, (unsigned)p->port, p->protocol);
     }
     return cunik_strv_join(&parts, ", ");
 }

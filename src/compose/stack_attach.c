@@ -178,9 +178,11 @@ static void read_port(struct stack_maker *m, const struct node *n, struct stack_
     const struct node *target = cunik_node_get(n, "target");
     const char *host_ip = cunik_stack_text(n, "host_ip");
     const char *published = cunik_stack_text(n, "published");
+    struct in6_addr six;
 
     p->place = cunik_stack_place(m, &n->place);
-    p->host_ip = cunik_strdup(host_ip);
+    p->host_ip = cunik_address6_parse(host_ip, &six, NULL) == 0 ? cunik_address6_text(&six)
+                                                                : cunik_strdup(host_ip);
     p->protocol = cunik_strdup(cunik_stack_text(n, "protocol"));
     if (target && target->integer >= 1 && target->integer <= 65535)
         p->target = (uint16_t)target->integer;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "compose/graph.h"
 #include "compose/stack_maker.h"
+#include "network/address6.h"
 
 static void check_depends(struct stack_maker *m)
 {
@@ -92,13 +93,6 @@ static int compare_published(const void *a, const void *b)
     return x->position < y->position ? -1 : 1;
 }
 
-static bool same_address(const char *a, const char *b)
-{
-    bool any = !*a || !*b || strcmp(a, "0.0.0.0") == 0 || strcmp(b, "0.0.0.0") == 0;
-
-    return any || strcmp(a, b) == 0;
-}
-
 /* As a file that is right; the engine refuses to carry it out. */
 static void check_published(struct stack_maker *m)
 {
@@ -124,7 +118,7 @@ static void check_published(struct stack_maker *m)
         const struct stack_port *p = all[i].port;
         for (size_t k = i; k-- > 0 && all[k].port->host_first == p->host_first &&
                            strcmp(all[k].port->protocol, p->protocol) == 0;) {
-            if (!same_address(all[k].port->host_ip, p->host_ip))
+            if (!cunik_address_overlap(all[k].port->host_ip, p->host_ip))
                 continue;
             _cleanup_free_ char *path = cunik_asprintf("services.%s.ports", all[i].service->name);
             cunik_diagnostics_warn(m->d, &p->place, path,

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/assign_parts.h"
+#include "engine/world_network.h"
 
 /* One who has a port; a list for each protocol and number. */
 struct holder {
@@ -23,9 +24,18 @@ static bool any(const char *ip)
     return !*ip || strcmp(ip, "0.0.0.0") == 0 || strcmp(ip, "::") == 0;
 }
 
-static bool overlap(const char *a, const char *b)
+static bool has_six(const struct world_cunik *c)
 {
-    return any(a) || any(b) || strcmp(a, b) == 0;
+    for (size_t i = 0; i < c->n_interfaces; i++)
+        if (*c->interfaces[i].address6)
+            return true;
+    return false;
+}
+
+/* Every address is every one of IPv4 for who has no other. */
+static const char *host_of(const struct world_cunik *c, const struct world_port *p)
+{
+    return *p->host_ip || has_six(c) ? p->host_ip : "0.0.0.0";
 }
 
 static const struct holder *holder_of(const struct ports *s, const char *protocol, unsigned port,
@@ -34,7 +44,7 @@ static const struct holder *holder_of(const struct ports *s, const char *protoco
     _cleanup_free_ char *key = cunik_asprintf("%s %u", protocol, port);
     const struct holder *h = cunik_map_get(&s->held, key);
 
-    while (h && !overlap(h->ip, ip))
+    while (h && !cunik_address_overlap(h->ip, ip))
         h = h->next;
     return h;
 }
@@ -74,7 +84,7 @@ static void hold_others(struct ports *s)
         if (!cunik_assign_stays(s->a, c))
             continue;
         for (size_t k = 0; k < c->n_ports; k++)
-            hold(s, c->ports[k].protocol, c->ports[k].host_port, c->ports[k].host_ip, c->name);
+            hold(s, c->ports[k].protocol, c->ports[k].host_port, host_of(c, &c->ports[k]), c->name);
     }
 }
 
@@ -88,10 +98,21 @@ static bool is_reachable(const struct ports *s, const char *ip)
            cunik_strv_has(addresses, ip);
 }
 
+/* The kernel takes no packet from ::1 to another link (as route_localnet lets it for 127.0.0.1). */
 static void check_address(const struct ports *s, const struct world_cunik *c,
                           const struct world_port *p)
 {
-    if (!is_reachable(s, p->host_ip))
+    if (strcmp(p->host_ip, "::1") == 0)
+        cunik_assign_invalid(s->a,
+                             "'%s': port %u/%s is to be published at ::1, from where no guest can "
+                             "be reached: 127.0.0.1 can be used",
+                             c->name, p->port, p->protocol);
+    else if (strchr(p->host_ip, ':') && !has_six(c))
+        cunik_assign_invalid(s->a,
+                             "'%s': port %u/%s is to be published at %s, but no network of its has "
+                             "IPv6 (enable_ipv6)",
+                             c->name, p->port, p->protocol, p->host_ip);
+    else if (!is_reachable(s, p->host_ip))
         cunik_assign_conflict(s->a,
                               "'%s': port %u/%s is to be published at %s, which is no address "
                               "of this host",
@@ -111,20 +132,21 @@ static void check_number(const struct ports *s, const struct world_cunik *c,
 
 static void take_given(struct ports *s, const struct world_cunik *c, const struct world_port *p)
 {
-    const struct holder *h = holder_of(s, p->protocol, p->host_port, p->host_ip);
-    const char *ip = *p->host_ip ? p->host_ip : "0.0.0.0";
+    const char *host = host_of(c, p);
+    const struct holder *h = holder_of(s, p->protocol, p->host_port, host);
+    _cleanup_free_ char *at = cunik_world_port_text(p);
 
     if (!h)
-        hold(s, p->protocol, p->host_port, p->host_ip, c->name);
+        hold(s, p->protocol, p->host_port, host, c->name);
     else if (!h->owner)
-        cunik_assign_conflict(s->a, "'%s': port %s:%u/%s is in use on the host", c->name, ip,
-                              p->host_port, p->protocol);
+        cunik_assign_conflict(s->a, "'%s': port %s/%s is in use on the host", c->name, at,
+                              p->protocol);
     else if (cunik_map_has(&s->a->desired_names, h->owner))
-        cunik_assign_invalid(s->a, "'%s' and '%s' both publish port %s:%u/%s", h->owner, c->name,
-                             ip, p->host_port, p->protocol);
+        cunik_assign_invalid(s->a, "'%s' and '%s' both publish port %s/%s", h->owner, c->name, at,
+                             p->protocol);
     else
-        cunik_assign_conflict(s->a, "'%s': port %s:%u/%s is published by '%s' already", c->name, ip,
-                              p->host_port, p->protocol, h->owner);
+        cunik_assign_conflict(s->a, "'%s': port %s/%s is published by '%s' already", c->name, at,
+                              p->protocol, h->owner);
 }
 
 static bool like(const struct world_port *a, const struct world_port *b)
@@ -152,10 +174,10 @@ static void take_old(struct ports *s, struct world_cunik *c, size_t which)
     uint16_t number = old_number(c, which, cunik_assign_old(s->a, c));
 
     if (!number || number < s->a->facts->first_port || number > s->a->facts->last_port ||
-        holder_of(s, p->protocol, number, p->host_ip))
+        holder_of(s, p->protocol, number, host_of(c, p)))
         return;
     p->host_port = number;
-    hold(s, p->protocol, number, p->host_ip, c->name);
+    hold(s, p->protocol, number, host_of(c, p), c->name);
 }
 
 static void take_new(struct ports *s, const struct world_cunik *c, struct world_port *p)
@@ -167,10 +189,10 @@ static void take_new(struct ports *s, const struct world_cunik *c, struct world_
 
     for (unsigned i = 0; i < n; i++) {
         unsigned number = first + (start + i) % n;
-        if (holder_of(s, p->protocol, number, p->host_ip))
+        if (holder_of(s, p->protocol, number, host_of(c, p)))
             continue;
         p->host_port = (uint16_t)number;
-        hold(s, p->protocol, number, p->host_ip, c->name);
+        hold(s, p->protocol, number, host_of(c, p), c->name);
         return;
     }
     cunik_assign_conflict(s->a, "'%s': no free port of the host is left for its port %u/%s",

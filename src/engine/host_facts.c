@@ -35,6 +35,9 @@ static void add_own_addresses(const struct links *links, struct strv *ret)
     for (size_t i = 0; i < links->n; i++)
         for (size_t k = 0; k < links->items[i].n_addresses; k++)
             cunik_strv_take(ret, cunik_address_text(links->items[i].addresses[k].address));
+    for (size_t i = 0; i < links->n; i++)
+        for (size_t k = 0; k < links->items[i].n_addresses6; k++)
+            cunik_strv_take(ret, cunik_address6_text(&links->items[i].addresses6[k].address));
 }
 
 /* Bridges that are nobody's of ours: a stack may name them as external networks. */
@@ -62,16 +65,31 @@ static void add_routes(const struct host_real *h, const struct links *links,
     }
 }
 
+static bool is_names(const char *socket, const char *address)
+{
+    _cleanup_free_ char *own = cunik_asprintf(" %s 53", address);
+
+    return strcmp(socket + strcspn(socket, " "), own) == 0;
+}
+
 /* Our own name servers listen at the gateways of our networks. */
 static bool is_own_socket(const struct host_real *h, const struct links *links, const char *socket)
 {
-    for (size_t i = 0; i < links->n; i++)
-        for (size_t k = 0; is_ours(h, &links->items[i]) && k < links->items[i].n_addresses; k++) {
-            _cleanup_free_ char *address = cunik_address_text(links->items[i].addresses[k].address);
-            _cleanup_free_ char *own = cunik_asprintf(" %s 53", address);
-            if (strcmp(socket + strcspn(socket, " "), own) == 0)
+    for (size_t i = 0; i < links->n; i++) {
+        const struct link *l = &links->items[i];
+        if (!is_ours(h, l))
+            continue;
+        for (size_t k = 0; k < l->n_addresses; k++) {
+            _cleanup_free_ char *address = cunik_address_text(l->addresses[k].address);
+            if (is_names(socket, address))
                 return true;
         }
+        for (size_t k = 0; k < l->n_addresses6; k++) {
+            _cleanup_free_ char *address = cunik_address6_text(&l->addresses6[k].address);
+            if (is_names(socket, address))
+                return true;
+        }
+    }
     return false;
 }
 

@@ -237,10 +237,17 @@ static bool is_ours(void *ctx, const struct world_network *n)
     return *n->link && *n->subnet && (!n->external || cunik_file_exists(file));
 }
 
+static bool takes_ipv6(void *ctx, const struct world_cunik *c)
+{
+    return cunik_host_takes_ipv6(ctx, c);
+}
+
 int cunik_host_rules(const struct host_real *h, const struct world *w, bool running_only,
                      struct rules *ret, struct error **err)
 {
-    return cunik_world_rules(w, h->engine, running_only, is_ours, (void *)h, ret, err);
+    const struct world_rules_facts facts = {is_ours, takes_ipv6, (void *)h};
+
+    return cunik_world_rules(w, h->engine, running_only, &facts, ret, err);
 }
 
 int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **err)
@@ -256,6 +263,10 @@ int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **er
         cunik_host_outside_ports(h, &rules, &outside);
     if (r == 0 && rules.n_networks)
         r = cunik_host_ways(&rules.ways, err);
+    bool six = r == 0 && cunik_rules_six(&rules);
+    if (r == 0)
+        r = six ? cunik_host_open6(h, cunik_host_forward6_kind(), &rules.shut, err)
+                : cunik_host_close6(h, err);
     if (r == 0)
         r = cunik_rules_make(&rules, &text, &chains, err);
     if (r == 0 && !in_force(h, text, &chains))
@@ -266,6 +277,8 @@ int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **er
         r = cunik_host_outside_set(h, rules.n_networks > 0, &outside, err);
     if (r == 0)
         r = cunik_host_forward(h, rules.n_networks > 0, err);
+    if (r == 0 && six)
+        r = cunik_host_forward6(h, err);
     cunik_rules_done(&rules);
     cunik_host_outside_ports_done(&outside);
     return r;

@@ -324,6 +324,8 @@ static int observe_rules(const struct host_real *h, const struct links *links, s
         r = cunik_host_forwards(links, &w->ports_published, err);
     if (r == 0 && rules.n_networks && w->ports_published)
         r = cunik_host_outside_check(h, &outside, &w->ports_published, err);
+    if (r == 0 && cunik_rules_six(&rules) && w->ports_published)
+        r = cunik_host_forwards6(cunik_host_forward6_kind(), links, &w->ports_published, err);
     cunik_rules_done(&rules);
     cunik_host_outside_ports_done(&outside);
     return r;

@@ -193,6 +193,20 @@ int cunik_host_forward(const struct host_real *h, bool open, struct error **err)
 /* Whether all of them do. */
 struct links;
 int cunik_host_forwards(const struct links *links, bool *ret, struct error **err);
+/* host_forward6.c. The same for IPv6: by a switch of each link, or where the kernel has none by
+ * that of the whole host, which is thrown only when the rules are in force that keep packets of
+ * others where they were. */
+enum host_forward6 { FORWARD6_EACH, FORWARD6_WHOLE };
+enum host_forward6 cunik_host_forward6_kind(void);
+/* Before the rules; *ret_shut is for rules.shut. */
+int cunik_host_open6(const struct host_real *h, enum host_forward6 kind, struct strv *ret_shut,
+                     struct error **err);
+/* Behind them. */
+int cunik_host_forward6(const struct host_real *h, struct error **err);
+/* Undoes what this engine did. */
+int cunik_host_close6(const struct host_real *h, struct error **err);
+int cunik_host_forwards6(enum host_forward6 kind, const struct links *links, bool *ret,
+                         struct error **err);
 /* Others' packet filters: have them let guests' packets pass, or take that away (gates.h). */
 int cunik_host_gates(const struct host_real *h, bool open, struct error **err);
 /* Whether they do. */

@@ -79,7 +79,7 @@ static int add_port(struct world_cunik *c, const char *text, struct error **err)
     _cleanup_free_ char *rest = cunik_strdup(text);
     char *protocol = strchr(rest, '/');
     uint64_t guest, host = 0;
-    struct in_addr address;
+    struct in6_addr address; /* or one of IPv4 */
 
     if (protocol)
         *protocol++ = '\0';
@@ -90,10 +90,16 @@ static int add_port(struct world_cunik *c, const char *text, struct error **err)
         char *last = cut_last(rest);
         host_ip = last ? rest : "";
         host_port = last ? last : rest;
+        size_t size = strlen(host_ip);
+        if (size > 2 && *host_ip == '[' && host_ip[size - 1] == ']') {
+            rest[size - 1] = '\0';
+            host_ip++;
+        }
     }
     if (cunik_text_to_uint(port, 1, UINT16_MAX, &guest) < 0 ||
         (*host_port && cunik_text_to_uint(host_port, 1, UINT16_MAX, &host) < 0) ||
-        (*host_ip && inet_pton(AF_INET, host_ip, &address) != 1) ||
+        (*host_ip && inet_pton(AF_INET, host_ip, &address) != 1 &&
+         inet_pton(AF_INET6, host_ip, &address) != 1) ||
         (protocol && strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0))
         return wrong(err, "publish", expected, text);
     struct world_port *p = cunik_world_add_port(c);

@@ -69,6 +69,7 @@ engine_SOURCES = \
 	src/engine/host_files.c \
 	src/engine/host_forward.c \
 	src/engine/host_hold.c \
+	src/engine/host_forward6.c \
 	src/engine/host_images.c \
 	src/engine/host_label.c \
 	src/engine/host_names.c \
@@ -162,6 +163,7 @@ engine_SOURCES = \
 
 engine_TESTS = \
 	tests/integration/test_access.c \
+	tests/integration/test_forward6.c \
 	tests/integration/test_host_real.c \
 	tests/integration/test_hypervisor.c \
 	tests/unit/test_accel.c \

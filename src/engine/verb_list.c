@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/cunik_filter.h"
 #include "engine/verb.h"
+#include "engine/world_network.h"
 
 static char *addresses(const struct world_cunik *c)
 {
@@ -25,8 +26,8 @@ static char *ports(const struct world_cunik *c)
 
     for (size_t i = 0; i < c->n_ports; i++) {
         const struct world_port *p = &c->ports[i];
-        cunik_strv_addf(&list, "%s:%u->%u/%s", *p->host_ip ? p->host_ip : "0.0.0.0", p->host_port,
-                        p->port, p->protocol);
+        _cleanup_free_ char *host = cunik_world_port_text(p);
+        cunik_strv_addf(&list, "%s->%u/%s", host, p->port, p->protocol);
     }
     return cunik_strv_join(&list, ", ");
 }

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/verb.h"
+#include "engine/world_network.h"
 
 /* "80" or "80/udp". */
 static int parse(const char *text, uint64_t *ret_port, const char **ret_protocol,
@@ -19,11 +20,6 @@ static int parse(const char *text, uint64_t *ret_port, const char **ret_protocol
         (strcmp(*ret_protocol, "tcp") != 0 && strcmp(*ret_protocol, "udp") != 0))
         return cunik_error_set(err, ERROR_INVALID, "a port is NUMBER[/tcp|/udp], not '%s'", text);
     return 0;
-}
-
-static const char *host(const struct world_port *p)
-{
-    return *p->host_ip ? p->host_ip : "0.0.0.0";
 }
 
 int cunik_verb_port(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
@@ -45,11 +41,12 @@ int cunik_verb_port(void *context _unused_, const struct arguments *a, int *ret_
         const struct world_port *p = &c->ports[i];
         if (protocol && (p->port != port || strcmp(p->protocol, protocol) != 0))
             continue;
+        _cleanup_free_ char *host = cunik_world_port_text(p);
         found = true;
         if (protocol)
-            printf("%s:%u\n", host(p), p->host_port);
+            puts(host);
         else
-            printf("%u/%s -> %s:%u\n", p->port, p->protocol, host(p), p->host_port);
+            printf("%u/%s -> %s\n", p->port, p->protocol, host);
     }
     if (r == 0 && protocol && !found)
         r = cunik_error_set(err, ERROR_NOT_FOUND, "'%s' publishes no port %s", c->name,

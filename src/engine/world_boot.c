@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "backends/backend.h"
 #include "base/memory.h"
 #include "engine/world_network.h"
 #include "network/address6.h"
@@ -32,7 +33,7 @@ static const char *keep(struct prepared *p, char *text)
 }
 
 static int prepare_interface(struct prepared *p, const struct world_cunik *c, size_t index,
-                             const struct world *w, bool way, struct error **err)
+                             const struct world *w, bool way, bool way6, struct error **err)
 {
     const struct world_interface *in = &c->interfaces[index];
     const struct world_network *n = cunik_world_network(w, in->network);
@@ -58,6 +59,7 @@ static int prepare_interface(struct prepared *p, const struct world_cunik *c, si
         .name = in->name,
         .address6 = in->address6,
         .prefix_length6 = six.length,
+        .gateway6 = way6 ? n->gateway6 : "",
         .fixed6 = in->fixed6,
     };
     return 0;
@@ -66,12 +68,12 @@ static int prepare_interface(struct prepared *p, const struct world_cunik *c, si
 static int prepare_interfaces(struct prepared *p, const struct world_cunik *c,
                               const struct world *w, struct error **err)
 {
-    size_t way = cunik_world_way_out(c, w);
+    size_t way = cunik_world_way_out(c, w), way6 = cunik_world_way_out6(c, w);
     int r = 0;
 
     p->interfaces = cunik_calloc(c->n_interfaces, sizeof(*p->interfaces));
     for (size_t i = 0; r == 0 && i < c->n_interfaces; i++)
-        r = prepare_interface(p, c, i, w, i == way, err);
+        r = prepare_interface(p, c, i, w, i == way, i == way6, err);
     p->settings.interfaces = p->interfaces;
     p->settings.n_interfaces = c->n_interfaces;
     return r;
@@ -121,6 +123,20 @@ static int prepare(const struct world_cunik *c, const struct world *w, const cha
     return prepare_interfaces(p, c, w, err);
 }
 
+/* Where nobody would answer, nothing is published on purpose. */
+static int check_ports(const struct world_cunik *c, const struct backend *backend,
+                       struct error **err)
+{
+    for (size_t i = 0; !backend->ipv6 && i < c->n_ports; i++)
+        if (strchr(c->ports[i].host_ip, ':'))
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "port %u/%s is to be published at %s, but %s cannot be told an "
+                                   "IPv6 address",
+                                   c->ports[i].port, c->ports[i].protocol, c->ports[i].host_ip,
+                                   backend->name);
+    return 0;
+}
+
 int cunik_world_boot(const struct world_cunik *c, const struct world *w,
                      const struct kernel *kernel, const char *image, const char *initrd,
                      struct boot *ret, struct error **err)
@@ -131,7 +147,8 @@ int cunik_world_boot(const struct world_cunik *c, const struct world *w,
     int r;
 
     if ((r = prepare(c, w, image, initrd, &p, err)) < 0 ||
-        (r = cunik_backend_find(c->boot.backend, kernel, &backend, err)) < 0)
+        (r = cunik_backend_find(c->boot.backend, kernel, &backend, err)) < 0 ||
+        (r = check_ports(c, backend, err)) < 0)
         return r;
     r = backend->make(&p.settings, kernel, &boot, err);
     if (r < 0)

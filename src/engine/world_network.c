@@ -91,6 +91,20 @@ size_t cunik_world_way_out(const struct world_cunik *c, const struct world *w)
     return best;
 }
 
+size_t cunik_world_way_out6(const struct world_cunik *c, const struct world *w)
+{
+    size_t best = SIZE_MAX;
+
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        const struct world_interface *in = &c->interfaces[i];
+        const struct world_network *n = cunik_world_network(w, in->network);
+        if (n && !n->internal && *in->address6 && *n->gateway6 &&
+            (best == SIZE_MAX || in->gw_priority > c->interfaces[best].gw_priority))
+            best = i;
+    }
+    return best;
+}
+
 bool cunik_world_name_server(const struct world_cunik *c, size_t index,
                              const struct world_network *n)
 {
@@ -115,4 +129,10 @@ const struct world_resolver *cunik_world_resolver(const struct world_network *n,
         if (strcmp(n->resolvers[i].service, service) == 0)
             return &n->resolvers[i];
     return NULL;
+}
+
+char *cunik_world_port_text(const struct world_port *p)
+{
+    return cunik_asprintf(strchr(p->host_ip, ':') ? "[%s]:%u" : "%s:%u",
+                          *p->host_ip ? p->host_ip : "0.0.0.0", p->host_port);
 }

@@ -24,7 +24,12 @@ const struct world_resolver *cunik_world_resolver(const struct world_network *n,
  * and of those the first; without any, that of the first network with several subnets, to reach
  * them. Its index; SIZE_MAX = none. */
 size_t cunik_world_way_out(const struct world_cunik *c, const struct world *w);
+/* The same by IPv6, without the latter. */
+size_t cunik_world_way_out6(const struct world_cunik *c, const struct world *w);
 /* Whether a cunik asks for names on that interface: at its service's own name server, else at the
  * gateway of its first network, unless that is someone else's. */
 bool cunik_world_name_server(const struct world_cunik *c, size_t index,
                              const struct world_network *n);
+
+/* Where a port is published, "0.0.0.0:8080", "[::]:8080"; the caller frees it. */
+char *cunik_world_port_text(const struct world_port *p);

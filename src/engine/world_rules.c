@@ -7,24 +7,31 @@
 #include "base/text.h"
 #include "engine/world_network.h"
 
-/* The first network that is not internal, else the first. */
-static const struct world_interface *published_interface(const struct world_cunik *c,
-                                                         const struct map *networks)
+/* The first network that is not internal, else the first: of those where it has an address. */
+static const char *published_address(const struct world_cunik *c, const struct map *networks,
+                                     bool six)
 {
+    const char *first = "";
+
     for (size_t i = 0; i < c->n_interfaces; i++) {
-        const struct world_network *n = cunik_map_get(networks, c->interfaces[i].network);
-        if (n && !n->internal && *c->interfaces[i].address)
-            return &c->interfaces[i];
+        const struct world_interface *in = &c->interfaces[i];
+        const struct world_network *n = cunik_map_get(networks, in->network);
+        const char *address = six ? in->address6 : in->address;
+        if (*address && n && !n->internal)
+            return address;
+        if (!*first)
+            first = address;
     }
-    return c->n_interfaces && *c->interfaces[0].address ? &c->interfaces[0] : NULL;
+    return first;
 }
 
 static int add_gateway6(const struct world_network *n, struct rules_network *to, struct error **err)
 {
-    struct in6_addr *six = cunik_calloc(1, sizeof(*six));
+    struct cidr6 *six = cunik_calloc(1, sizeof(*six));
+    int r = cunik_cidr6_parse_subnet(n->subnet6, six, err);
 
     to->gateway6 = six;
-    return cunik_address6_parse(n->gateway6, six, err);
+    return r < 0 ? r : cunik_address6_parse(n->gateway6, &six->address, err);
 }
 
 static int add_network(const struct world_network *n, struct rules *ret, struct error **err)
@@ -50,16 +57,20 @@ static bool is_trusted(const struct world_cunik *c)
     return false;
 }
 
-static int add_ports(const struct world_cunik *c, const struct map *networks, struct rules *ret,
-                     struct error **err)
+static int add_ports(const struct world_cunik *c, const struct map *networks,
+                     const struct world_rules_facts *facts, struct rules *ret, struct error **err)
 {
-    const struct world_interface *at = published_interface(c, networks);
+    const char *at = published_address(c, networks, false);
+    const char *at6 = published_address(c, networks, true);
+    struct in6_addr six = IN6ADDR_ANY_INIT;
     uint32_t address;
     int r;
 
-    if (!c->n_ports || !at)
+    if (!c->n_ports || !*at)
         return 0;
-    if ((r = cunik_address_parse(at->address, &address, err)) < 0)
+    if ((r = cunik_address_parse(at, &address, err)) < 0)
+        return r;
+    if (*at6 && facts->takes_ipv6(facts->ctx, c) && (r = cunik_address6_parse(at6, &six, err)) < 0)
         return r;
     for (size_t i = 0; i < c->n_ports; i++)
         *ARRAY_APPEND(ret->ports, ret->n_ports) = (struct rules_port){
@@ -68,6 +79,7 @@ static int add_ports(const struct world_cunik *c, const struct map *networks, st
             .protocol = c->ports[i].protocol,
             .address = address,
             .port = c->ports[i].port,
+            .address6 = six,
         };
     return 0;
 }
@@ -98,8 +110,7 @@ static int add_guests(const struct world_cunik *c, const struct map *networks, s
 }
 
 int cunik_world_rules(const struct world *w, const char *engine, bool running_only,
-                      world_network_filter *is_ours, void *ctx, struct rules *ret,
-                      struct error **err)
+                      const struct world_rules_facts *facts, struct rules *ret, struct error **err)
 {
     _cleanup_map_ struct map networks = {0}, bridges = {0};
     struct rules rules = {.engine = engine};
@@ -108,14 +119,14 @@ int cunik_world_rules(const struct world *w, const char *engine, bool running_on
     for (size_t i = 0; r == 0 && i < w->n_networks; i++) {
         struct world_network *n = &w->networks[i];
         cunik_map_add(&networks, n->name, n);
-        if (is_ours(ctx, n) && cunik_map_add(&bridges, n->link, n))
+        if (facts->is_ours(facts->ctx, n) && cunik_map_add(&bridges, n->link, n))
             r = add_network(n, &rules, err);
     }
     for (size_t i = 0; r == 0 && i < w->n_cuniks; i++) {
         if (running_only && !cunik_state_is_up(w->cuniks[i].status.state))
             continue;
         if ((r = add_guests(&w->cuniks[i], &networks, &rules, err)) == 0)
-            r = add_ports(&w->cuniks[i], &networks, &rules, err);
+            r = add_ports(&w->cuniks[i], &networks, facts, &rules, err);
     }
     if (r < 0) {
         cunik_rules_done(&rules);

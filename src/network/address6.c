@@ -81,6 +81,11 @@ char *cunik_cidr6_text(const struct cidr6 *c)
     return cunik_asprintf("%s/%u", address, c->length);
 }
 
+struct cidr6 cunik_cidr6_subnet(const struct cidr6 *c)
+{
+    return (struct cidr6){masked(&c->address, c->length), c->length};
+}
+
 bool cunik_cidr6_contains(const struct cidr6 *c, const struct in6_addr *address)
 {
     struct in6_addr a = masked(&c->address, c->length), b = masked(address, c->length);
@@ -109,6 +114,16 @@ struct in6_addr cunik_cidr6_host(const struct cidr6 *c, uint32_t host)
     for (int i = 0; i < 4; i++)
         out.s6_addr[12 + i] = (uint8_t)(host >> (24 - 8 * i));
     return out;
+}
+
+bool cunik_address_overlap(const char *a, const char *b)
+{
+    bool six = strchr(a, ':'), all = strcmp(a, six ? "::" : "0.0.0.0") == 0;
+
+    if (!*a || !*b)
+        return true;
+    return six == (strchr(b, ':') != NULL) &&
+           (all || strcmp(b, six ? "::" : "0.0.0.0") == 0 || strcmp(a, b) == 0);
 }
 
 struct cidr6 cunik_cidr6_own(uint64_t hash)

@@ -26,6 +26,7 @@ int cunik_cidr6_parse(const char *text, struct cidr6 *ret, struct error **err);
 int cunik_cidr6_parse_subnet(const char *text, struct cidr6 *ret, struct error **err);
 char *cunik_cidr6_text(const struct cidr6 *c); /* the caller frees it */
 
+struct cidr6 cunik_cidr6_subnet(const struct cidr6 *c); /* without the bits behind the prefix */
 bool cunik_cidr6_contains(const struct cidr6 *c, const struct in6_addr *address);
 bool cunik_cidr6_overlaps(const struct cidr6 *a, const struct cidr6 *b);
 /* Inside, and not the subnet's own address, which is every router's (RFC 4291, 2.6.1). */
@@ -33,5 +34,8 @@ bool cunik_cidr6_usable(const struct cidr6 *c, const struct in6_addr *address);
 /* The address of the subnet whose last 32 bits are `host`: 1 is the usual gateway, and a guest's
  * IPv4 address gives it one that is its own as surely as that is. The length is at most 96. */
 struct in6_addr cunik_cidr6_host(const struct cidr6 *c, uint32_t host);
+/* Whether a packet could be meant for both of two host addresses that ports are published at: "" is
+ * every address, "0.0.0.0" every one of IPv4 and "::" of IPv6. */
+bool cunik_address_overlap(const char *a, const char *b);
 /* A /64 of the addresses that are anyone's own (RFC 4193), with 56 bits taken from `hash`. */
 struct cidr6 cunik_cidr6_own(uint64_t hash);

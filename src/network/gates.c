@@ -69,6 +69,15 @@ static bool is_engines(struct gates *g, const char *table)
     return true;
 }
 
+/* Of the families that packets of guests are in; NULL for others. */
+static const char *family_of(uint8_t family)
+{
+    return family == AF_INET       ? "ip"
+           : family == AF_INET6    ? "ip6"
+           : family == FAMILY_INET ? "inet"
+                                   : NULL;
+}
+
 static unsigned hook_of(struct nlattr *hook)
 {
     struct nlattr *parts[NFTA_HOOK_MAX + 1];
@@ -84,7 +93,7 @@ static int on_chain(struct nl_msg *m, void *arg)
     struct nlattr *parts[NFTA_CHAIN_MAX + 1];
     const struct nfgenmsg *header = nlmsg_data(nlmsg_hdr(m));
 
-    if ((header->nfgen_family != AF_INET && header->nfgen_family != FAMILY_INET) ||
+    if (!family_of(header->nfgen_family) ||
         nlmsg_parse(nlmsg_hdr(m), sizeof(*header), parts, NFTA_CHAIN_MAX, NULL) < 0 ||
         !parts[NFTA_CHAIN_TABLE] || !parts[NFTA_CHAIN_NAME])
         return NL_OK;
@@ -182,7 +191,7 @@ static bool is_shut(const struct gates *g, const struct gate *at)
 static void append_changes(struct buffer *b, const struct gates *g, const struct gate *at,
                            bool open)
 {
-    const char *family = at->family == AF_INET ? "ip" : "inet";
+    const char *family = family_of(at->family);
 
     if (open && is_shut(g, at)) {
         if (!at->n_ours)

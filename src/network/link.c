@@ -231,6 +231,19 @@ static int remove_stale(struct nl_sock *s, const struct bridge_settings *b, stru
     return r;
 }
 
+/* An older kernel has no such switch for a link. */
+static int forward_ipv6(const char *name, struct error **err)
+{
+    _cleanup_error_ struct error *e = NULL;
+    int r = set_for_link("ipv6", name, "force_forwarding", 1, &e);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 && err)
+        *err = TAKE_PTR(e);
+    return r;
+}
+
 /* The host of a network with IPv6 neither learns routes from its guests nor makes up addresses. */
 static int set_up_ipv6(struct nl_sock *s, const struct bridge_settings *b, struct error **err)
 {
@@ -240,7 +253,8 @@ static int set_up_ipv6(struct nl_sock *s, const struct bridge_settings *b, struc
         return no_ipv6(b->name, err);
     if ((r = set_for_link("ipv6", b->name, "accept_ra", 0, err)) < 0 ||
         (r = set_for_link("ipv6", b->name, "accept_dad", 0, err)) < 0 ||
-        (r = set_for_link("ipv6", b->name, "disable_ipv6", 0, err)) < 0)
+        (r = set_for_link("ipv6", b->name, "disable_ipv6", 0, err)) < 0 ||
+        (r = forward_ipv6(b->name, err)) < 0)
         return cunik_error_prefix(err, r, "IPv6 on bridge '%s'", b->name);
     return add_address6(s, b->name, b->address6, err);
 }

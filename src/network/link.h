@@ -96,6 +96,8 @@ struct link {
     struct link_label label;
     struct cidr *addresses; /* IPv4 */
     size_t n_addresses;
+    struct cidr6 *addresses6; /* without the link's own (fe80::/10) */
+    size_t n_addresses6;
 };
 
 struct links {

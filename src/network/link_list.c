@@ -67,19 +67,33 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct link *)a)->name, ((const struct link *)b)->name);
 }
 
+static void read_address6(struct nl_addr *a, unsigned length, struct link *l)
+{
+    struct cidr6 c = {.length = length};
+
+    if (!a || nl_addr_get_family(a) != AF_INET6 || nl_addr_get_len(a) != sizeof(c.address))
+        return;
+    memcpy(&c.address, nl_addr_get_binary_addr(a), sizeof(c.address));
+    if (!IN6_IS_ADDR_LINKLOCAL(&c.address))
+        *ARRAY_APPEND(l->addresses6, l->n_addresses6) = c;
+}
+
 static void read_address(struct nl_object *object, void *arg)
 {
     struct rtnl_addr *in = (struct rtnl_addr *)object;
     struct links *links = arg;
     struct link key = {.index = (unsigned)rtnl_addr_get_ifindex(in)};
+    unsigned length = (unsigned)rtnl_addr_get_prefixlen(in);
+    struct link *l = bsearch(&key, links->items, links->n, sizeof(*l), by_index);
     struct cidr c;
 
+    if (!l) /* it is of a link made after the first dump */
+        return;
+    read_address6(rtnl_addr_get_local(in), length, l);
     if (!read_cidr(rtnl_addr_get_local(in), &c))
         return;
-    c.length = (unsigned)rtnl_addr_get_prefixlen(in);
-    struct link *l = bsearch(&key, links->items, links->n, sizeof(*l), by_index);
-    if (l) /* else it is of a link made after the first dump */
-        *ARRAY_APPEND(l->addresses, l->n_addresses) = c;
+    c.length = length;
+    *ARRAY_APPEND(l->addresses, l->n_addresses) = c;
 }
 
 int cunik_link_list(struct links *ret, struct error **err)
@@ -110,6 +124,7 @@ void cunik_links_done(struct links *l)
     for (size_t i = 0; i < l->n; i++) {
         free(l->items[i].name);
         free(l->items[i].addresses);
+        free(l->items[i].addresses6);
         cunik_link_label_done(&l->items[i].label);
     }
     free(l->items);
@@ -181,7 +196,7 @@ int cunik_link_ways_out(unsigned **ret, size_t *ret_n, struct error **err)
 
     if ((r = cunik_netlink_open(NETLINK_ROUTE, &s, err)) < 0)
         return r;
-    if ((r = rtnl_route_alloc_cache(s, AF_INET, 0, &cache)) < 0)
+    if ((r = rtnl_route_alloc_cache(s, AF_UNSPEC, 0, &cache)) < 0)
         return failed(err, r, "routes");
     nl_cache_foreach(cache, read_way, &found);
     *ret = found.items;

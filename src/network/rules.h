@@ -24,6 +24,9 @@
  *
  * Names are served at the gateways: port 53 there is never published.
  *
+ * The table of IPv6 says the same where a network has it, for guests with such an address, but for
+ * 127.0.0.0/8: the kernel carries nothing from ::1 to another link, so nothing is published there.
+ *
  * What the rules of frames (the bridge's table) say: a guest sends IPv4 and ARP alone, only from
  * its own MAC and IP address; nobody on a bridge answers DHCP or announces routes but the host; who
  * else is on a bridge of ours (put there by hand) cannot take the addresses of a guest or the
@@ -57,7 +60,7 @@ struct rules_network {
      * of name servers. */
     const struct cidr *more;
     size_t n_more;
-    const struct in6_addr *gateway6; /* NULL = no IPv6 */
+    const struct cidr6 *gateway6; /* the bridge's, with the subnet's length; NULL = no IPv6 */
 };
 
 /* A guest's attachment to a network. */
@@ -73,11 +76,12 @@ struct rules_guest {
 
 /* Several with the same host side (address, port, protocol) share it. */
 struct rules_port {
-    const char *host_ip; /* "" or "0.0.0.0": every address of the host */
+    const char *host_ip; /* "": every address of the host; "0.0.0.0": of IPv4, "::": of IPv6 */
     uint16_t host_port;
-    const char *protocol; /* "tcp" or "udp" */
-    uint32_t address;     /* the guest's */
-    uint16_t port;        /* the guest's */
+    const char *protocol;     /* "tcp" or "udp" */
+    uint32_t address;         /* the guest's */
+    uint16_t port;            /* the guest's */
+    struct in6_addr address6; /* the guest's; all 0: none, then it is not published over IPv6 */
 };
 
 struct rules {
@@ -91,6 +95,9 @@ struct rules {
     /* Bridges of the host's own by which guests reach the world, as a bridge with the default route
      * is; other bridges are taken for networks like ours, of containers or of other guests. */
     struct strv ways;
+    /* Links between which no IPv6 packets were forwarded, and are not to be, although the host as a
+     * whole forwards them now for our sake. */
+    struct strv shut;
 };
 
 /* Frees the arrays, with `more` and `gateway6` of the networks; texts are borrowed. */
@@ -99,9 +106,11 @@ void cunik_rules_done(struct rules *r);
 /* *ret_text is for cunik_rules_replace(); the caller frees it. ret_chains gets the names of the
  * chains of r's networks, guests and ports, for cunik_rules_present(). Either may be NULL. Without
  * networks, guests and ports the text removes the tables. Sorts the arrays of r. ERROR_INVALID for
- * a host address that is no IPv4 address, a port 0, another protocol, a name of a link that cannot
+ * a host address that is none, a port 0, another protocol, a name of a link that cannot
  * be one, a MAC address that is none. */
 int cunik_rules_make(struct rules *r, char **ret_text, struct strv *ret_chains, struct error **err);
+
+bool cunik_rules_six(const struct rules *r); /* whether any network has IPv6 */
 
 /* Effects; both need CAP_NET_ADMIN. Safe to call from several threads. */
 int cunik_rules_replace(const char *text, struct error **err);

@@ -28,7 +28,7 @@ static bool has_six(const struct rules_guest *g)
 }
 
 /* As a number, which is how the language takes the parts of a packet that it has no name for. */
-static char *hex_of(const struct in6_addr *address)
+char *cunik_rules_hex(const struct in6_addr *address)
 {
     _cleanup_buffer_ struct buffer b = {0};
 
@@ -50,7 +50,7 @@ char *cunik_rules_guest_name(const struct rules_guest *g)
         cunik_rules_append_address(&b, g->address);
     }
     if (has_six(g)) {
-        _cleanup_free_ char *hex = hex_of(&g->address6);
+        _cleanup_free_ char *hex = cunik_rules_hex(&g->address6);
         cunik_buffer_printf(&b, "_%s", hex);
     }
     if (g->server) {
@@ -70,13 +70,6 @@ static bool is_inside(const struct rules *r, const struct rules_guest *g)
            bsearch(&key, r->networks, r->n_networks, sizeof(key), cunik_rules_by_bridge);
 }
 
-static void append_six(struct buffer *b, const struct in6_addr *address)
-{
-    _cleanup_free_ char *text = cunik_address6_text(address);
-
-    cunik_buffer_text_append(b, text);
-}
-
 /* What is held on networks of ours; on others its owner says what is whose. */
 static void append_sets(struct buffer *b, const struct rules *r)
 {
@@ -90,7 +83,7 @@ static void append_sets(struct buffer *b, const struct rules *r)
         for (size_t k = 0; k < n->n_more; k++)
             cunik_rules_append_address(cunik_rules_element(&addresses), n->more[k].address);
         if (n->gateway6)
-            append_six(cunik_rules_element(&six), n->gateway6);
+            cunik_rules_append_address6(cunik_rules_element(&six), &n->gateway6->address);
     }
     for (size_t i = 0; i < r->n_guests; i++) {
         const struct rules_guest *g = &r->guests[i];
@@ -101,7 +94,7 @@ static void append_sets(struct buffer *b, const struct rules *r)
         if (g->address)
             cunik_rules_append_address(cunik_rules_element(&addresses), g->address);
         if (has_six(g))
-            append_six(cunik_rules_element(&six), &g->address6);
+            cunik_rules_append_address6(cunik_rules_element(&six), &g->address6);
     }
     cunik_rules_append_set(b, "set", "inside", "ifname", &inside);
     cunik_rules_append_set(b, "set", "macs", "ether_addr", &macs);
@@ -113,7 +106,8 @@ static void append_sets(struct buffer *b, const struct rules *r)
  */
 static void append_guest6(struct buffer *b, const struct rules_guest *g)
 {
-    _cleanup_free_ char *text = cunik_address6_text(&g->address6), *hex = hex_of(&g->address6);
+    _cleanup_free_ char *text = cunik_address6_text(&g->address6),
+                        *hex = cunik_rules_hex(&g->address6);
 
     cunik_buffer_printf(b,
                         "        ip6 saddr != :: ip6 saddr != fe80::/10 ip6 saddr != %s drop\n"

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "network/address.h"
+#include "network/address6.h"
 
 enum {
     TABLE_LIMIT = 256 << 20,
@@ -33,40 +34,58 @@ static const struct table {
     {"/proc/self/net/udp6", "udp", STATE_UDP_BOUND, true},
 };
 
-/* The address of a line as IPv4; false for one of IPv6 alone. */
-static bool read_local(const char *digits, bool six, uint32_t *ret)
+/* 32-bit words of the address as they lie in memory. */
+static bool read_words(const char *digits, uint32_t *words, size_t n)
 {
-    uint32_t words[4];
-
-    if (!six) {
-        if (sscanf(digits, "%8" SCNx32, &words[0]) != 1)
+    for (size_t i = 0; i < n; i++)
+        if (sscanf(digits + 8 * i, "%8" SCNx32, &words[i]) != 1)
             return false;
-        *ret = ntohl(words[0]);
-        return true;
-    }
-    if (sscanf(digits, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &words[0], &words[1],
-               &words[2], &words[3]) != 4)
-        return false;
-    if (words[0] || words[1] || (words[2] && words[2] != htonl(0xffff)))
-        return false;
-    if (!words[2] && words[3]) /* "::1" */
-        return false;
-    *ret = ntohl(words[3]); /* "::", "::ffff:1.2.3.4" */
     return true;
+}
+
+static void add(struct strv *ret, const struct table *t, const char *address, unsigned port)
+{
+    cunik_strv_addf(ret, "%s %s %u", t->protocol, address, port);
+}
+
+static void add_four(struct strv *ret, const struct table *t, uint32_t word, unsigned port)
+{
+    _cleanup_free_ char *text = cunik_address_text(ntohl(word));
+
+    add(ret, t, text, port);
+}
+
+/* One of IPv6 may be of both. */
+static void add_six(struct strv *ret, const struct table *t, const uint32_t *words, unsigned port)
+{
+    struct in6_addr six;
+
+    memcpy(&six, words, sizeof(six));
+    if (IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_LINKLOCAL(&six))
+        return;
+    if (IN6_IS_ADDR_V4MAPPED(&six)) {
+        add_four(ret, t, words[3], port);
+        return;
+    }
+    if (IN6_IS_ADDR_UNSPECIFIED(&six))
+        add_four(ret, t, 0, port);
+    _cleanup_free_ char *text = cunik_address6_text(&six);
+    add(ret, t, text, port);
 }
 
 static void read_line(const char *line, const struct table *t, struct strv *ret)
 {
     char digits[33];
     unsigned port, state;
-    uint32_t address;
+    uint32_t words[4];
 
-    if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", digits, &port, &state) != 3)
+    if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", digits, &port, &state) != 3 ||
+        state != t->state || !read_words(digits, words, t->six ? 4 : 1))
         return;
-    if (state != t->state || !read_local(digits, t->six, &address))
-        return;
-    _cleanup_free_ char *text = cunik_address_text(address);
-    cunik_strv_addf(ret, "%s %s %u", t->protocol, text, port);
+    if (t->six)
+        add_six(ret, t, words, port);
+    else
+        add_four(ret, t, words[0], port);
 }
 
 static int read_table(const struct table *t, struct strv *ret, struct error **err)

@@ -15,6 +15,8 @@ network_SOURCES = \
 	src/network/rules_apply.c \
 	src/network/rules_frames.c \
 	src/network/slirp.c \
+	src/network/rules_ports.c \
+	src/network/rules_six.c \
 	src/network/sockets.c \
 	src/network/sysctl.c \
 	src/network/tap.c \
@@ -30,5 +32,6 @@ network_TESTS = \
 	tests/integration/test_gates.c \
 	tests/integration/test_links.c \
 	tests/integration/test_ports.c \
+	tests/integration/test_ports6.c \
 	tests/integration/test_sockets.c \
 	tests/integration/test_watch.c

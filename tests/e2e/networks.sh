@@ -137,15 +137,17 @@ check '… and packets' reaches "$post" guest guest
 check 'a bridge made by hand' answers http://10.77.0.9/ 'hello from manual'
 
 # Reverse names, asked of the network's own server from the host.
-reverse() { # SERVER ADDRESS: the names it has
-    python3 - "$1" "$2" <<'EOF'
-import socket, struct, sys
+asked() { # SERVER NAME TYPE: the answers; an address in place of a name is asked for its names
+    python3 - "$@" <<'EOF'
+import ipaddress, socket, struct, sys
 
-server, address = sys.argv[1:]
-name = '.'.join(reversed(address.split('.'))) + '.in-addr.arpa'
+server, name, kind = sys.argv[1:]
+kinds = {'PTR': 12, 'AAAA': 28}
+if kind == 'PTR':
+    name = ipaddress.ip_address(name).reverse_pointer
 labels = b''.join(bytes([len(part)]) + part.encode() for part in name.split('.'))
-question = struct.pack('>6H', 7, 0x100, 1, 0, 0, 0) + labels + b'\0' + struct.pack('>2H', 12, 1)
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+question = struct.pack('>6H', 7, 0x100, 1, 0, 0, 0) + labels + b'\0' + struct.pack('>2H', kinds[kind], 1)
+s = socket.socket(socket.AF_INET6 if ':' in server else socket.AF_INET, socket.SOCK_DGRAM)
 s.settimeout(10)
 s.connect((server, 53))
 s.send(question)
@@ -165,12 +167,13 @@ def text(at):
 
 at = len(question)
 for _ in range(a[6] << 8 | a[7]):
-    print(text(at + 12))
-    at += 12 + (a[at + 10] << 8 | a[at + 11])
+    size = a[at + 10] << 8 | a[at + 11]
+    print(text(at + 12) if kind == 'PTR' else ipaddress.ip_address(a[at + 12:at + 12 + size]))
+    at += 12 + size
 EOF
 }
-check 'reverse names' equal "$(reverse 10.66.0.1 "$db1")" n-db-1.n_back
-check '… of the network only' equal "$(reverse 10.66.0.1 "$lone")" ''
+check 'reverse names' equal "$(asked 10.66.0.1 "$db1" PTR)" n-db-1.n_back
+check '… of the network only' equal "$(asked 10.66.0.1 "$lone" PTR)" ''
 
 check 'nothing to do' expect 0 cunik-compose plan --detailed-exitcode
 rest=(n-web-1 n-db-1 n-cache-1 solitary n-leased-1)
@@ -263,18 +266,49 @@ services:
         assert(server:listen(8))
         print("ready")
         while true do
-            local c = server:accept()
-            c:send("six\n")
+            local c, out = server:accept(), socket.tcp6()
+            local line = c:receive("*l")
+            if line == "out" then
+                out:settimeout(10)
+                line = out:connect("2001:db8::2", 7200) and out:receive("*l") or "nobody"
+            end
+            c:send(line .. "\n")
             c:close()
+            out:close()
         end
-    networks: {default: {interface_name: lan, ipv6_address: "fd66::a"}}
+    networks: {default: {interface_name: lan, priority: 1, ipv6_address: "fd66::a"}, auto: }
+    ports: ["7100:7000", "[2001:db8::1]:7101:7000"]
     dns_search: [example.org]
     unikernel: {backend: linux, kernel: $linux, initrd: $app}
 networks:
   default:
     driver_opts: {com.docker.network.driver.mtu: 1400}
     ipam: {config: [{subnet: "fd66::/64", gateway: "fd66::ffff"}]}
+  auto: {enable_ipv6: true, internal: true}
 EOF
+    # Another machine: a namespace of its own, joined by a veth pair.
+    unshare --net sleep 1000 &
+    outside=$!
+    trap 'kill "$outside"; cleanup' EXIT
+    apart() { [ "$(readlink /proc/$$/ns/net)" != "$(readlink "/proc/$outside/ns/net")" ]; }
+    wait_until 10 apart
+    there() { nsenter --net="/proc/$outside/ns/net" "$@"; }
+    ip link add wire type veth peer name eth0 netns "$outside"
+    echo 0 >/proc/sys/net/ipv6/conf/wire/accept_dad
+    ip address add 2001:db8::1/64 dev wire nodad
+    ip link set wire up
+    there bash -c 'ip link set lo up; echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
+        ip address add 2001:db8::2/64 dev eth0 nodad; ip link set eth0 up; ip route add default via 2001:db8::1'
+    there python3 -c '
+import socket
+s = socket.create_server(("::", 7200), family=socket.AF_INET6)
+while True:
+    c, peer = s.accept()
+    c.send((peer[0] + "\n").encode())
+    c.close()' &
+    listener=$!
+    forwarding6() { cat /proc/sys/net/ipv6/conf/{all,default,wire}/{forwarding,force_forwarding,accept_ra} 2>/dev/null; }
+    was=$(forwarding6)
     export CUNIK_POOLS=10.99.0.0/24:28
     check 'a Linux guest' expect 0 cunik-compose -f six.yaml up -d
     said() { cunik-compose -f six.yaml logs --no-log-prefix >"$OUT" 2>&1 && grep -qE -- "$1" "$OUT"; }
@@ -283,12 +317,49 @@ EOF
     check '… and the MTU' said '^mtu.*1400'
     check '… and the IPv6 address' said 'if_inet6.fd66000000000000000000000000000a .* 40 00 .* lan'
     check '… and the search domains' said 'resolv.conf.search six_default example.org'
-    six() { timeout 10 "$BASH" -c 'exec 3<>/dev/tcp/fd66::a/7000 && head -1 <&3'; }
-    check '… answers by IPv6' equal "$(six)" six
+    tells() { # PORT ADDRESS LINE: what the guest says to a line
+        timeout 20 "$BASH" -c 'exec 3<>"/dev/tcp/$2/$1" && echo "$3" >&3 && head -1 <&3' - "$@"
+    }
+    from_there() { there timeout 20 "$BASH" -c 'exec 3<>"/dev/tcp/$2/$1" && echo "$3" >&3 && head -1 <&3' - "$@"; }
+    no_answer() { [ -z "$(from_there "$@" 2>/dev/null)" ]; }
+    check '… answers by IPv6' equal "$(tells 7000 fd66::a six)" six
+    auto=$(cunik inspect six-a-1 | jq -r '.[0].networks[] | select(.network == "six_auto").address6')
+    check '… has an automatic IPv6 address on the other network' run grep -E '^fd.*:' <<<"$auto"
+    check '… and answers there too' equal "$(tells 7000 "$auto" auto)" auto
+    check '… its names lead to them' equal "$(asked fd66::ffff a AAAA)" fd66::a
+    check '… back too' equal "$(asked fd66::ffff fd66::a PTR)" six-a-1.six_default
+    check '… is published at an address of the host' equal "$(tells 7100 2001:db8::1 own)" own
+    check '… for another machine' equal "$(from_there 7100 2001:db8::1 there)" there
+    check '… at one address alone' equal "$(from_there 7101 2001:db8::1 one)" one
+    check '… which is shown' equal "$(cunik-compose -f six.yaml ps --format json | jq -r '[.Publishers[].URL] | unique | join(" ")')" '0.0.0.0 2001:db8::1'
+    check '… by port too' equal "$(cunik port six-a-1 | sed -n 's/.*-> //p' | paste -sd' ')" '0.0.0.0:7100 [2001:db8::1]:7101'
+    check '… and by no other way' no_answer 7000 fd66::a direct
+    check '… gets out by the address of the host' equal "$(tells 7000 fd66::a out)" 2001:db8::1
+    refuses() { tells "$@" x >"$OUT" 2>"$ERR" || err_has 'Connection refused'; }
+    check '… refuses at ::1, so that who asks for localhost goes on to 127.0.0.1' refuses 7100 ::1
     check '… and its subnet is a part of the pool' run grep -E '"10\.99\.0\.' <<<"$(addresses six-a-1)"
-    check '… of the length that was said' equal "$(ip -o -4 addr show | awk '$4 ~ /^10\.99\.0\./ {sub(".*/", "", $4); print $4}')" 28
+    check '… of the length that was said' equal "$(ip -o -4 addr show | awk '$4 ~ /^10\.99\.0\./ {sub(".*/", "", $4); print $4}' | sort -u | paste -sd' ')" '28 32'
     check '… down' expect 0 cunik-compose -f six.yaml down
+    check '… forwards as before' equal "$(forwarding6)" "$was"
+    kill "$listener"
+    ip link del wire
     check '… wholly' nothing_left
+
+    # What IPv6 cannot do is said before anything starts.
+    refused '::1' 'to be published at ::1, from where no guest can be reached' <<EOF
+name: out
+services: {a: {ports: ["[::1]:80:80"], unikernel: {backend: linux, kernel: $linux}}}
+networks: {default: {enable_ipv6: true}}
+EOF
+    refused 'IPv6 without a network of IPv6' 'to be published at ::, but no network of its has IPv6' <<EOF
+name: out
+services: {a: {ports: ["[::]:80:80"], unikernel: {backend: linux, kernel: $linux}}}
+EOF
+    refused 'IPv6 to who cannot take it' 'to be published at ::, but unikraft cannot be told an IPv6 address' <<EOF
+name: out
+services: {a: {ports: ["[::]:80:80"], unikernel: {backend: unikraft, kernel: $PROBE}}}
+networks: {default: {enable_ipv6: true}}
+EOF
 fi
 
 plan_tests_done

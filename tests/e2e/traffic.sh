@@ -69,7 +69,7 @@ check 'the way in forwards' forwards wire 1
 check '… and the host as a whole does not' test "$(cat /proc/sys/net/ipv4/ip_forward)" = 0
 check 'another machine is answered' outside_answers http://192.0.2.1:8080/ 'hello from web'
 check '… at one address alone' outside_answers http://192.0.2.1:8083/ 'hello from web'
-check '… not at the guest'\''s own' not outside_answers "http://$(cunik inspect a-web-1 | jq -r '.[0].interfaces[0].address')/" 'hello from web'
+check '… not at the guest'\''s own' not outside_answers "http://$(cunik inspect a-web-1 | jq -r '.[0].networks[0].address')/" 'hello from web'
 check 'a range is published' answers http://127.0.0.1:8081/ 'hello from web'
 check '… on 127.0.0.1' not outside_answers http://192.0.2.1:8081/ 'hello from web'
 port=$(cunik-compose -f a.yaml ps --format json | jq '[.Publishers[] | select(.PublishedPort >= 49152)][0].PublishedPort')
@@ -78,7 +78,7 @@ check "a port of the engine's choice is shown by ps" answers "http://127.0.0.1:$
 check 'up of another stack' expect 0 cunik-compose -f b.yaml up -d --wait
 check 'a guest reaches a port that another network publishes' guest_answers 8090 http://192.0.2.1:8080/ 'hello from web'
 check '… and one of its own network' guest_answers 8090 http://192.0.2.1:8091/ 'hello from trusted'
-web=$(cunik inspect a-web-1 | jq -r '.[0].interfaces[0].address')
+web=$(cunik inspect a-web-1 | jq -r '.[0].networks[0].address')
 check '… and no guest of another network otherwise' guest_gets_nothing 8090 "http://$web/" 'hello from web'
 mkdir www
 echo 'from the host' >www/hello

@@ -65,7 +65,14 @@ static const struct filter {
      "add chain inet own other; add rule inet own in tcp dport 22 accept comment cunik_e1x; "
      "add table ip6 own; "
      "add chain ip6 own in { type filter hook input priority 0; policy drop; }'",
-     {"inet own in"}},
+     {"inet own in", "ip6 own in"}},
+    {"ip6tables with policies of drop",
+     "ip6tables -P FORWARD DROP && ip6tables -P INPUT DROP && ip6tables -P OUTPUT DROP",
+     {"ip6 filter FORWARD", "ip6 filter INPUT"}},
+    {"Docker's of both families",
+     "for t in iptables ip6tables; do $t -P FORWARD DROP && $t -N DOCKER-USER && "
+     "$t -A FORWARD -j DOCKER-USER || exit 1; done",
+     {"ip filter DOCKER-USER", "ip6 filter DOCKER-USER"}},
     {"libvirt's",
      "iptables -N LIBVIRT_FWI && iptables -A LIBVIRT_FWI -o virbr0 -j REJECT && "
      "iptables -A FORWARD -j LIBVIRT_FWI",

@@ -5,193 +5,16 @@
 #include "tests/integration/netns.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "network/gates.h"
 #include "network/link.h"
 
-struct guest {
-    const char *name;
-    const char *bridge; /* NULL: the world outside */
-    const char *address;
-    const char *length;
-    const char *gateway;
-    pid_t pid;
-    int net; /* its network namespace */
-};
-
-static struct guest guests[] = {
-    {"a1", "ckb1", "172.30.1.2", "24", "172.30.1.1", 0, -1},
-    {"a2", "ckb1", "172.30.1.3", "24", "172.30.1.1", 0, -1},
-    {"b1", "ckb2", "172.30.2.2", "24", "172.30.2.1", 0, -1},
-    {"i1", "ckb3", "172.30.3.2", "24", "172.30.3.1", 0, -1},
-    {"out", NULL, "192.0.2.2", "24", "192.0.2.1", 0, -1},
-};
-enum { A1, A2, B1, I1, OUT, N_GUESTS };
-enum { HOST = -1 }; /* in place of a guest: from the host itself */
-
-static const struct timeval patience = {.tv_usec = 400000};
-
-static int listening(int type, uint16_t port, const char *at)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0), on = 1;
-
-    inet_pton(AF_INET, at, &in.sin_addr);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0 ||
-        (type == SOCK_STREAM && listen(fd, 16) < 0))
-        return -1;
-    return fd;
-}
-
-/* Answers on both sockets until it is killed. */
-static void serve(const char *name, int tcp, int udp)
-{
-    struct pollfd fds[] = {{.fd = tcp, .events = POLLIN}, {.fd = udp, .events = POLLIN}};
-    struct sockaddr_in peer;
-    socklen_t size;
-    char ask[16];
-
-    while (poll(fds, 2, -1) > 0) {
-        int fd = -1;
-        size = sizeof(peer);
-        if (fds[0].revents)
-            fd = accept(tcp, (struct sockaddr *)&peer, &size);
-        else if (recvfrom(udp, ask, sizeof(ask), 0, (struct sockaddr *)&peer, &size) < 0)
-            continue;
-        _cleanup_free_ char *text = cunik_asprintf("%s from %s", name, inet_ntoa(peer.sin_addr));
-        if (fd < 0) {
-            sendto(udp, text, strlen(text), 0, (struct sockaddr *)&peer, size);
-        } else {
-            send(fd, text, strlen(text), MSG_NOSIGNAL);
-            close(fd);
-        }
-    }
-    _exit(1);
-}
-
-/* A process in a namespace of its own; it reports through `up` and goes on when `go` is closed. */
-static void guest_main(const struct guest *g, int up, int go)
-{
-    char byte = 0;
-
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (unshare(CLONE_NEWNET) < 0 || write(up, &byte, 1) != 1 || read(go, &byte, 1) != 1)
-        _exit(1);
-    if (shell("ip link set lo up && ip address add %s/%s dev eth0 && ip link set eth0 up && "
-              "ip route add default via %s",
-              g->address, g->length, g->gateway) != 0)
-        _exit(1);
-    int tcp = listening(SOCK_STREAM, 80, "0.0.0.0"), udp = listening(SOCK_DGRAM, 80, "0.0.0.0");
-    if (tcp < 0 || udp < 0 || write(up, &byte, 1) != 1)
-        _exit(1);
-    serve(g->name, tcp, udp);
-}
-
-static void start_guest(struct guest *g)
-{
-    int up[2], go[2];
-    char byte;
-
-    assert_int_equal(pipe2(up, O_CLOEXEC) | pipe2(go, O_CLOEXEC), 0);
-    g->pid = fork();
-    if (g->pid == 0)
-        guest_main(g, up[1], go[0]);
-    assert_int_equal(read(up[0], &byte, 1), 1);
-    _cleanup_free_ char *path = cunik_asprintf("/proc/%d/ns/net", (int)g->pid);
-    assert_true((g->net = open(path, O_RDONLY | O_CLOEXEC)) >= 0);
-    must("ip link add v%s type veth peer name eth0 netns %d", g->name, (int)g->pid);
-    if (g->bridge)
-        must("ip link set v%s master %s up", g->name, g->bridge);
-    else
-        must("ip address add %s/%s dev v%s && ip link set v%s up", g->gateway, g->length, g->name,
-             g->name);
-    assert_int_equal(write(go[1], &byte, 1), 1);
-    assert_int_equal(read(up[0], &byte, 1), 1);
-    close(up[0]), close(up[1]), close(go[0]), close(go[1]);
-}
-
-static void ask_child(int out, int type, const char *address, uint16_t port)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = socket(AF_INET, type, 0);
-    char answer[64];
-
-    inet_pton(AF_INET, address, &to.sin_addr);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
-        (type == SOCK_STREAM || send(fd, "?", 1, 0) == 1)) {
-        ssize_t n = recv(fd, answer, sizeof(answer), 0);
-        if (n > 0 && write(out, answer, (size_t)n) == n)
-            _exit(0);
-    }
-    _exit(1);
-}
-
-/* What answers at an address and port when a guest (or the HOST) asks; "" for nobody. */
-static char *ask(int from, int type, const char *address, uint16_t port)
-{
-    char answer[64] = "";
-    int p[2];
-
-    assert_int_equal(pipe2(p, O_CLOEXEC), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (from != HOST && setns(guests[from].net, CLONE_NEWNET) < 0)
-            _exit(2);
-        ask_child(p[1], type, address, port);
-    }
-    close(p[1]);
-    ssize_t n = read(p[0], answer, sizeof(answer) - 1);
-    close(p[0]);
-    waitpid(pid, NULL, 0);
-    return cunik_strndup(answer, n > 0 ? (size_t)n : 0);
-}
-
-/* An echo request of ICMP, whose checksum is that of its one byte that is not 0. */
-static void echo_child(const char *address)
-{
-    static const unsigned char request[8] = {8, 0, 0xf7, 0xff};
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
-    unsigned char answer[64];
-
-    inet_pton(AF_INET, address, &to.sin_addr);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    _exit(connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-          send(fd, request, sizeof(request), 0) < 0 || recv(fd, answer, sizeof(answer), 0) < 20 ||
-          answer[20] != 0);
-}
-
-static bool echoes(int from, const char *address)
-{
-    int status;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        if (setns(guests[from].net, CLONE_NEWNET) < 0)
-            _exit(2);
-        echo_child(address);
-    }
-    waitpid(pid, &status, 0);
-    return status == 0;
-}
-
-#define assert_answer(from, address, port, expected)                                               \
-    do {                                                                                           \
-        _cleanup_free_ char *got_ = ask(from, SOCK_STREAM, address, port);                         \
-        assert_string_equal(got_, expected);                                                       \
-    } while (0)
-#define assert_silence(from, address, port) assert_answer(from, address, port, "")
+#include "tests/integration/guests.h"
 
 static struct rules_network networks[] = {
     {.bridge = "ckb1", .subnet = {0xac1e0100, 24}, .gateway = 0xac1e0101, .internal = false},
@@ -217,10 +40,10 @@ static void publish(struct rules_port *ports, size_t n)
 static void test_published(_unused_ void **state)
 {
     struct rules_port ports[] = {
-        {"", 8080, "tcp", 0xac1e0102, 80},
-        {"127.0.0.1", 8081, "tcp", 0xac1e0202, 80},
-        {"192.0.2.1", 8082, "tcp", 0xac1e0202, 80},
-        {"", 8083, "tcp", 0xac1e0302, 80},
+        {"", 8080, "tcp", 0xac1e0102, 80, IN6ADDR_ANY_INIT},
+        {"127.0.0.1", 8081, "tcp", 0xac1e0202, 80, IN6ADDR_ANY_INIT},
+        {"192.0.2.1", 8082, "tcp", 0xac1e0202, 80, IN6ADDR_ANY_INIT},
+        {"", 8083, "tcp", 0xac1e0302, 80, IN6ADDR_ANY_INIT},
     };
 
     assert_silence(HOST, "127.0.0.1", 8080);
@@ -245,7 +68,7 @@ static void test_published(_unused_ void **state)
 /* From guests: their own network's port, their own, another network's. */
 static void test_hairpin(_unused_ void **state)
 {
-    struct rules_port ports[] = {{"", 8080, "tcp", 0xac1e0102, 80}};
+    struct rules_port ports[] = {{"", 8080, "tcp", 0xac1e0102, 80, IN6ADDR_ANY_INIT}};
 
     publish(ports, 1);
     assert_answer(A2, "172.30.1.1", 8080, "a1 from 172.30.1.1");
@@ -263,8 +86,8 @@ static void test_hairpin(_unused_ void **state)
 static void test_shared(_unused_ void **state)
 {
     struct rules_port ports[] = {
-        {"", 8080, "tcp", 0xac1e0102, 80},
-        {"0.0.0.0", 8080, "tcp", 0xac1e0103, 80},
+        {"", 8080, "tcp", 0xac1e0102, 80, IN6ADDR_ANY_INIT},
+        {"0.0.0.0", 8080, "tcp", 0xac1e0103, 80, IN6ADDR_ANY_INIT},
     };
     unsigned first = 0, second = 0;
 
@@ -280,7 +103,7 @@ static void test_shared(_unused_ void **state)
 
 static void test_udp(_unused_ void **state)
 {
-    struct rules_port ports[] = {{"", 8080, "udp", 0xac1e0102, 80}};
+    struct rules_port ports[] = {{"", 8080, "udp", 0xac1e0102, 80, IN6ADDR_ANY_INIT}};
 
     publish(ports, 1);
     _cleanup_free_ char *here = ask(HOST, SOCK_DGRAM, "127.0.0.1", 8080);
@@ -342,26 +165,6 @@ static void test_leaks(_unused_ void **state)
     }
     assert_true(own);
     close(fd);
-}
-
-/* Answers for the host until it is killed. */
-static pid_t start_host(uint16_t port)
-{
-    int any = listening(SOCK_STREAM, port, "0.0.0.0"), udp = listening(SOCK_DGRAM, port, "0.0.0.0");
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        serve("host", any, udp);
-    }
-    close(any), close(udp);
-    return pid;
-}
-
-static void stop_host(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
 }
 
 /* Of what the host serves guests reach names, at their own gateway, and nobody else reaches those.
@@ -433,7 +236,7 @@ static void pass_gates(bool open)
 /* Beside filters that drop all they do not know: ours pass, and nothing else does. */
 static void test_gates(_unused_ void **state)
 {
-    struct rules_port ports[] = {{"", 8080, "tcp", 0xac1e0102, 80}};
+    struct rules_port ports[] = {{"", 8080, "tcp", 0xac1e0102, 80, IN6ADDR_ANY_INIT}};
     pid_t names = start_host(53);
 
     publish(ports, 1);
@@ -547,7 +350,8 @@ static void test_time(_unused_ void **state)
     publish(ports, 0);
     double t1 = now_ms();
     for (uint16_t i = 0; i < PORTS; i++)
-        ports[i] = (struct rules_port){"", (uint16_t)(10000 + i), "tcp", 0xac1e0102, 80};
+        ports[i] =
+            (struct rules_port){"", (uint16_t)(10000 + i), "tcp", 0xac1e0102, 80, IN6ADDR_ANY_INIT};
     publish(ports, PORTS);
     double t2 = now_ms();
     _cleanup_strv_ struct strv chains = {0};
@@ -571,20 +375,8 @@ static int start_all(_unused_ void **state)
         };
         test_ok(cunik_link_create_bridge(&b, NULL), NULL);
     }
-    for (size_t i = 0; i < N_GUESTS; i++)
-        start_guest(&guests[i]);
+    start_guests();
     assert_true(cunik_link_forward("vout", true, NULL) >= 0);
-    return 0;
-}
-
-static int stop_all(_unused_ void **state)
-{
-    for (size_t i = 0; i < N_GUESTS; i++) {
-        if (guests[i].pid > 0 && kill(guests[i].pid, SIGKILL) == 0)
-            waitpid(guests[i].pid, NULL, 0);
-        if (guests[i].net >= 0)
-            close(guests[i].net);
-    }
     return 0;
 }
 
@@ -601,5 +393,5 @@ int main(void)
     };
     if (!own_namespace())
         return 0;
-    return cmocka_run_group_tests_name("ports", tests, start_all, stop_all);
+    return cmocka_run_group_tests_name("ports", tests, start_all, stop_guests);
 }

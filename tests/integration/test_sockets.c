@@ -31,9 +31,10 @@ static int bound(int family, int type, const char *address, uint16_t port, bool 
 
 static void test_list(_unused_ void **state)
 {
-    static const char *const expected[] = {"tcp 0.0.0.0 1003",   "tcp 127.0.0.1 1001",
-                                           "tcp 127.0.0.2 1001", "tcp 127.0.0.5 1006",
-                                           "udp 0.0.0.0 1002",   "udp 0.0.0.0 1003"};
+    static const char *const expected[] = {
+        "tcp 0.0.0.0 1003",   "tcp 127.0.0.1 1001", "tcp 127.0.0.2 1001",
+        "tcp 127.0.0.5 1006", "tcp :: 1003",        "tcp fd00::7 1007",
+        "udp 0.0.0.0 1002",   "udp 0.0.0.0 1003",   "udp :: 1003"};
     const int fds[] = {
         bound(AF_INET, SOCK_STREAM, "127.0.0.1", 1001, false),
         bound(AF_INET, SOCK_STREAM, "127.0.0.2", 1001, false),
@@ -42,6 +43,7 @@ static void test_list(_unused_ void **state)
         bound(AF_INET6, SOCK_DGRAM, "::", 1003, false),
         bound(AF_INET6, SOCK_STREAM, "::1", 1004, false),
         bound(AF_INET6, SOCK_STREAM, "::ffff:127.0.0.5", 1006, false),
+        bound(AF_INET6, SOCK_STREAM, "fd00::7", 1007, false),
     };
     _cleanup_strv_ struct strv list = {0};
     /* The two ends of a connection do not listen. */
@@ -68,5 +70,7 @@ int main(void)
 
     if (!own_namespace())
         return 0;
+    if (shell("ip address add fd00::7/128 dev lo nodad") != 0)
+        return 1;
     return cmocka_run_group_tests_name("sockets", tests, NULL, NULL);
 }

@@ -52,8 +52,8 @@ static inline json_t *read_rules(const char *name, struct rules *ret)
         test_ok(cunik_address_parse(text_member(item, "gateway"), &n->gateway, NULL), NULL);
         read_more(json_object_get(item, "more"), n);
         if (*text_member(item, "gateway6")) {
-            struct in6_addr *six = cunik_calloc(1, sizeof(*six));
-            test_ok(cunik_address6_parse(text_member(item, "gateway6"), six, NULL), NULL);
+            struct cidr6 *six = cunik_calloc(1, sizeof(*six));
+            test_ok(cunik_cidr6_parse(text_member(item, "gateway6"), six, NULL), NULL);
             n->gateway6 = six;
         }
     }
@@ -81,6 +81,10 @@ static inline json_t *read_rules(const char *name, struct rules *ret)
         p->protocol = text_member(item, "protocol");
         p->port = port_member(item, "port");
         test_ok(cunik_address_parse(text_member(item, "address"), &p->address, NULL), NULL);
+        if (*text_member(item, "address6"))
+            test_ok(cunik_address6_parse(text_member(item, "address6"), &p->address6, NULL), NULL);
     }
+    json_array_foreach (json_object_get(root, "shut"), i, item)
+        cunik_strv_add(&ret->shut, json_string_value(item));
     return root;
 }

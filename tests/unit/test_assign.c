@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/assign.h"
+#include "network/address6.h"
 
 static struct host_facts facts(void)
 {
@@ -15,7 +16,9 @@ static struct host_facts facts(void)
     cunik_strv_add(&f.routes, "172.30.0.0/20");
     cunik_strv_add(&f.taken_ports, "tcp 0.0.0.0 22");
     cunik_strv_add(&f.taken_ports, "udp 127.0.0.1 53");
+    cunik_strv_add(&f.taken_ports, "tcp 0.0.0.0 443");
     cunik_strv_add(&f.taken_ports, "tcp :: 443");
+    cunik_strv_add(&f.taken_ports, "tcp fd00:9::1 444");
     cunik_strv_add(&f.pools, "172.30.0.0/16");
     return f;
 }
@@ -364,6 +367,55 @@ static void test_least_port(_unused_ void **state)
     }
 }
 
+/* By IPv6, where the guest has it: elsewhere nobody's address of IPv6 is in the way. */
+static void test_published6(_unused_ void **state)
+{
+    static const struct {
+        const char *ip;
+        uint16_t port;
+        bool six;
+        const char *error; /* NULL = none */
+    } cases[] = {
+        {"", 80, true, NULL},
+        {"::", 80, true, NULL},
+        {"fd00:9::1", 80, true, NULL},
+        {"", 444, false, NULL},
+        {"0.0.0.0", 444, true, NULL},
+        {"", 444, true, "'demo-web-1': port 0.0.0.0:444/tcp is in use on the host"},
+        {"::", 444, true, "'demo-web-1': port [::]:444/tcp is in use on the host"},
+        {"::1", 80, true,
+         "'demo-web-1': port 80/tcp is to be published at ::1, from where no guest can be reached: "
+         "127.0.0.1 can be used"},
+        {"fd00:9::1", 80, false,
+         "'demo-web-1': port 80/tcp is to be published at fd00:9::1, but no network of its has "
+         "IPv6 "
+         "(enable_ipv6)"},
+        {"fd00:9::2", 80, true,
+         "'demo-web-1': port 80/tcp is to be published at fd00:9::2, which is no address of this "
+         "host"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_facts_ struct host_facts f = facts();
+        _cleanup_world_ struct world none = {0}, w = {0};
+        _cleanup_error_ struct error *err = NULL;
+        cunik_strv_add(&f.addresses, "192.0.2.1");
+        cunik_strv_add(&f.addresses, "fd00:9::1");
+        add_network(&w, "demo_default")->ipv6 = cases[i].six;
+        add_port(add_cunik(&w, "web", 1, "demo_default"), cases[i].port, 80, "tcp", cases[i].ip);
+        int r = cunik_assign(&w, &none, &f, &err);
+        if (!cases[i].error)
+            test_ok(r, err);
+        else
+            assert_string_equal(err ? err->message : "", cases[i].error);
+    }
+    assert_true(cunik_address_overlap("", "fd00::1"));
+    assert_true(cunik_address_overlap("::", "fd00::1"));
+    assert_false(cunik_address_overlap("0.0.0.0", "fd00::1"));
+    assert_false(cunik_address_overlap("::", "0.0.0.0"));
+    assert_false(cunik_address_overlap("127.0.0.1", "127.0.0.2"));
+}
+
 /* The kernel gives a bridge 1023 ports. */
 static void test_full_bridge(_unused_ void **state)
 {
@@ -411,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_external),   cmocka_unit_test(test_pool_runs_out),
         cmocka_unit_test(test_many),       cmocka_unit_test(test_host_addresses),
         cmocka_unit_test(test_least_port), cmocka_unit_test(test_full_bridge),
+        cmocka_unit_test(test_published6),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,7 @@ static struct boot_interface *read_interfaces(const json_t *array, size_t *ret_n
         p->dns = text_of(value, "dns");
         p->mtu = (unsigned)json_integer_value(json_object_get(value, "mtu"));
         p->address6 = text_of(value, "address6");
+        p->gateway6 = text_of(value, "gateway6");
         p->prefix_length6 = (unsigned)json_integer_value(json_object_get(value, "prefix_length6"));
         p->fixed6 = json_is_true(json_object_get(value, "fixed6"));
         p->name = text_of(value, "name");

@@ -36,6 +36,13 @@ static bool is_ours(void *ctx _unused_, const struct world_network *n)
     return !n->external;
 }
 
+static bool takes_ipv6(_unused_ void *ctx, const struct world_cunik *c)
+{
+    const struct backend *backend;
+
+    return cunik_backend_find(c->boot.backend, NULL, &backend, NULL) == 0 && backend->ipv6;
+}
+
 static int put_domains(const struct world *desired, const struct plan *plan, struct buffer *b,
                        struct error **err)
 {
@@ -74,7 +81,8 @@ static int put_rules(const struct world *desired, struct buffer *b, struct error
 {
     struct rules rules = {0};
     _cleanup_free_ char *text = NULL;
-    int r = cunik_world_rules(desired, "e1", false, is_ours, NULL, &rules, err);
+    const struct world_rules_facts facts = {is_ours, takes_ipv6, NULL};
+    int r = cunik_world_rules(desired, "e1", false, &facts, &rules, err);
 
     if (r == 0)
         r = cunik_rules_make(&rules, &text, NULL, err);
