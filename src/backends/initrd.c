@@ -27,6 +27,17 @@ static void add(struct buffer *to, const char *name, uint32_t mode, uint32_t uid
     pad(to);
 }
 
+void cunik_initrd_add(struct buffer *to, const char *name, uint32_t mode, const void *data,
+                      size_t size)
+{
+    add(to, name, mode, 0, 0, data, size);
+}
+
+void cunik_initrd_end(struct buffer *to)
+{
+    add(to, "TRAILER!!!", 0, 0, 0, NULL, 0);
+}
+
 static void encode(struct buffer *to, const char *text)
 {
     for (; *text; text++)
@@ -53,5 +64,5 @@ void cunik_initrd_append(struct buffer *to, const struct initrd_file *files, siz
     add(to, "etc", S_IFDIR | 0755, 0, 0, NULL, 0);
     add(to, "etc/cunik", S_IFDIR | 0755, 0, 0, NULL, 0);
     add(to, "etc/cunik/files", S_IFREG | 0600, 0, 0, list.data, list.size);
-    add(to, "TRAILER!!!", 0, 0, 0, NULL, 0);
+    cunik_initrd_end(to);
 }

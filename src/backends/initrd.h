@@ -18,5 +18,10 @@ struct initrd_file {
     size_t size;
 };
 
+/* Any archive: an entry of root's, and what stands behind the last one. Pure. */
+void cunik_initrd_add(struct buffer *to, const char *name, uint32_t mode, const void *data,
+                      size_t size);
+void cunik_initrd_end(struct buffer *to);
+
 /* Appends the whole archive. Pure. */
 void cunik_initrd_append(struct buffer *to, const struct initrd_file *files, size_t n);

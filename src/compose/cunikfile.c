@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "backends/backend.h"
 #include "base/file.h"
@@ -22,6 +23,7 @@ void cunik_cunikfile_done(struct cunikfile *f)
 {
     cunik_image_build_done(&f->build);
     cunik_strv_done(&f->pack);
+    free(f->initrd);
     *f = (struct cunikfile){0};
 }
 
@@ -119,9 +121,20 @@ static int read_kernel(struct reader *r, const struct node *n)
     return read_file(r, n, "cunik/kernel");
 }
 
+/* A folder is packed when the image is built. */
 static int read_initrd(struct reader *r, const struct node *n)
 {
-    return read_file(r, n, "cunik/initrd");
+    _cleanup_free_ char *text = NULL, *path = NULL;
+    struct stat st;
+    int e;
+
+    if ((e = read_text(r, n, &text)) < 0 || (e = locate(r, n, text, &path)) < 0)
+        return e;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        r->f->initrd = TAKE_PTR(path);
+    else
+        cunik_image_build_add(&r->f->build, "cunik/initrd", path);
+    return 0;
 }
 
 static int read_disks(struct reader *r, const struct node *n)
@@ -316,6 +329,10 @@ static int read_root(struct reader *r, const char *path, struct node *const *doc
         e = cunik_error_set(r->err, ERROR_INVALID,
                             "'%s': only images of the backend linux are packed of packages and "
                             "files",
+                            path);
+    if (e == 0 && r->f->packs && r->f->initrd)
+        e = cunik_error_set(r->err, ERROR_INVALID,
+                            "'%s': an initrd is packed of the folder, or of packages and files",
                             path);
     if (e == 0 && r->f->packs && !b->config.command.n)
         e = cunik_error_set(r->err, ERROR_INVALID, "'%s': what the guest runs is missing: command",

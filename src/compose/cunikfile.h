@@ -2,7 +2,7 @@
  *
  *     backend: linux                  as in unikernel.backend; by probing the kernel otherwise
  *     kernel: ./kernel.elf            paths are relative to the folder that is built, and within it
- *     initrd: ./fs.cpio
+ *     initrd: ./fs.cpio               or a folder, which is packed as one
  *     disks: [./data.raw]             .qcow2 or anything else, which is raw
  *     packages: [redis-server]        of Debian, with the libraries they need (linux)
  *     take: [/usr/bin/redis-server]   what of the packages goes in
@@ -29,6 +29,7 @@ struct cunikfile {
     struct image_build build; /* without what is packed */
     struct strv pack;         /* arguments of guests/linux/pack but --out, --init, --kernel */
     bool packs;
+    char *initrd; /* the folder that becomes it, or NULL */
     bool has_kernel;
 };
 

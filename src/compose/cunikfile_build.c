@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "compose/cunikfile.h"
+#include "compose/cunikfile_cpio.h"
 
 /* Where pack and what it packs with is: beside this program as it is built, or as it is installed.
  */
@@ -114,6 +115,11 @@ int cunik_cunikfile_build(const char *path, const char *from, struct client *cli
         return cunik_error_errno(err, errno, "making '%s'", folder);
     if (f.packs)
         r = cunik_error_prefix(err, pack_initrd(&f, folder, err), "'%s'", path);
+    if (r == 0 && f.initrd) {
+        _cleanup_free_ char *out = cunik_asprintf("%s/initrd", folder);
+        r = cunik_error_prefix(err, cunik_cunikfile_cpio(f.initrd, out, err), "'%s'", path);
+        cunik_image_build_add(&f.build, "cunik/initrd", out);
+    }
     if (r == 0)
         r = cunik_client_image_build(client, &f.build, name, ret_digest, err);
     cunik_file_remove_tree(folder, NULL);

@@ -22,6 +22,7 @@ compose_SOURCES = \
 	src/compose/config_lists.c \
 	src/compose/cunikfile.c \
 	src/compose/cunikfile_build.c \
+	src/compose/cunikfile_cpio.c \
 	src/compose/diagnostics.c \
 	src/compose/dotenv.c \
 	src/compose/emit.c \

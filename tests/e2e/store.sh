@@ -52,6 +52,20 @@ else
     check 'a Linux guest of packages # SKIP make guests-guestbook makes what it is packed with' true
 fi
 
+# A root file system of a folder, as Unikraft reads it.
+mkdir -p root/fs/etc root/fs/bin && echo hello >root/fs/etc/motd && cp "$PROBE" root/fs/bin/run && chmod 755 root/fs/bin/run && ln -s ../etc/motd root/fs/bin/link
+cp "$PROBE" root/probe.elf && printf 'backend: unikraft\nkernel: probe.elf\ninitrd: fs\n' >root/Cunikfile
+check 'a folder becomes an initrd' expect 0 cunik build -t root root
+rm -rf unpacked && mkdir unpacked
+gzip -dc "$STORE/blobs/sha256/$(skopeo inspect "oci:$STORE:root:latest" | jq -r '.Layers[0]' | cut -d: -f2)" | tar -xO cunik/initrd | (cd unpacked && cpio --quiet -id)
+check '… that holds what is in it' diff -r root/fs unpacked
+check '… links and what can be run' bash -c '[ "$(readlink unpacked/bin/link)" = ../etc/motd ] && [ -x unpacked/bin/run ] && [ ! -x unpacked/etc/motd ]'
+mkdir later && cp -r root later/ && chmod 600 later/root/fs/etc/motd && find later -exec touch -h -d '2003-03-03' {} + && chown -R 65534 later
+check '… the same elsewhere and later' equal "$(cunik build -t root:2 later/root)" "$(digest root)"
+mkfifo later/root/fs/pipe
+check '… what is no file is refused' expect 2 cunik build -t root:2 later/root
+check '… by name' err_has "fs/pipe' is neither file, folder nor link"
+
 # What an image is made of lies in its folder.
 printf 'kernel: ../web/probe.elf\n' >elsewhere/Cunikfile
 check 'a kernel of another folder is refused' expect 2 cunik build -t bad elsewhere
