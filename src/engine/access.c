@@ -22,8 +22,22 @@ static bool is_chosen(const struct guest_user *u)
     return u && *u->name && u->uid != geteuid();
 }
 
+static int do_open(const char *path, int flags)
+{
+    int fd = open(path, flags);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* By the identity that files are opened with, which is not the one that access() asks for. */
+static int do_access(const char *path, int mode)
+{
+    return syscall(SYS_faccessat2, AT_FDCWD, path, mode, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 /* The kernel keeps these for each thread; glibc's own setgroups() would set those of all. */
-static int open_as(const struct guest_user *u, const char *path, int flags)
+static int try_as(const struct guest_user *u, int attempt(const char *path, int how),
+                  const char *path, int how)
 {
     gid_t ours[GROUPS_MOST], theirs[GROUPS_MOST];
     int n_theirs = GROUPS_MOST, n_ours = getgroups(GROUPS_MOST, ours);
@@ -34,13 +48,13 @@ static int open_as(const struct guest_user *u, const char *path, int flags)
         return -errno;
     gid_t gid = (gid_t)setfsgid(u->gid);
     uid_t uid = (uid_t)setfsuid(u->uid);
-    int fd = open(path, flags);
-    int r = fd < 0 ? -errno : fd;
+    int r = attempt(path, how);
     setfsuid(uid);
     setfsgid(gid);
     if (syscall(SYS_setgroups, (size_t)n_ours, ours) < 0 && r >= 0) {
+        if (attempt == do_open)
+            close(r);
         r = -errno;
-        close(fd);
     }
     return r;
 }
@@ -49,12 +63,29 @@ int cunik_access_try(const struct guest_user *u, const char *path, bool write)
 {
     if (!is_chosen(u))
         return 0;
-    int fd = open_as(u, path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd =
+        try_as(u, do_open, path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     if (fd < 0)
         return fd;
     close(fd);
     return 0;
+}
+
+int cunik_access_try_folder(const struct guest_user *u, const char *path, bool write)
+{
+    return is_chosen(u) ? try_as(u, do_access, path, R_OK | X_OK | (write ? W_OK : 0)) : 0;
+}
+
+int cunik_access_own_folder(const struct guest_user *u, const char *path, struct error **err)
+{
+    int r = cunik_access_try_folder(u, path, true);
+
+    if (r == -EACCES && chown(path, u->uid, u->gid) < 0)
+        return cunik_error_errno(err, errno, "giving '%s' to the user '%s'", path, u->name);
+    if (r == -EACCES)
+        r = cunik_access_try_folder(u, path, true);
+    return r < 0 ? cunik_error_errno(err, r, "opening '%s' as the user '%s'", path, u->name) : 0;
 }
 
 int cunik_access_own(const struct guest_user *u, const char *path, bool write, struct error **err)

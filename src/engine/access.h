@@ -25,8 +25,13 @@ struct guest_user {
 /* 0, or the negative errno of opening it. Only for a user that we can become (we are root). */
 int cunik_access_try(const struct guest_user *u, const char *path, bool write);
 
+/* The same for a folder: whether the user could list and enter it, and `write` to it. */
+int cunik_access_try_folder(const struct guest_user *u, const char *path, bool write);
+
 /* A file of ours becomes the user's, when it cannot open it anyway. */
 int cunik_access_own(const struct guest_user *u, const char *path, bool write, struct error **err);
+/* The same for a folder, without what is in it. */
+int cunik_access_own_folder(const struct guest_user *u, const char *path, struct error **err);
 
 /* Somebody else's file is opened to the user, when it is not already. ERROR_PERMISSION when that
  * would not do (a folder on the way, a file system without lists, a mask that forbids it). */

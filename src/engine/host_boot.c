@@ -234,12 +234,15 @@ static int check_xen(const struct host_real *h, const struct boot *boot, struct 
 static int check_service(struct host_real *h, const struct world_cunik *c, const struct world *w,
                          struct strv *ret_warnings, struct error **err)
 {
+    struct world_cunik attached = {0};
     struct boot boot = {0};
     int r;
 
     if ((r = check_kernel(h, c, err)) < 0 || (r = check_files(c, err)) < 0 ||
-        (r = cunik_host_boot(h, c, w, false, NULL, &boot, err)) < 0)
+        (r = cunik_host_boot(h, c, w, false, &attached, &boot, err)) < 0)
         return r;
+    cunik_host_warn_folders(h, &attached, ret_warnings);
+    cunik_world_cunik_done(&attached);
     for (size_t i = 0; i < boot.warnings.n; i++)
         cunik_strv_addf(ret_warnings, "service '%s': %s", c->service, boot.warnings.items[i]);
     if ((r = check_xen(h, &boot, err)) == 0)

@@ -1,4 +1,5 @@
 /* The files that guests open: the engine's own become their user's, others' are opened to it. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -13,6 +14,30 @@ static bool is_own(const struct host_real *h, const char *path)
     return cunik_text_starts(path, folder);
 }
 
+bool cunik_host_is_opened(const struct world_disk *d)
+{
+    return d->shared && strcmp(d->filesystem, "9p") == 0;
+}
+
+void cunik_host_warn_folders(const struct host_real *h, const struct world_cunik *attached,
+                             struct strv *ret_warnings)
+{
+    const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
+
+    for (size_t i = 0; i < attached->boot.n_disks; i++) {
+        const struct world_disk *d = &attached->boot.disks[i];
+        if (!cunik_host_is_opened(d) || is_own(h, d->path) ||
+            cunik_access_try_folder(u, d->path, !d->readonly) != -EACCES)
+            continue;
+        cunik_strv_addf(ret_warnings,
+                        "service '%s': the folder '%s' cannot be %s by the user '%s' that guests "
+                        "run as, so its guest cannot either",
+                        attached->service, d->path,
+                        cunik_access_try_folder(u, d->path, false) == 0 ? "written" : "read",
+                        u->name);
+    }
+}
+
 static int own_disks(const struct host_real *h, const struct world_cunik *c, struct error **err)
 {
     const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
@@ -23,6 +48,8 @@ static int own_disks(const struct host_real *h, const struct world_cunik *c, str
         bool read_only = d->readonly || cunik_host_is_of_image(h, d->path);
         if (!d->shared && is_own(h, d->path))
             r = cunik_access_own(u, d->path, !read_only, err);
+        if (cunik_host_is_opened(d) && is_own(h, d->path) && !read_only)
+            r = cunik_access_own_folder(u, d->path, err);
     }
     return r;
 }

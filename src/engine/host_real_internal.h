@@ -107,6 +107,12 @@ int cunik_host_check_format(const char *path, struct error **err);
  * when the cunik goes. */
 int cunik_host_files_own(const struct host_real *h, const struct world_cunik *c,
                          const struct world_cunik *attached, struct error **err);
+/* Whether QEMU itself opens a disk that is a folder, as the user of the guests (9p; who serves
+ * virtiofs is root). */
+bool cunik_host_is_opened(const struct world_disk *d);
+/* Warns of folders of the stack file that it could not. */
+void cunik_host_warn_folders(const struct host_real *h, const struct world_cunik *attached,
+                             struct strv *ret_warnings);
 int cunik_host_files_open(const struct host_real *h, const struct world_cunik *c,
                           struct error **err);
 int cunik_host_files_close(const struct host_real *h, const struct world_cunik *c,

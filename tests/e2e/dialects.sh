@@ -135,4 +135,21 @@ check 'osv: the image is as it was' cmp usr.raw usr.before
 check 'osv: down' expect 0 cunik-compose -f osv.yaml down
 check 'nothing is left' nothing_left
 
+# Folders that QEMU itself opens, for 9p: a volume is its user's, one of the host that it could not write is said.
+chmod 755 site && chmod 711 "$WORK"
+cat >folders.yaml <<EOF
+name: d
+services:
+  uk:
+    network_mode: none
+    volumes: [keep:/keep, ./site:/site]
+    unikernel: {backend: unikraft, kernel: $PROBE}
+volumes: {keep: {driver_opts: {format: directory}}}
+EOF
+check 'unikraft: folders: made' expect 0 cunik-compose -f folders.yaml up --no-start
+check 'unikraft: a folder that its guest cannot write is said' err_has "site' cannot be written by the user"
+check 'unikraft: the folder of a volume is the guests'"'"' user'"'"'s' bash -c "[ \"\$(stat -c %U '$CUNIK_ROOT/volumes/d_keep/data')\" = libvirt-qemu ]"
+check 'unikraft: folders: down' expect 0 cunik-compose -f folders.yaml down -v
+check 'nothing is left' nothing_left
+
 plan_tests_done

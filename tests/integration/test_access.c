@@ -1,6 +1,7 @@
 /* What the user that guests run as may open: needs root, to become that user. */
 #include "tests/support/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -159,6 +160,30 @@ static void test_own(void **state)
 
 /* Where guests run as we do nothing is asked and nothing changed; and we are ourselves afterwards.
  */
+static void test_folder(void **state)
+{
+    _cleanup_error_ struct error *err = NULL;
+    struct stat st;
+
+    (void)state;
+    _cleanup_free_ char *inner = cunik_asprintf("%s/inner", folder);
+    must("mkdir -m 755 %s && touch %s/file", inner, inner);
+    assert_int_equal(cunik_access_try_folder(&nobody, inner, false), 0);
+    assert_int_equal(cunik_access_try_folder(&nobody, inner, true), -EACCES);
+    assert_int_equal(cunik_access_try_folder(&nobody_chosen, inner, true), 0);
+    must("chmod 700 %s", inner);
+    assert_int_equal(cunik_access_try_folder(&nobody, inner, false), -EACCES);
+    test_ok(cunik_access_own_folder(&nobody, inner, &err), err);
+    assert_int_equal(cunik_access_try_folder(&nobody, inner, true), 0);
+    assert_int_equal(stat(inner, &st), 0);
+    assert_int_equal(st.st_uid, nobody.uid);
+    _cleanup_free_ char *file = cunik_asprintf("%s/file", inner);
+    assert_int_equal(stat(file, &st), 0);
+    assert_int_equal(st.st_uid, 0);
+    assert_int_equal(geteuid(), 0);
+    assert_int_equal(access(inner, W_OK), 0);
+}
+
 static void test_no_user(void **state)
 {
     _cleanup_error_ struct error *err = NULL;
@@ -192,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_group),         cmocka_unit_test(test_others),
         cmocka_unit_test(test_closed_folder), cmocka_unit_test(test_own),
         cmocka_unit_test(test_no_user),       cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_folder),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
