@@ -261,6 +261,8 @@ static int adopt(struct engine *e, struct error **err)
             cunik_world_cunik_copy(ARRAY_APPEND(s->others.cuniks, s->others.n_cuniks), c);
         pthread_mutex_unlock(&e->worlds);
         enum cunik_state seen = c->status.state;
+        if (e->host.ops->restarts_recall)
+            e->host.ops->restarts_recall(e->host.ctx, c);
         cunik_registry_adopt(&e->registry, c, wanted, !wanted || marked);
         /* It ended while nobody looked: the stack's cuniks come back together, in order. */
         if (wanted && !runs && cunik_restart_keeps_up(c->restart))

@@ -25,7 +25,10 @@ static int run_rules(void *ctx, struct error **err)
 
 static int run_start(void *ctx, const struct world_cunik *c, struct error **err)
 {
-    return cunik_engine_start_cunik(((struct engine_run *)ctx)->e, c, false, err);
+    const struct engine_run *run = ctx;
+    bool resumed = run->prepared->options.resume;
+
+    return cunik_engine_start_cunik(run->e, c, resumed ? START_RESUMED : START_ASKED, err);
 }
 
 static int run_stop(void *ctx, const struct world_cunik *c, bool kill, int64_t grace_ns,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 
 /* Starting a guest is work for the processor: more at once than there are of these only makes all
@@ -55,18 +56,35 @@ static uint64_t wakes(struct engine *e)
     return n;
 }
 
-int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c, bool again,
-                             struct error **err)
+/* What cannot be written is counted by this engine all the same. */
+static void keep_count(struct engine *e, const struct world_cunik *c)
+{
+    _cleanup_error_ struct error *err = NULL;
+    struct world_cunik counted = {0};
+
+    if (!e->host.ops->restarts_keep)
+        return;
+    cunik_world_cunik_copy(&counted, c);
+    cunik_registry_count(&e->registry, &counted);
+    if (e->host.ops->restarts_keep(e->host.ctx, &counted, &err) < 0)
+        cunik_log(LOG_LEVEL_WARNING, "counting the restarts of '%s': %s", c->name,
+                  err ? err->message : "failed");
+    cunik_world_cunik_done(&counted);
+}
+
+int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c,
+                             enum registry_start start, struct error **err)
 {
     struct error *why = NULL;
 
     begin_start(e);
     uint64_t before = wakes(e), offset = console_size(e, c);
-    cunik_registry_starting(&e->registry, c, again);
+    cunik_registry_starting(&e->registry, c, start);
+    keep_count(e, c);
     cunik_registry_console(&e->registry, c->name, offset);
     int r = e->host.ops->domain_start(e->host.ctx, c, &why);
     end_start(e);
-    if (r < 0 && !again) {
+    if (r < 0 && start != START_AGAIN) {
         cunik_registry_start_failed(&e->registry, c->name, why ? why->message : "");
     } else if (r == 0) {
         cunik_registry_started(&e->registry, c->name);

@@ -212,8 +212,8 @@ void cunik_engine_verdicts(struct engine *e, const char *stack, const struct wor
                            const bool *in, const struct event_sink *sink);
 
 /* engine_cunik.c */
-int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c, bool again,
-                             struct error **err);
+int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c,
+                             enum registry_start start, struct error **err);
 int cunik_engine_stop_cunik(struct engine *e, const struct world_cunik *c, bool kill,
                             int64_t grace_ns, struct error **err);
 /* Its policy, its health checks or the like are others now; old is as it was seen. */

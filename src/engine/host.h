@@ -51,6 +51,10 @@ struct host_ops {
      * that is defined with status.files_changed is made of what is kept, if anything is. May be
      * NULL. */
     int (*files_keep)(void *ctx, const struct world_cunik *c, bool keep, struct error **err);
+    /* How often a cunik was started again (status.restarts, attempts and crashes), kept as long as
+     * it is there, whichever engine looks after it; and the same recalled. May be NULL. */
+    int (*restarts_keep)(void *ctx, const struct world_cunik *c, struct error **err);
+    void (*restarts_recall)(void *ctx, struct world_cunik *c);
     int (*domain_start)(void *ctx, const struct world_cunik *c, struct error **err);
     /* Replaces the label in the domain's metadata: an update in place. */
     int (*domain_relabel)(void *ctx, const struct world_cunik *c, struct error **err);

@@ -194,6 +194,7 @@ static int domain_undefine(void *ctx, const struct world_cunik *c, struct error 
     if ((r = cunik_console_remove(h->consoles, c->name, err)) < 0 ||
         (r = cunik_host_images_remove(h, c->name, err)) < 0 ||
         (r = cunik_host_files_close(h, c, err)) < 0 ||
+        (r = cunik_host_restarts_remove(h, c->name, err)) < 0 ||
         (r = cunik_hypervisor_undefine(h->hypervisor, c->name, err)) < 0)
         return r;
     pthread_mutex_lock(&h->lock);
@@ -263,6 +264,8 @@ static const struct host_ops operations = {
     .rules_replace = cunik_host_rules_replace,
     .domain_define = domain_define,
     .files_keep = files_keep,
+    .restarts_keep = cunik_host_restarts_keep,
+    .restarts_recall = cunik_host_restarts_recall,
     .domain_start = domain_start,
     .domain_relabel = domain_relabel,
     .domain_restore = cunik_host_domain_restore,
@@ -287,10 +290,8 @@ static int make_folders(const struct host_real *h, struct error **err)
         const char *base, *name;
         mode_t mode;
     } folders[] = {
-        {h->root, "stacks", 0700},
-        {h->root, "images", 0755},
-        {h->run, "networks", 0755},
-        {h->run, "names", 0755},
+        {h->root, "stacks", 0700},  {h->root, "images", 0755}, {h->root, "restarts", 0700},
+        {h->run, "networks", 0755}, {h->run, "names", 0755},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {

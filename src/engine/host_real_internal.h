@@ -105,6 +105,11 @@ int cunik_host_check_format(const char *path, struct error **err);
 /* host_files.c. What a cunik's guest opens, and as whom (access.h). Files of the engine's own,
  * `attached` as host_attach makes it; and those that the stack file names, before each start and
  * when the cunik goes. */
+/* host_restarts.c, as host.h has them. */
+int cunik_host_restarts_keep(void *ctx, const struct world_cunik *c, struct error **err);
+void cunik_host_restarts_recall(void *ctx, struct world_cunik *c);
+int cunik_host_restarts_remove(const struct host_real *h, const char *cunik, struct error **err);
+
 int cunik_host_files_own(const struct host_real *h, const struct world_cunik *c,
                          const struct world_cunik *attached, struct error **err);
 /* Whether QEMU itself opens a disk that is a folder, as the user of the guests (9p; who serves

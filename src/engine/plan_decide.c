@@ -79,12 +79,18 @@ static int decide_network(struct planner *p, struct plan_net *n, struct error **
     return 0;
 }
 
+static bool has_attempts_left(const struct world_cunik *actual, const struct world_cunik *c)
+{
+    return !c->restart_max || actual->status.attempts < c->restart_max;
+}
+
 /* Whether a repair starts it. */
 static bool comes_back(const struct planner *p, const struct plan_wish *w)
 {
     if (w->c->status.state != CUNIK_RUNNING)
         return false;
-    return is_there(w->actual) ? p->o->resume && cunik_restart_keeps_up(w->c->restart)
+    return is_there(w->actual) ? p->o->resume && cunik_restart_keeps_up(w->c->restart) &&
+                                     has_attempts_left(w->actual, w->c)
                                : cunik_strv_has(&p->o->lost, w->c->name);
 }
 

@@ -188,6 +188,7 @@ void cunik_registry_overlay(struct registry *r, struct world *w)
             continue;
         }
         s->restarts = c->restarts;
+        s->attempts = c->attempts;
         s->crashes = c->crashes;
         s->health = s->state == CUNIK_RUNNING ? c->health : HEALTH_NONE;
         if (*c->reason)
@@ -228,6 +229,9 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
     e->end = s->end;
     e->exit_code = s->exit_code;
     e->health = s->state == CUNIK_RUNNING && e->checked ? HEALTH_STARTING : HEALTH_NONE;
+    e->restarts = s->restarts;
+    e->attempts = s->attempts;
+    e->crashes = s->crashes;
     e->wanted = wanted;
     e->stopped = stopped && s->state == CUNIK_EXITED;
     e->started_ns = r->clock->now(r->clock->ctx);
@@ -245,16 +249,30 @@ void cunik_registry_hold(struct registry *r, const char *name, bool hold)
     pthread_mutex_unlock(&r->lock);
 }
 
-void cunik_registry_starting(struct registry *r, const struct world_cunik *c, bool again)
+void cunik_registry_count(struct registry *r, struct world_cunik *c)
+{
+    pthread_mutex_lock(&r->lock);
+    const struct registry_cunik *e = cunik_registry_find(r, c->name);
+    c->status.restarts = e ? e->restarts : 0;
+    c->status.attempts = e ? e->attempts : 0;
+    c->status.crashes = e ? e->crashes : 0;
+    pthread_mutex_unlock(&r->lock);
+}
+
+void cunik_registry_starting(struct registry *r, const struct world_cunik *c,
+                             enum registry_start start)
 {
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *e = get(r, c);
     e->wanted = true;
     e->changing = true;
     e->due_ns = CLOCK_NEVER;
-    if (!again) {
+    if (start == START_ASKED) {
         e->restarts = e->attempts = e->crashes = 0;
         e->backoff_ns = 0;
+    } else if (start == START_RESUMED) {
+        e->restarts++;
+        e->attempts++;
     }
     e->seq = ++r->seq;
     pthread_mutex_unlock(&r->lock);

@@ -94,7 +94,15 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
 
 /* A request's (or the supervisor's) way through a cunik. */
 void cunik_registry_hold(struct registry *r, const char *name, bool hold);
-void cunik_registry_starting(struct registry *r, const struct world_cunik *c, bool again);
+enum registry_start {
+    START_ASKED,   /* a request wants it: what is counted begins anew */
+    START_AGAIN,   /* its policy does, which has counted it */
+    START_RESUMED, /* likewise, by an engine that has come back: it is counted here */
+};
+void cunik_registry_starting(struct registry *r, const struct world_cunik *c,
+                             enum registry_start start);
+/* Fills in how often it has been started again. */
+void cunik_registry_count(struct registry *r, struct world_cunik *c);
 /* What its console holds before it starts; and that it holds so much now: whether that is its first
  * output, and then whose it is (the caller's to free). */
 void cunik_registry_console(struct registry *r, const char *name, uint64_t size);

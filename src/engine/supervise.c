@@ -289,7 +289,7 @@ static void *restart(void *arg)
     if (r == 0)
         r = e->host.ops->names_add(e->host.ctx, c, &err);
     if (r == 0)
-        r = cunik_engine_start_cunik(e, c, true, &err);
+        r = cunik_engine_start_cunik(e, c, START_AGAIN, &err);
     if (r < 0)
         restart_failed(e, c->name, err ? err->message : "failed");
     pthread_mutex_lock(&e->lock);

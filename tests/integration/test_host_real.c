@@ -166,8 +166,9 @@ static void assert_nothing_left(void)
     assert_true(w.ports_published);
     must("test -z \"$(ip -o link | grep -E ' ck[bt]')\"");
     must("test -z \"$(nft list tables)\"");
-    must("test -z \"$(find %s/stacks %s/images %s/networks %s/names %s/consoles -type f)\"", root,
-         root, root, root, root);
+    must("test -z \"$(find %s/stacks %s/images %s/networks %s/names %s/consoles %s/restarts -type "
+         "f)\"",
+         root, root, root, root, root, root);
 }
 
 /* The first line of what answers at 127.0.0.1:18080, waiting for the guest to be up. */
@@ -237,6 +238,15 @@ static void test_life(_unused_ void **state)
     assert_int_equal(kept.n_cuniks, 1);
     assert_string_equal(kept.cuniks[0].name, "shop-web-1");
     assert_int_equal(o->state_read(host->ctx, "none", &kept, NULL), -ENOENT);
+
+    w.cuniks[0].status.restarts = 4;
+    w.cuniks[0].status.attempts = 3;
+    w.cuniks[0].status.crashes = 2;
+    test_ok(o->restarts_keep(host->ctx, &w.cuniks[0], &err), err);
+    o->restarts_recall(host->ctx, &seen.cuniks[0]);
+    assert_int_equal(seen.cuniks[0].status.restarts, 4);
+    assert_int_equal(seen.cuniks[0].status.attempts, 3);
+    assert_int_equal(seen.cuniks[0].status.crashes, 2);
 
     /* The probe speaks Unikraft's dialect, which does not hear the power button. */
     assert_int_equal(o->domain_shutdown(host->ctx, &w.cuniks[0], INT64_MAX, NULL), -ETIME);

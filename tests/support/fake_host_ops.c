@@ -190,6 +190,7 @@ static int observe(void *ctx, struct world *ret, _unused_ struct error **err)
         struct world_cunik *c = ARRAY_APPEND(w.cuniks, w.n_cuniks);
         cunik_world_cunik_copy(c, &f->domains[i]->c);
         see_links(f, c);
+        c->status.restarts = c->status.attempts = c->status.crashes = 0;
         c->status.files_changed = f->domains[i]->build != f->build;
         if (c->status.state == CUNIK_RUNNING && !has_rules(f, c))
             w.ports_published = false;
@@ -465,6 +466,36 @@ static int files_keep(void *ctx, const struct world_cunik *c, bool keep, struct 
         cunik_strv_addf(&f->kept, "%lld", (long long)d->build);
     }
     return end(f, r);
+}
+
+static int restarts_keep(void *ctx, const struct world_cunik *c, struct error **err)
+{
+    struct fake_host *f = ctx;
+    int r;
+
+    if (!begin(f, "restarts_keep", c->name, &r, err))
+        return r;
+    struct domain *d = fake_find_domain(f, c->name);
+    if (d) {
+        d->c.status.restarts = c->status.restarts;
+        d->c.status.attempts = c->status.attempts;
+        d->c.status.crashes = c->status.crashes;
+    }
+    return end(f, r);
+}
+
+static void restarts_recall(void *ctx, struct world_cunik *c)
+{
+    struct fake_host *f = ctx;
+
+    pthread_mutex_lock(&f->lock);
+    const struct domain *d = fake_find_domain(f, c->name);
+    if (d) {
+        c->status.restarts = d->c.status.restarts;
+        c->status.attempts = d->c.status.attempts;
+        c->status.crashes = d->c.status.crashes;
+    }
+    pthread_mutex_unlock(&f->lock);
 }
 
 static int domain_define(void *ctx, const struct world_cunik *c, _unused_ const struct world *w,
@@ -753,6 +784,8 @@ const struct host_ops fake_operations = {
     .rules_replace = rules_replace,
     .domain_define = domain_define,
     .files_keep = files_keep,
+    .restarts_keep = restarts_keep,
+    .restarts_recall = restarts_recall,
     .domain_start = domain_start,
     .domain_relabel = domain_relabel,
     .domain_restore = domain_restore,

@@ -293,6 +293,59 @@ static void test_reboot(void **state)
     fake_engine_assert_empty(&s->f);
 }
 
+/* What is counted goes on across engines: N times are N times. */
+static void test_counts_outlive_the_engine(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ON_FAILURE;
+    s->web->restart_max = 3;
+    scene_apply(s, &s->up);
+    for (int i = 1; i <= 3; i++) {
+        end(s, END_KILLED, 1, CUNIK_RESTARTING);
+        fake_engine_advance(&s->f, second);
+        AWAIT(status(s).state == CUNIK_RUNNING && starts(s) == (size_t)i + 1);
+        fake_engine_again(&s->f);
+        assert_int_equal(status(s).restarts, i);
+        assert_int_equal(status(s).attempts, i);
+        assert_int_equal(status(s).crashes, i);
+    }
+    end(s, END_KILLED, 1, CUNIK_EXITED);
+    fake_engine_again(&s->f);
+    fake_engine_advance(&s->f, 1000 * second);
+    assert_int_equal(starts(s), 4);
+    /* Who asks for it begins anew, and who makes it anew. */
+    act(s, ACTION_START);
+    assert_int_equal(status(s).restarts, 0);
+    end(s, END_KILLED, 1, CUNIK_RESTARTING);
+    starts_after(s, 100 * ms);
+    s->up.recreate = RECREATE_ALWAYS;
+    scene_apply(s, &s->up);
+    fake_engine_again(&s->f);
+    assert_int_equal(status(s).restarts, 0);
+}
+
+/* One that ended while there was no engine is started again by it, and that counts. */
+static void test_resumptions_are_counted(void **state)
+{
+    struct scene *s = *state;
+
+    s->web->restart = RESTART_ALWAYS;
+    s->web->restart_max = 2;
+    scene_apply(s, &s->up);
+    for (int i = 1; i <= 2; i++) {
+        fake_host_reboot(s->f.host);
+        fake_engine_again(&s->f);
+        AWAIT(status(s).state == CUNIK_RUNNING);
+        assert_int_equal(status(s).attempts, i);
+    }
+    fake_host_reboot(s->f.host);
+    fake_engine_again(&s->f);
+    fake_engine_advance(&s->f, 1000 * second);
+    AWAIT(status(s).state == CUNIK_EXITED);
+    assert_int_equal(starts(s), 3);
+}
+
 /* Who has given up is not asked again by an engine that comes back. */
 static void test_given_up(void **state)
 {
@@ -686,6 +739,8 @@ int main(void)
         SCENE(test_policy_changes),
         SCENE(test_engine_comes_back),
         SCENE(test_reboot),
+        SCENE(test_counts_outlive_the_engine),
+        SCENE(test_resumptions_are_counted),
         SCENE(test_given_up),
         SCENE(test_interference),
         SCENE(test_drift_is_repaired),
