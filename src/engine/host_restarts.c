@@ -1,5 +1,5 @@
-/* How often a cunik has been started again, in a file of its own for as long as the cunik is there: an
- * engine that comes back goes on counting. */
+/* How often a cunik has been started again, in a file of its own for as long as the cunik is there:
+ * an engine that comes back goes on counting. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,9 +34,8 @@ int cunik_host_restarts_keep(void *ctx, const struct world_cunik *c, struct erro
 
     if (!s->restarts && !s->attempts && !s->crashes)
         return cunik_host_restarts_remove(h, c->name, err);
-    _cleanup_free_ char *text =
-        cunik_asprintf("%lld %lld %lld\n", (long long)s->restarts, (long long)s->attempts,
-                       (long long)s->crashes);
+    _cleanup_free_ char *text = cunik_asprintf("%lld %lld %lld\n", (long long)s->restarts,
+                                               (long long)s->attempts, (long long)s->crashes);
     return cunik_file_write(path, text, strlen(text), 0600, false, err);
 }
 
