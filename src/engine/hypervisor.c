@@ -161,7 +161,7 @@ static struct hypervisor *create(cunik_hypervisor_changed *changed, void *ctx)
 
     h->changed = changed;
     h->ctx = ctx;
-    h->lifecycle = h->monitor = -1;
+    h->lifecycle = h->monitor = h->added = h->removed = -1;
     h->user = (struct guest_user){.name = "", .group = ""};
     pthread_mutex_init(&h->connecting, NULL);
     pthread_mutex_init(&h->lock, NULL);

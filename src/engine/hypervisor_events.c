@@ -130,6 +130,23 @@ static int on_lifecycle(_unused_ virConnectPtr connection, virDomainPtr domain, 
     return 0;
 }
 
+/* A device came or went while the guest runs: not our doing, but at its end. Others' links that are
+ * cut and the like are told by nobody. */
+static void on_device(_unused_ virConnectPtr connection, virDomainPtr domain,
+                      _unused_ const char *alias, void *data)
+{
+    struct hypervisor *h = data;
+
+    pthread_mutex_lock(&h->lock);
+    const struct seen *s = cunik_map_get(&h->seen, virDomainGetName(domain));
+    if (s) {
+        h->changes++;
+        cunik_strv_add(&h->news, s->name);
+        pthread_cond_broadcast(&h->moved);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
 /* QEMU says why a guest went down; libvirt's own event does not tell a reset from a power-off. */
 static void on_shutdown(_unused_ virConnectPtr connection, virDomainPtr domain,
                         _unused_ const char *event, _unused_ long long seconds,
@@ -297,8 +314,16 @@ int cunik_hypervisor_listen(struct hypervisor *h, struct error **err)
      * a power-off. */
     h->monitor = virConnectDomainQemuMonitorEventRegister(h->connection, NULL, "SHUTDOWN",
                                                           on_shutdown, h, NULL, 0);
-    if (!h->embedded)
-        virConnectRegisterCloseCallback(h->connection, on_close, h, NULL);
+    /* Nobody else can change the embedded driver's guests. */
+    if (h->embedded)
+        return 0;
+    h->added =
+        virConnectDomainEventRegisterAny(h->connection, NULL, VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
+                                         VIR_DOMAIN_EVENT_CALLBACK(on_device), h, NULL);
+    h->removed =
+        virConnectDomainEventRegisterAny(h->connection, NULL, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+                                         VIR_DOMAIN_EVENT_CALLBACK(on_device), h, NULL);
+    virConnectRegisterCloseCallback(h->connection, on_close, h, NULL);
     return 0;
 }
 
@@ -329,9 +354,13 @@ void cunik_hypervisor_unlisten(struct hypervisor *h)
 {
     if (h->lifecycle >= 0)
         virConnectDomainEventDeregisterAny(h->connection, h->lifecycle);
+    if (h->added >= 0)
+        virConnectDomainEventDeregisterAny(h->connection, h->added);
+    if (h->removed >= 0)
+        virConnectDomainEventDeregisterAny(h->connection, h->removed);
     if (h->monitor >= 0)
         virConnectDomainQemuMonitorEventDeregister(h->connection, h->monitor);
-    h->lifecycle = h->monitor = -1;
+    h->lifecycle = h->monitor = h->added = h->removed = -1;
     if (h->connection && !h->embedded)
         virConnectUnregisterCloseCallback(h->connection, on_close);
 }

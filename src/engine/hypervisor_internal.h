@@ -49,7 +49,7 @@ struct hypervisor {
 
     pthread_t loop, teller;
     bool loop_runs, teller_runs;
-    int lifecycle, monitor; /* callback ids; -1 = none */
+    int lifecycle, monitor, added, removed; /* callback ids; -1 = none */
 };
 
 /* hypervisor.c */

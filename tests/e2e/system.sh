@@ -66,6 +66,14 @@ check 'a link that was cut in the guest alone is seen' equal $? 0
 check '… and repaired' wait_until 60 guest_is_new
 check '… so that it answers' wait_until 20 answers http://127.0.0.1:8080/ 'hello from web'
 check '… and nothing is left to do' wait_until 20 nothing_planned
+# A device that came is told of, and repaired without being asked.
+before=$(pid)
+echo "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>" >rng.xml
+v attach-device s-web-1 rng.xml --live >/dev/null
+told() { grep -qF "restart s-web-1 (its guest was changed: added <rng model='virtio'>" "$CUNIK_ROOT/cunikd.log"; }
+check 'a device that somebody gave to the guest is seen' wait_until 60 told
+check '… and taken away' wait_until 60 guest_is_new
+check '… and nothing is left to do' wait_until 20 nothing_planned
 # A label that was taken away, of the guest alone and for good.
 v metadata s-web-1 --uri urn:cunik:1 --remove --live --config >/dev/null
 expect 0 cunik-compose plan
