@@ -68,7 +68,7 @@ static void check_device(struct diagnostics *d, const struct node *map,
 }
 
 /* Where the content of a secret or config comes from. */
-static void check_source(struct diagnostics *d, const struct node *map,
+static void check_source(struct diagnostics *d, const struct fields *table, const struct node *map,
                          const struct field_path *path)
 {
     static const char *const keys[] = {"file", "environment", "content"};
@@ -78,6 +78,8 @@ static void check_source(struct diagnostics *d, const struct node *map,
         n += cunik_node_get(map, keys[i]) != NULL;
     if (n > 1)
         mistake(d, map, path, "file|environment|content attributes are mutually exclusive");
+    else if (n == 0 && table == &cunik_fields_config && !cunik_node_get(map, "external"))
+        mistake(d, map, path, "one of file|environment|content must be set");
 }
 
 /* What follows "every_": days and weeks are no units of durations. */
@@ -123,7 +125,7 @@ static void check_object(void *context, const struct fields *table, struct node 
     else if (table == &cunik_fields_device_request || table == &cunik_fields_gpu)
         check_device(d, map, path);
     else if (table == &cunik_fields_secret || table == &cunik_fields_config)
-        check_source(d, map, path);
+        check_source(d, table, map, path);
 }
 
 void cunik_check_values(struct node *root, struct diagnostics *d)

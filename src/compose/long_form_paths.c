@@ -24,7 +24,8 @@ static void resolve(const struct paths *p, struct node *n, const char *base)
 {
     if (!n || n->kind != NODE_STRING || !*n->text || !*base || strstr(n->text, "://") ||
         (isalpha((unsigned char)n->text[0]) && n->text[1] == ':') || /* a drive of Windows */
-        cunik_text_starts(n->text, "git@") || cunik_text_starts(n->text, "github.com/"))
+        cunik_text_starts(n->text, "git@") || cunik_text_starts(n->text, "github.com/") ||
+        cunik_text_starts(n->text, "service:")) /* the image of another service */
         return;
     _cleanup_free_ char *path = cunik_long_form_path(n->text, base, p->home);
     n->text = cunik_tree_text(p->tree, path, strlen(path));

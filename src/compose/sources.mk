@@ -70,6 +70,7 @@ compose_SOURCES = \
 	src/compose/stack_build.c \
 	src/compose/stack_check.c \
 	src/compose/stack_check_addresses.c \
+	src/compose/stack_check_parts.c \
 	src/compose/stack_maker.c \
 	src/compose/stack_mounts.c \
 	src/compose/stack_network.c \

@@ -210,6 +210,7 @@ static void check_services(struct stack_maker *m)
         const struct node *service = cunik_node_get(services, m->stack->services[i].name);
         check_network_mode(m, services, service);
         check_watch(m, service);
+        cunik_stack_check_parts(m, service);
     }
 }
 

@@ -57,6 +57,8 @@ void cunik_stack_read_network_options(struct stack_maker *m, const struct node *
 /* stack_resolver.c: a service's dns, dns_search and extra_hosts. */
 void cunik_stack_read_resolver(struct stack_maker *m, const struct node *n,
                                struct stack_service *s);
+/* stack_check_parts.c: what within one service contradicts itself. */
+void cunik_stack_check_parts(struct stack_maker *m, const struct node *service);
 /* stack_check_addresses.c: addresses and subnets that are in each other's way. */
 void cunik_stack_check_addresses(struct stack_maker *m);
 /* stack_check.c: what services and networks forbid each other. */

@@ -266,9 +266,13 @@ static void read_unikernel(struct stack_maker *m, const struct node *n, struct s
     u->firmware_place = cunik_stack_key_place(m, whole, "firmware");
     read_disks(m, unikernel, s);
     if (!*u->kernel && !*s->image && !u->n_disks && !cunik_node_get(n, "extends") &&
-        !has_mistake(m->d, s->name))
-        cunik_stack_mistake(m, &n->key_place, s->name, NULL,
-                            "there is nothing to boot: say image, build or unikernel.kernel");
+        !has_mistake(m->d, s->name)) {
+        if (cunik_node_get(n, "provider"))
+            s->scale = 0; /* it is somewhere else, and no guest of ours */
+        else
+            cunik_stack_mistake(m, &n->key_place, s->name, NULL,
+                                "there is nothing to boot: say image, build or unikernel.kernel");
+    }
 }
 
 static bool is_host_name(const char *text)
