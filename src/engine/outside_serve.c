@@ -75,6 +75,7 @@ static char *last_words(const struct server *s)
 _Noreturn static void become_slirp(const struct server *s, char *const *argv, int ready, int leave)
 {
     static const char words[] = "it cannot be executed\n";
+    umask(0077); /* its socket is nobody else's */
     int log = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC, 0600);
 
     if (setns(s->namespaces.user, CLONE_NEWUSER) < 0)

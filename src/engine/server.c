@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "engine/clock.h"
 #include "engine/server_internal.h"
@@ -49,11 +50,13 @@ int cunik_server_listen(const char *path, int *ret_fd, struct error **err)
     /* Nobody gets in before the mode is set: it is not listening yet. */
     if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
         return cunik_error_errno(err, errno, "binding the socket '%s'", path);
-    const struct group *group = getgrnam(group_name);
+    /* An ordinary user's engine is that user's alone. */
+    bool alone = geteuid() != 0 || cunik_process_keeps_groups();
+    const struct group *group = alone ? NULL : getgrnam(group_name);
     if (group && chown(path, (uid_t)-1, group->gr_gid) < 0)
         return cunik_error_errno(err, errno, "giving the socket '%s' to group '%s'", path,
                                  group_name);
-    if (chmod(path, 0660) < 0)
+    if (chmod(path, alone ? 0600 : 0660) < 0)
         return cunik_error_errno(err, errno, "setting the mode of the socket '%s'", path);
     if (listen(fd, BACKLOG) < 0)
         return cunik_error_errno(err, errno, "listening on '%s'", path);

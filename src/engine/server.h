@@ -76,7 +76,7 @@ struct server_settings {
 };
 
 /* A listening socket at `path`, whoever left one there before: the caller holds the engine's lock.
- * Mode 0660, owned by root and the group "cunik" where there is one. */
+ * Mode 0660, owned by root and the group "cunik" where there is one; 0600 of an ordinary user. */
 int cunik_server_listen(const char *path, int *ret_fd, struct error **err);
 
 int cunik_server_create(const struct server_settings *settings, struct server **ret,

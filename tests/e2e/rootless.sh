@@ -29,6 +29,9 @@ mknod -m 666 "$WORK/dev/tun" c 10 200
 mount --bind "$WORK/dev/tun" /dev/net/tun
 echo 'nameserver 127.0.0.1' >"$WORK/resolv.conf"
 mount --bind "$WORK/resolv.conf" /etc/resolv.conf
+# A host where Cunik is installed, for whoever is in its group.
+{ cat /etc/group; grep -q ^cunik: /etc/group || echo cunik:x:765:; } >"$WORK/group"
+mount --bind "$WORK/group" /etc/group
 # A host on which libvirt has never run: what it wants in /run is not there.
 mkdir "$WORK/run"
 mount -t tmpfs -o mode=755 none "$WORK/run"
@@ -62,7 +65,7 @@ end_servers() {
     # shellcheck disable=SC2086
     kill $SERVERS
     wait 2>/dev/null
-    umount /run "$WORK/run" /etc/resolv.conf /dev/net/tun "$WORK/dev"
+    umount /run "$WORK/run" /etc/group /etc/resolv.conf /dev/net/tun "$WORK/dev"
 }
 trap 'end_servers; cleanup' EXIT
 wait_until 10 answers http://$HOST:9000/ 'from the neighbour'
@@ -145,6 +148,8 @@ check 'a port that the host uses' refused '"9000:80"' 'port 0.0.0.0:9000/tcp is 
 
 stack "\"8080:80\", \"$HOST:8081:80\", \"127.0.0.1:8082:80\", \"8083:7/udp\""
 check 'up' expect 0 as_user cunik-compose up -d --wait
+check 'nobody else gets at its sockets' equal "$(stat -c %a "$STATE"/*.sock | sort -u)" '600
+700'
 check 'ps shows the port' expect 0 as_user cunik-compose ps && check 'of the host' out_has '0.0.0.0:8080->80/tcp'
 check 'port' expect 0 as_user cunik-compose port web 80 && check 'names it' out_has '8080'
 check 'logs' expect 0 as_user cunik-compose logs web && check 'are the guests own' out_has 'probe: ready'
