@@ -3,8 +3,10 @@
  *
  * "iso9660" with Rock Ridge is for those that are only read: names, modes, owners and symbolic
  * links are kept; all times are one and the same, so that the same content makes the same disk,
- * whenever and wherever (Debian's xorriso). "ext2", "ext3" and "ext4" have the folder's own times
- * and fixed identifiers (mke2fs). "rofs" is OSv's (rofs.h): nothing but names and content.
+ * whenever and wherever (Debian's xorriso). "ext2", "ext3" and "ext4" have the times when
+ * the folder's files were written, which servers of files tell their clients, and fixed identifiers
+ * (mke2fs): a copy of the folder that keeps these times makes the same disk. "rofs" is OSv's
+ * (rofs.h): nothing but names and content.
  */
 #pragma once
 

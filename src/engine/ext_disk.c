@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/process.h"
+#include "engine/ext_times.h"
 
 /* A second after the epoch: nought is "not set" to some. */
 #define FIXED_EPOCH "1"
@@ -29,16 +30,20 @@ int cunik_ext_make(const char *path, const char *filesystem, const char *folder,
 
     if (r < 0)
         return r;
-    if (folder)
+    if (folder) {
         cunik_strv_add(&argv, "E2FSPROGS_FAKE_TIME=" FIXED_EPOCH);
+        cunik_strv_add(&argv, "LC_ALL=C"); /* it sorts names by the language */
+    }
     for (size_t i = 0; i < ARRAY_SIZE(always); i++)
         cunik_strv_add(&argv, always[i]);
     cunik_strv_add(&argv, filesystem);
     if (folder) {
-        const char *const fixed[] = {"-U", FIXED_UUID, "-E", "hash_seed=" FIXED_UUID, "-d", folder};
+        const char *const fixed[] = {"-O", "^metadata_csum",        "-U", FIXED_UUID,
+                                     "-E", "hash_seed=" FIXED_UUID, "-d", folder};
         for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
             cunik_strv_add(&argv, fixed[i]);
     }
     cunik_strv_add(&argv, path);
-    return cunik_process_run(&argv, NULL, err);
+    r = cunik_process_run(&argv, NULL, err);
+    return r < 0 || !folder ? r : cunik_ext_even_times(path, err);
 }

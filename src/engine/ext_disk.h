@@ -8,7 +8,8 @@
 /* A sparse file of so many bytes; `path` must not be there. */
 int cunik_sparse_make(const char *path, int64_t size, struct error **err);
 /* Such a file with "ext2", "ext3" or "ext4" on it. `folder` NULL: empty, with an identifier of its
- * own. Else with what is in the folder, its times too, and fixed identifiers: who made it, and when
- * and where, is no part of it. What is half made is left to the caller. */
+ * own. Else with what is in the folder and when its files were written, and fixed identifiers: when
+ * and where it was made is no part of it, and a copy of the folder with its times makes the same
+ * disk. What is half made is left to the caller. */
 int cunik_ext_make(const char *path, const char *filesystem, const char *folder, int64_t size,
                    struct error **err);

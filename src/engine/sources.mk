@@ -56,6 +56,7 @@ engine_SOURCES = \
 	src/engine/event_text.c \
 	src/engine/exit_status.c \
 	src/engine/ext_disk.c \
+	src/engine/ext_times.c \
 	src/engine/file_store.c \
 	src/engine/health.c \
 	src/engine/health_attempt.c \

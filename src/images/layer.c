@@ -173,11 +173,13 @@ static int copy_data(struct archive *from, struct archive *to, const char *path,
 static int unpack_entry(struct archive *from, struct archive *to, struct archive_entry *e,
                         const char *what, const char *folder, int64_t *left, struct error **err)
 {
-    const char *path = NULL;
-    int r = check_entry(e, what, &path, err);
+    const char *given = NULL;
+    int r = check_entry(e, what, &given, err);
 
-    if (r < 0 || !path || !*path || strcmp(path, ".") == 0)
+    if (r < 0 || !given || !*given || strcmp(given, ".") == 0)
         return r;
+    /* For errors: what was given goes when the entry gets another name. */
+    _cleanup_free_ char *path = cunik_strdup(given);
     _cleanup_free_ char *target = cunik_asprintf("%s/%s", folder, path);
     archive_entry_set_pathname(e, target);
     archive_entry_set_perm(e, archive_entry_filetype(e) == AE_IFDIR ? 0755 : 0444);

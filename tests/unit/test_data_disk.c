@@ -252,6 +252,55 @@ static void test_rofs_pipe(void **state)
     assert_false(cunik_file_exists(path));
 }
 
+/* A copy that keeps the times of writing is the same, whenever it was read, made and packed, in
+ * whatever order and language; the filesystem is whole. */
+static void test_ext_again(void **state)
+{
+    static const char *const filesystems[] = {"ext2", "ext4"};
+    static const char *const names[] = {"Zed", "alpha", "\xc3\xa4", "beta", "B", "_", "10", "9"};
+    const struct timespec read_at = {.tv_sec = 1500000000, .tv_nsec = 12345};
+
+    (void)state;
+    make_folder("m");
+    make_folder("m/sub");
+    make_folder("n");
+    make_folder("n/sub");
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_free_ char *one = cunik_asprintf("m/sub/%s", names[i]);
+        _cleanup_free_ char *other = cunik_asprintf("n/sub/%s", names[ARRAY_SIZE(names) - 1 - i]);
+        write_at(one, "x", 1000000000);
+        write_at(other, "x", 1000000000);
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, other);
+        const struct timespec times[2] = {read_at, {.tv_sec = 1000000000}};
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    }
+    for (const char *const *name = (const char *const[]){"m/sub", "n/sub", "m", "n", NULL}; *name;
+         name++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, *name);
+        const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_sec = 1100000000}};
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(filesystems); i++) {
+        _cleanup_error_ struct error *err = NULL;
+        _cleanup_free_ char *m = disk_of("m", filesystems[i]);
+        setenv("LC_ALL", "C.UTF-8", 1);
+        _cleanup_free_ char *n = disk_of("n", filesystems[i]);
+        unsetenv("LC_ALL");
+        assert_string_equal(m, n);
+        _cleanup_free_ char *from = cunik_asprintf("%s/m", folder);
+        _cleanup_free_ char *path = cunik_asprintf("%s/checked-%zu", folder, i);
+        test_ok(cunik_data_disk_make(path, filesystems[i], from, 8 << 20, &err), err);
+        test_ok(PROCESS_RUN(&err, "e2fsck", "-fn", path), err);
+        write_at("m/sub/alpha", "x", 1000000001);
+        _cleanup_free_ char *changed = disk_of("m", filesystems[i]);
+        assert_string_not_equal(m, changed);
+        write_at("m/sub/alpha", "x", 1000000000);
+        _cleanup_free_ char *sub = cunik_asprintf("%s/m/sub", folder);
+        const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_sec = 1100000000}};
+        assert_int_equal(utimensat(AT_FDCWD, sub, times, 0), 0);
+    }
+}
+
 static void test_errors(void **state)
 {
     static const char *const filesystems[] = {"iso9660", "ext4", "rofs"};
@@ -301,9 +350,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_iso),    cmocka_unit_test(test_ext),
-        cmocka_unit_test(test_rofs),   cmocka_unit_test(test_rofs_pipe),
-        cmocka_unit_test(test_errors), cmocka_unit_test(test_no_program),
+        cmocka_unit_test(test_iso),        cmocka_unit_test(test_ext),
+        cmocka_unit_test(test_ext_again),  cmocka_unit_test(test_rofs),
+        cmocka_unit_test(test_rofs_pipe),  cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_no_program),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
