@@ -10,8 +10,6 @@
  * ready after 0.1 s is known within a few milliseconds, and what takes a minute is not asked a
  * thousand times. The same goes for an attempt to connect that hangs, for the guest has no address
  * yet. A program on the host costs more than a packet. */
-static const int64_t RETRY_MIN = 2 * MS, RETRY_PART = 16;
-static const int64_t COMMAND_RETRY_MIN = 50 * MS, COMMAND_RETRY_PART = 4;
 static const int64_t CONNECT_MIN = 20 * MS, CONNECT_PART = 8;
 
 enum { COMMANDS_MAX = 32 }; /* CMD probes that run at once; others wait for their turn */
@@ -59,15 +57,12 @@ static void set_health(struct prober *p, struct target *t, enum cunik_health hea
 /* When a target that is starting is asked again. */
 static int64_t next_retry(const struct target *t, int64_t now)
 {
-    bool command = is_command(t);
-    int64_t wait = at_least((now - t->started) / (command ? COMMAND_RETRY_PART : RETRY_PART),
-                            command ? COMMAND_RETRY_MIN : RETRY_MIN);
-
     /* What the console gets is told by inotify. */
     if (t->probe.test.kind == PROBE_LOG && t->probe.watch >= 0)
         return t->counts_at;
-    return at_most(after(now, at_most(wait, t->times.start_interval_ns)),
-                   at_least(t->counts_at, now + RETRY_MIN));
+    int64_t wait =
+        cunik_prober_retry_wait(now - t->started, is_command(t), t->times.start_interval_ns);
+    return at_most(after(now, wait), at_least(t->counts_at, now + RETRY_MIN));
 }
 
 static void succeeded(struct prober *p, struct target *t, int64_t now)

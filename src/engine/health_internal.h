@@ -85,6 +85,11 @@ static inline int64_t after(int64_t a, int64_t b)
     return __builtin_add_overflow(a, b, &sum) ? NEVER : sum;
 }
 
+static const int64_t RETRY_MIN = 2 * MS;
+
+/* How long to wait after an attempt at a target that is starting, which began so long ago: the
+ * longer it takes, the less a moment more matters. */
+int64_t cunik_prober_retry_wait(int64_t elapsed_ns, bool command, int64_t start_interval_ns);
 /* When a target is due next. */
 void cunik_prober_schedule(struct prober *p, struct target *t);
 void cunik_prober_set_due(struct prober *p, struct target *t, int64_t due);

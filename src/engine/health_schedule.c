@@ -5,6 +5,18 @@
 
 static const int64_t REAP_MIN = 1 * MS, REAP_MAX = 100 * MS;
 
+static const int64_t RETRY_PART = 16;
+/* A process for each attempt: that is work. */
+static const int64_t COMMAND_RETRY_MIN = 50 * MS, COMMAND_RETRY_PART = 4;
+
+int64_t cunik_prober_retry_wait(int64_t elapsed_ns, bool command, int64_t start_interval_ns)
+{
+    int64_t wait = command ? at_least(elapsed_ns / COMMAND_RETRY_PART, COMMAND_RETRY_MIN)
+                           : at_least(elapsed_ns / RETRY_PART, RETRY_MIN);
+
+    return at_most(wait, start_interval_ns);
+}
+
 int64_t cunik_prober_now(void)
 {
     struct timespec t;

@@ -19,9 +19,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/health_internal.h"
 #include "tests/support/test.h"
 
-#define MS INT64_C(1000000)
 #define DEADLINE (20000 * MS)
 
 static int64_t now_ns(void)
@@ -388,6 +388,33 @@ static void test_start_is_seen_at_once(void **state)
     print_message("# from ready to healthy, after 150 ms: median %.2f ms, most %.2f ms\n",
                   (double)late[ROUNDS / 2] / 1e6, (double)late[ROUNDS - 1] / 1e6);
     assert_true(late[ROUNDS / 2] < 60 * MS);
+}
+
+/* When a guest that is ready at this time is asked next, where attempts take no time. */
+static int64_t asked_at(int64_t ready, bool command, int64_t start_interval)
+{
+    int64_t now = 0;
+
+    while (now < ready)
+        now += cunik_prober_retry_wait(now, command, start_interval);
+    return now;
+}
+
+/* On a clock of the test's own: a guest that is ready after 80 ms is asked before 86 ms are over,
+ * and whenever it is, a sixteenth of that time later at most. */
+static void test_asked_when_ready(void **state _unused_)
+{
+    const int64_t second = 1000 * MS;
+
+    assert_true(asked_at(80 * MS, false, 5 * second) < 86 * MS);
+    for (int64_t ready = 0; ready < 200 * second; ready += 1 + ready / 50) {
+        int64_t late = asked_at(ready, false, 5 * second) - ready;
+        assert_true(late >= 0 && late <= RETRY_MIN + ready / 16);
+        assert_true(late <= 5 * second);
+        assert_true(asked_at(ready, true, 5 * second) - ready <= 50 * MS + ready / 4);
+    }
+    assert_int_equal(asked_at(1, false, MS), MS);
+    assert_true(asked_at(second, false, 10 * MS) - second <= 10 * MS);
 }
 
 /* Failures while starting count once per interval, not once per attempt. */
@@ -845,6 +872,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test_setup_teardown(test_tcp, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start_is_seen_at_once, setup, teardown),
+        cmocka_unit_test(test_asked_when_ready),
         cmocka_unit_test_setup_teardown(test_starting_counts_intervals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hanging_connect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_http, setup, teardown),
