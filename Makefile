@@ -100,8 +100,8 @@ $(TEST_PROGRAMS) $(INTEGRATION_PROGRAMS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(A
 -include $(OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(INTEGRATION_PROGRAMS:=.d) $(FUZZ_PROGRAMS:=.d) $(TEST_SUPPORT_SOURCES:%.c=$(B)/%.d) \
 	$(foreach p,src/compose/main src/engine/cunik src/engine/cunikd tools/completion tools/manual tools/schema bench/measure,$(B)/$(p).d)
 
-$(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(ARCHIVE)
-	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(ALL_LIBS)
+$(FUZZ_PROGRAMS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(B)/libsupport.a $(ARCHIVE)
+	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(ALL_LIBS) -lcmocka
 
 deps:
 	./deps.sh

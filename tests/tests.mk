@@ -17,7 +17,7 @@ TEST_SUPPORT_SOURCES = \
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with its corpus in tests/fuzz/corpus/NAME. An ordinary build replays
 # the corpus; VARIANT=fuzz makes libFuzzer programs of them.
-FUZZ_TARGETS := dotenv interpolate kernel load short yaml
+FUZZ_TARGETS := api dotenv interpolate kernel load short yaml
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%)
 
 # An engine whose host can fail, and which can die, at the k-th operation.
