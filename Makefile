@@ -66,7 +66,7 @@ ARCHIVE := $(B)/libcunik.a
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: deb all check check-built check-programs check-units demo demo-built demo-down deps install clean lint format bench help fuzz
+.PHONY: deb install-guest-linux all check check-built check-programs check-units demo demo-built demo-down deps install clean lint format bench help fuzz
 
 COMPLETIONS := $(foreach shell,bash zsh fish,$(foreach program,cunik cunik-compose,$(BIN)/completions/$(program).$(shell)))
 
@@ -179,7 +179,16 @@ install: all $(MANUALS:%=$(B)/docs/%)
 	    sed 's#@BINDIR@#$(PREFIX)/bin#' packaging/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
 	done
 
-deb: all
+# What `cunik build` makes guests of the backend linux with: the packer, its init, a kernel.
+install-guest-linux: guests-linux
+	install -d $(DESTDIR)$(PREFIX)/share/cunik/linux/guest/modules
+	install -m 755 guests/linux/pack guests/linux/kernel $(DESTDIR)$(PREFIX)/share/cunik/linux
+	install -m 644 guests/linux/debs.sh guests/linux/README.md $(DESTDIR)$(PREFIX)/share/cunik/linux
+	install -m 755 build/guests/linux/init $(DESTDIR)$(PREFIX)/share/cunik/linux/guest
+	install -m 644 build/guests/linux/vmlinux build/guests/linux/version $(DESTDIR)$(PREFIX)/share/cunik/linux/guest
+	install -m 644 build/guests/linux/modules/*.ko $(DESTDIR)$(PREFIX)/share/cunik/linux/guest/modules
+
+deb: all guests-linux
 	packaging/deb.sh $(VERSION) build
 
 clean:
@@ -198,7 +207,7 @@ help:
 	@echo 'check      install, build and run all tests'
 	@echo 'bench      measure against plain QEMU'
 	@echo 'install    to DESTDIR$(PREFIX)'
-	@echo 'deb        a Debian package, in build/'
+	@echo 'deb        Debian packages, in build/: cunik, and cunik-guest-linux for building guests of the backend linux'
 	@echo 'lint       order of includes between rooms, formatting, forbidden functions, scripts'
 	@echo 'format     clang-format in place'
 	@echo 'fuzz       build the fuzz targets (VARIANT=fuzz)'

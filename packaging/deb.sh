@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes a Debian package of what `make install` installs.
+# Makes Debian packages: cunik of what `make install` installs, cunik-guest-linux of `make install-guest-linux`.
 #
 #   packaging/deb.sh VERSION OUT_FOLDER      (called by `make deb`)
 set -euo pipefail
@@ -26,7 +26,7 @@ Section: admin
 Priority: optional
 Depends: $libraries, $programs
 Recommends: skopeo, xorriso, slirp4netns, nftables, iproute2
-Suggests: cpio, binutils, apt
+Suggests: cunik-guest-linux
 Installed-Size: $(du -sk "$tree/root" | cut -f1)
 Description: stacks of unikernels from one file
  Cunik runs unikernels as Docker Compose runs containers: cunik-compose brings
@@ -55,4 +55,26 @@ chmod 755 "$tree"/root/DEBIAN/p*
 chmod 755 "$tree/root"
 mkdir -p "$out"
 dpkg-deb --root-owner-group --build "$tree/root" "$out" >/dev/null
-ls "$out"/cunik_"$version"_*.deb
+
+# What guests of the backend linux are made with. The kernel is Debian's own, unpacked.
+make -s install-guest-linux DESTDIR="$tree/linux" PREFIX=/usr
+mkdir -p "$tree/linux/DEBIAN"
+release=$(cat build/guests/linux/version)
+cat >"$tree/linux/DEBIAN/control" <<END
+Package: cunik-guest-linux
+Version: $version
+Architecture: $(dpkg --print-architecture)
+Maintainer: The Cunik maintainers <cunik@localhost>
+Section: admin
+Priority: optional
+Depends: cpio, binutils, apt
+Enhances: cunik
+Installed-Size: $(du -sk "$tree/linux" | cut -f1)
+Description: kernel, init and packer for Linux guests of Cunik
+ With this cunik build makes guests of the backend linux: programs of Debian's
+ packages with their libraries and an init of their own, on Debian's cloud
+ kernel $release.
+END
+chmod 755 "$tree/linux"
+dpkg-deb --root-owner-group -Zzstd --build "$tree/linux" "$out" >/dev/null
+ls "$out"/cunik-guest-linux_"$version"_*.deb "$out"/cunik_"$version"_*.deb

@@ -1,10 +1,10 @@
 /* The API over its socket: the real server and the real engine, on the host in memory. The first
- * line is method and target ("GET /v1/world?stack=s"), all behind it the body. Whatever they are, the connection ends with an answer, or none for what is no HTTP,
- * and an error is one that a client can read. What a body of /v1/plan is taken for is sent on as the
- * same.
+ * line is method and target ("GET /v1/world?stack=s"), all behind it the body. Whatever they are,
+ * the connection ends with an answer, or none for what is no HTTP, and an error is one that a
+ * client can read. What a body of /v1/plan is taken for is sent on as the same.
  *
- * Nothing is carried out: /v1/apply is left out, for it reads what /v1/plan does, and so are archives,
- * which have tests of their own. */
+ * Nothing is carried out: /v1/apply is left out, for it reads what /v1/plan does, and so are
+ * archives, which have tests of their own. */
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
