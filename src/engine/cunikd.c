@@ -18,64 +18,27 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/verbs.h"
-#include "engine/assign.h"
 #include "engine/client.h"
 #include "engine/clock.h"
+#include "engine/cunikd_settings.h"
 #include "engine/engine.h"
 #include "engine/engine_lock.h"
 #include "engine/host_real.h"
 #include "engine/hypervisor.h"
 #include "engine/outside.h"
-#include "engine/paths.h"
 #include "engine/rootless.h"
 #include "engine/server.h"
-#include "network/address.h"
 #include "network/watch.h"
 
 enum {
-    IDLE_SECONDS = 60,
-    IDLE_SECONDS_MAX = 1000000,
     CONSOLE_LIMIT_LEAST = 64 << 10,
     LISTEN_FD = 3, /* the first one that systemd hands over, sd_listen_fds(3) */
 };
-#define SECOND INT64_C(1000000000)
-
-static const struct option_row options[] = {
-    {"root", 0, "DIR",
-     "Where everything is kept (default: CUNIK_ROOT or /var/lib/cunik; a user's own: see "
-     "cunik-compose(1))",
-     NULL, false},
-    {"socket", 0, "PATH", "Where to listen (default: cunikd.sock in /run/cunik or in the root)",
-     NULL, false},
-    {"connect", 0, "URI", "Connection to libvirt (default: CUNIK_CONNECT or the embedded driver)",
-     NULL, false},
-    {"accel", 0, "ACCEL", "How guests are run (default: CUNIK_ACCEL or what the host can)",
-     "kvm|tcg", false},
-    {"pools", 0, "SUBNET,...",
-     "Where networks get their subnets from (default: CUNIK_POOLS or 172.30.0.0/16,172.31.0.0/16,"
-     "10.180.0.0/14); each gets a /24, or with :LENGTH behind a pool another part",
-     NULL, false},
-    {"idle-timeout", 0, "SECONDS", "Leave after this long with nothing to do; 0 = never (60)", NULL,
-     false},
-    {"ready-fd", 0, "FD", "Say \"ready\" (or \"running\": another engine does) there", NULL, false},
-    {"log-level", 0, "LEVEL", "How much to log", "error|warning|info|debug", false},
-    {"version", 0, NULL, "Show the version and exit", NULL, false},
-};
-
-static const struct program program = {
-    .name = "cunikd",
-    .help = "The engine of Cunik: runs stacks of unikernels",
-    .options = options,
-    .n_options = ARRAY_SIZE(options),
-};
 
 struct daemon {
-    char *root, *run, *socket, *netns;
-    const char *connect, *accel;
-    struct strv pools;
-    int64_t idle_ns; /* 0 = never */
-    int ready_fd;    /* -1 = none */
-    bool activated;  /* the socket is systemd's */
+    struct cunikd_settings set;
+    char *netns;
+    bool activated; /* the socket is systemd's */
 
     struct engine_lock lock;
     struct outside *outside; /* NULL = there are rights, and no need for it */
@@ -89,87 +52,20 @@ struct daemon {
     struct server *server;
 };
 
-static const char *value_or(const struct arguments *a, const char *option, const char *variable)
-{
-    const char *value = cunik_arguments_value(a, option);
-
-    if (!value)
-        value = getenv(variable);
-    return cunik_text_blank(value) ? "" : value;
-}
-
-static int number_option(const struct arguments *a, const char *option, uint64_t max, uint64_t *ret,
-                         struct error **err)
-{
-    const char *text = cunik_arguments_value(a, option);
-
-    if (text && cunik_text_to_uint(text, 0, max, ret) < 0)
-        return cunik_error_set(err, ERROR_INVALID, "option '--%s' takes a number, not '%s'", option,
-                               text);
-    return 0;
-}
-
-static int read_pools(struct daemon *d, const struct arguments *a, struct error **err)
-{
-    struct cidr subnet;
-    unsigned part;
-
-    cunik_strv_split(&d->pools, value_or(a, "pools", "CUNIK_POOLS"), ", ");
-    for (size_t i = 0; i < d->pools.n; i++)
-        if (!cunik_assign_parse_pool(d->pools.items[i], &subnet, &part))
-            return cunik_error_set(err, ERROR_INVALID,
-                                   "pools: '%s' is no subnet such as 10.8.0.0/16 or 10.8.0.0/16:26",
-                                   d->pools.items[i]);
-    return 0;
-}
-
-static int read_options(struct daemon *d, const struct arguments *a, struct error **err)
-{
-    const char *root = cunik_arguments_value(a, "root");
-    const char *path = cunik_arguments_value(a, "socket");
-    const char *level = cunik_arguments_value(a, "log-level");
-    uint64_t idle = IDLE_SECONDS, fd = 0;
-    enum log_level parsed;
-    int r;
-
-    if (root)
-        setenv("CUNIK_ROOT", root, 1);
-    d->root = cunik_paths_state();
-    setenv("CUNIK_ROOT", d->root, 1); /* who we are may change what it is by default */
-    d->run = cunik_paths_run(d->root);
-    d->socket = path ? cunik_strdup(path) : cunik_paths_socket();
-    d->connect = value_or(a, "connect", "CUNIK_CONNECT");
-    d->accel = value_or(a, "accel", "CUNIK_ACCEL");
-    if (level && cunik_log_level_parse(level, &parsed) == 0)
-        cunik_log_set_level(parsed);
-    r = number_option(a, "idle-timeout", IDLE_SECONDS_MAX, &idle, err);
-    if (r == 0)
-        r = number_option(a, "ready-fd", INT32_MAX, &fd, err);
-    if (r == 0)
-        r = read_pools(d, a, err);
-    if (r == 0)
-        r = cunik_paths_check_socket(d->socket, err);
-    d->idle_ns = (int64_t)idle * SECOND;
-    d->ready_fd = cunik_arguments_given(a, "ready-fd") ? (int)fd : -1;
-    if (d->ready_fd >= 0 && fcntl(d->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
-        return cunik_error_errno(err, errno, "--ready-fd %d", d->ready_fd);
-    return r;
-}
-
 /* Tells who started us. That it is not listening any more is no reason to stop. */
 static void tell(struct daemon *d, const char *line)
 {
-    if (d->ready_fd < 0)
+    if (d->set.ready_fd < 0)
         return;
-    (void)cunik_write_all(d->ready_fd, line, strlen(line));
-    close(d->ready_fd);
-    d->ready_fd = -1;
+    (void)cunik_write_all(d->set.ready_fd, line, strlen(line));
+    close(d->set.ready_fd);
+    d->set.ready_fd = -1;
 }
 
 /* For people and scripts; who is alive is told by the lock. */
 static int write_pid(const struct daemon *d, struct error **err)
 {
-    _cleanup_free_ char *path = cunik_path_join(d->root, "cunikd.pid");
+    _cleanup_free_ char *path = cunik_path_join(d->set.root, "cunikd.pid");
     _cleanup_free_ char *text = cunik_asprintf("%d\n", (int)getpid());
 
     return cunik_file_write(path, text, strlen(text), 0644, false, err);
@@ -177,7 +73,7 @@ static int write_pid(const struct daemon *d, struct error **err)
 
 static void remove_pid(const struct daemon *d)
 {
-    _cleanup_free_ char *path = cunik_path_join(d->root, "cunikd.pid");
+    _cleanup_free_ char *path = cunik_path_join(d->set.root, "cunikd.pid");
 
     unlink(path);
 }
@@ -191,7 +87,7 @@ static int get_socket(struct daemon *d, int *ret, struct error **err)
     socklen_t size = sizeof(listening);
 
     if (!pid || cunik_text_to_uint(pid, 1, INT32_MAX, &value) < 0 || (pid_t)value != getpid())
-        return cunik_server_listen(d->socket, ret, err);
+        return cunik_server_listen(d->set.socket, ret, err);
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
@@ -258,7 +154,7 @@ static json_t *version_object(const struct daemon *d)
     cunik_json_set_string(v, "connect", cunik_hypervisor_uri(d->hypervisor));
     cunik_json_set_string(v, "accel", accel);
     cunik_json_set_string(v, "accel_reason", reason);
-    cunik_json_set_string(v, "root", d->root);
+    cunik_json_set_string(v, "root", d->set.root);
     cunik_json_set_int(v, "pid", getpid());
     cunik_json_set_string(v, "netns", d->netns);
     return v;
@@ -280,8 +176,8 @@ static int bound_consoles(const struct daemon *d, struct error **err)
 static int open_host(struct daemon *d, struct error **err)
 {
     const struct hypervisor_settings settings = {
-        .uri = d->connect, .root = d->root, .accel = d->accel};
-    _cleanup_free_ char *folder = cunik_path_join(d->root, "consoles");
+        .uri = d->set.connect, .root = d->set.root, .accel = d->set.accel};
+    _cleanup_free_ char *folder = cunik_path_join(d->set.root, "consoles");
     int r;
 
     /* First of all: it must come before any thread. */
@@ -297,11 +193,11 @@ static int open_host(struct daemon *d, struct error **err)
         cunik_log(LOG_LEVEL_WARNING, "what others change is seen late: %s",
                   why ? why->message : "failed");
     const struct host_real_settings host = {
-        .root = d->root,
-        .run = d->run,
+        .root = d->set.root,
+        .run = d->set.run,
         .hypervisor = d->hypervisor,
         .consoles = d->consoles,
-        .pools = d->pools,
+        .pools = d->set.pools,
         .watch = d->watch,
         .outside = d->outside,
     };
@@ -310,7 +206,7 @@ static int open_host(struct daemon *d, struct error **err)
 
 static int start_engine(struct daemon *d, struct error **err)
 {
-    _cleanup_free_ char *path = cunik_path_join(d->root, "events.log");
+    _cleanup_free_ char *path = cunik_path_join(d->set.root, "events.log");
     struct engine *engine;
 
     d->log = cunik_event_log_create(path, EVENT_LOG_MOST);
@@ -327,11 +223,11 @@ static int start_engine(struct daemon *d, struct error **err)
 static int start_server(struct daemon *d, struct error **err)
 {
     _cleanup_json_ json_t *version = version_object(d);
-    _cleanup_free_ char *folder = cunik_path_folder(d->socket);
+    _cleanup_free_ char *folder = cunik_path_folder(d->set.socket);
     struct server_settings settings = {.engine = d->engine,
                                        .consoles = d->consoles,
                                        .log = d->log,
-                                       .images = d->root,
+                                       .images = d->set.root,
                                        .version = version};
     int r;
 
@@ -372,14 +268,14 @@ static bool is_idle(struct daemon *d, int *ret_wait)
 {
     int64_t since;
     bool busy = cunik_server_busy(d->server, &since);
-    int64_t left = since + d->idle_ns - cunik_clock_real.now(NULL);
+    int64_t left = since + d->set.idle_ns - cunik_clock_real.now(NULL);
 
     *ret_wait = -1;
-    if (!d->idle_ns)
+    if (!d->set.idle_ns)
         return false;
     if (!busy && left <= 0 && cunik_engine_idle(d->engine))
         return true;
-    *ret_wait = (int)((busy || left <= 0 ? d->idle_ns : left) / 1000000 + 1);
+    *ret_wait = (int)((busy || left <= 0 ? d->set.idle_ns : left) / 1000000 + 1);
     return false;
 }
 
@@ -396,7 +292,7 @@ static void serve(struct daemon *d, int signals)
 
     for (;;) {
         if (is_idle(d, &wait)) {
-            cunik_engine_lock_ending(&d->lock, d->root);
+            cunik_engine_lock_ending(&d->lock, d->set.root);
             /* Nobody can start another one now: who has come in the meantime is served. */
             if (is_idle(d, &wait)) {
                 cunik_log(LOG_LEVEL_INFO, "nothing to do: leaving");
@@ -408,13 +304,13 @@ static void serve(struct daemon *d, int signals)
         if (n > 0 && fds[1].revents) {
             /* There is no way back out: another engine will find the guests' namespaces. */
             cunik_log(LOG_LEVEL_ERROR, "the process outside has ended: leaving; guests run on");
-            cunik_engine_lock_ending(&d->lock, d->root);
+            cunik_engine_lock_ending(&d->lock, d->set.root);
             return;
         }
         if (n > 0 && read(signals, &info, sizeof(info)) == sizeof(info) &&
             info.ssi_signo != SIGHUP) {
             cunik_log(LOG_LEVEL_INFO, "%s: leaving; guests run on", strsignal((int)info.ssi_signo));
-            cunik_engine_lock_ending(&d->lock, d->root);
+            cunik_engine_lock_ending(&d->lock, d->set.root);
             return;
         }
     }
@@ -423,7 +319,7 @@ static void serve(struct daemon *d, int signals)
 static void stop(struct daemon *d)
 {
     if (d->server && !d->activated)
-        unlink(d->socket);
+        unlink(d->set.socket);
     cunik_server_destroy(d->server);
     cunik_engine_destroy(set_engine(d, NULL));
     cunik_event_log_destroy(d->log);
@@ -434,11 +330,8 @@ static void stop(struct daemon *d)
     cunik_outside_leave(d->outside);
     if (d->lock.engine >= 0)
         remove_pid(d);
-    free(d->root);
-    free(d->run);
-    free(d->socket);
     free(d->netns);
-    cunik_strv_done(&d->pools);
+    cunik_cunikd_settings_done(&d->set);
     /* The locks go with the process: until then the hypervisor's root is taken. */
 }
 
@@ -456,7 +349,7 @@ static char *own_netns(void)
 static int enter_namespaces(struct daemon *d, struct error **err)
 {
     _cleanup_error_ struct error *why = NULL;
-    int r = cunik_rootless_enter(d->root, &d->outside, &why);
+    int r = cunik_rootless_enter(d->set.root, &d->outside, &why);
 
     if (r == 0 && !d->outside)
         cunik_log(LOG_LEVEL_WARNING, "no guests can be run: %s", why->message);
@@ -471,20 +364,20 @@ static int run(struct daemon *d, struct error **err)
     int signals = -1, r;
 
     raise_limits();
-    r = cunik_file_make_folders(d->root, 0711, err);
+    r = cunik_file_make_folders(d->set.root, 0711, err);
     if (r == 0)
-        r = cunik_file_make_folders(d->run, 0755, err);
+        r = cunik_file_make_folders(d->set.run, 0755, err);
     if (r == 0)
-        r = cunik_engine_lock_take(d->root, &d->lock, &running, err);
+        r = cunik_engine_lock_take(d->set.root, &d->lock, &running, err);
     if (r < 0)
         return r;
     if (running) {
-        cunik_log(LOG_LEVEL_INFO, "another engine runs for '%s'", d->root);
+        cunik_log(LOG_LEVEL_INFO, "another engine runs for '%s'", d->set.root);
         tell(d, "running\n");
         return 0;
     }
     d->netns = own_netns();
-    if (!*d->connect && cunik_rootless_needed())
+    if (!*d->set.connect && cunik_rootless_needed())
         r = enter_namespaces(d, err);
     if (r == 0)
         r = take_signals(&signals, err);
@@ -503,7 +396,7 @@ static int run(struct daemon *d, struct error **err)
     cunik_log(LOG_LEVEL_INFO, "guests run under %s%s%s", accel, reason ? ": " : "",
               reason ? reason : "");
     cunik_log(LOG_LEVEL_INFO, "cunikd %s listens at '%s'", CUNIK_VERSION,
-              d->activated ? "the socket it was given" : d->socket);
+              d->activated ? "the socket it was given" : d->set.socket);
     tell(d, "ready\n");
     serve(d, signals);
     return 0;
@@ -514,11 +407,11 @@ int main(int argc, char **argv)
     _cleanup_(cunik_arguments_destroyp) struct arguments *arguments = NULL;
     _cleanup_error_ struct error *err = NULL;
     _cleanup_free_ char *help = NULL;
-    struct daemon d = {.ready_fd = -1, .lock = {-1, -1}, .told = PTHREAD_MUTEX_INITIALIZER};
+    struct daemon d = {.set.ready_fd = -1, .lock = {-1, -1}, .told = PTHREAD_MUTEX_INITIALIZER};
     int r;
 
     cunik_memory_init();
-    r = cunik_verbs_parse(&program, argc, argv, &arguments, &help, &err);
+    r = cunik_verbs_parse(&cunik_cunikd_program, argc, argv, &arguments, &help, &err);
     if (r == 0 && help) {
         fputs(help, stdout);
         return 0;
@@ -528,7 +421,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (r == 0)
-        r = read_options(&d, arguments, &err);
+        r = cunik_cunikd_settings(&d.set, arguments, &err);
     if (r == 0)
         r = run(&d, &err);
     stop(&d);
