@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -12,6 +13,31 @@
 #include "base/memory.h"
 
 enum { WORDS_KEPT = 4096 };
+
+static pthread_mutex_t beginning = PTHREAD_MUTEX_INITIALIZER;
+
+void cunik_process_release(void)
+{
+    pthread_mutex_unlock(&beginning);
+}
+
+static void hold(void)
+{
+    pthread_mutex_lock(&beginning);
+}
+
+static void have_forks_wait(void)
+{
+    pthread_atfork(hold, cunik_process_release, cunik_process_release);
+}
+
+void cunik_process_hold(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, have_forks_wait);
+    hold();
+}
 
 /* How many of the words are KEY=VALUE in front of the program. */
 static size_t n_assignments(const struct strv *argv)
@@ -64,7 +90,9 @@ static int spawn(const struct strv *argv, int output, int errors, pid_t *ret)
         posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
     }
     posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    hold(); /* no fork(3), which would wait by itself */
     int r = posix_spawnp(ret, words[skip], &files, &attributes, words + skip, environment);
+    cunik_process_release();
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
     return -r;

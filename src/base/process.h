@@ -29,3 +29,9 @@ bool cunik_process_keeps_groups(void);
 
 /* The same with its standard streams left as ours: what it says is for the user. */
 int cunik_process_show(const struct strv *argv, struct error **err);
+
+/* Between these two no other process begins: neither ours nor one that a library forks. A new
+ * process has copies of all our descriptors until it becomes another program, and what such a copy
+ * keeps busy (a tap takes one descriptor at a time) is not free when we close ours. For moments. */
+void cunik_process_hold(void);
+void cunik_process_release(void);

@@ -73,20 +73,14 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
 
     bool unreadable = c->status.unreadable;
 
-    free(c->status.reason);
-    free(c->status.definition);
-    free(c->status.guest);
-    c->status = (struct world_status){
-        .state = d->state,
-        .end = d->end,
-        .pid = d->pid,
-        .created_ms = changed_ms(images),
-        .started_ms = process_start_ms(d->pid),
-        .reason = cunik_strdup(""),
-        .definition = cunik_strdup(""),
-        .guest = cunik_strdup(""),
-        .unreadable = unreadable,
-    };
+    cunik_world_status_done(&c->status);
+    cunik_world_status_init(&c->status);
+    c->status.state = d->state;
+    c->status.end = d->end;
+    c->status.pid = d->pid;
+    c->status.created_ms = changed_ms(images);
+    c->status.started_ms = process_start_ms(d->pid);
+    c->status.unreadable = unreadable;
     c->status.ended_ms = end_time(h, c);
 }
 

@@ -16,6 +16,16 @@ void cunik_world_cunik_done(struct world_cunik *c)
     cunik_record_done(&cunik_world_cunik_record, c);
 }
 
+void cunik_world_status_init(struct world_status *s)
+{
+    cunik_record_init(&cunik_world_status_record, s);
+}
+
+void cunik_world_status_done(struct world_status *s)
+{
+    cunik_record_done(&cunik_world_status_record, s);
+}
+
 void cunik_world_network_done(struct world_network *n)
 {
     cunik_record_done(&cunik_world_network_record, n);

@@ -335,6 +335,9 @@ struct world {
 void cunik_world_done(struct world *w);
 #define _cleanup_world_ _cleanup_(cunik_world_done)
 void cunik_world_cunik_done(struct world_cunik *c);
+/* Of a cunik, which frees it with itself: for those who put another in its place. */
+void cunik_world_status_init(struct world_status *s);
+void cunik_world_status_done(struct world_status *s);
 void cunik_world_network_done(struct world_network *n);
 void cunik_world_volume_done(struct world_volume *v);
 /* Deep copies, appended to the empty *to. */

@@ -145,7 +145,7 @@ RECORD_FIELDS(static, boot, struct world_boot, NULL,
               ROW("accel", STRING, struct world_boot, accel, RECREATE, .text = TEXT_NAME),
               ROW("params", PAIRS, struct world_boot, params, RECREATE, .most = 256));
 
-RECORD_FIELDS(static, status, struct world_status, NULL,
+RECORD_FIELDS(, cunik_world_status_record, struct world_status, NULL,
               ROW("state", ENUM, struct world_status, state, NONE, .enumeration = &states),
               ROW("health", ENUM, struct world_status, health, NONE, .enumeration = &healths),
               ROW("end", ENUM, struct world_status, end, NONE, .enumeration = &ends),
@@ -204,7 +204,7 @@ RECORD_FIELDS(
     ROW("rollback_config", RECORD, struct world_cunik, rollback, NONE, .of = &update),
     LIST("depends_on", struct world_cunik, depends, UPDATE, cunik_world_depend_record),
     ROW("labels", PAIRS, struct world_cunik, labels, UPDATE),
-    ROW("status", RECORD, struct world_cunik, status, NONE, .of = &status));
+    ROW("status", RECORD, struct world_cunik, status, NONE, .of = &cunik_world_status_record));
 
 RECORD_FIELDS(static, network_status, struct world_network, NULL,
               ROW("up", BOOL, struct world_network, up, NONE),

@@ -8,6 +8,7 @@ extern const struct enumeration cunik_world_conditions;
 
 extern const struct record cunik_world_record;
 extern const struct record cunik_world_cunik_record;
+extern const struct record cunik_world_status_record;
 extern const struct record cunik_world_network_record;
 extern const struct record cunik_world_volume_record;
 extern const struct record cunik_world_interface_record;

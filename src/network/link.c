@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "network/names.h"
 #include "network/netlink.h"
@@ -319,22 +320,37 @@ static int attach(struct nl_sock *s, const struct tap_settings *t, const char *a
     return r;
 }
 
+/* *ret_made: whether there was none yet. */
+static int make_tap(struct nl_sock *s, const struct tap_settings *t, const char *alias,
+                    bool *ret_made, struct error **err)
+{
+    _cleanup_close_ int fd = -1;
+    int r = cunik_tap_open(t->name, t->uid, t->gid, &fd, err);
+
+    *ret_made = r == 0;
+    if (r == 0)
+        r = attach(s, t, alias, err);
+    return r < 0 ? r : cunik_tap_keep(fd, err);
+}
+
 static int create_tap(struct nl_sock *s, const struct tap_settings *t, struct error **err)
 {
     _cleanup_error_ struct error *busy = NULL;
     _cleanup_free_ char *alias = NULL;
-    _cleanup_close_ int fd = -1;
     _cleanup_seen_ struct seen old = {0};
+    bool made;
     int r, tap;
 
     if ((r = check_name(t->name, err)) < 0 ||
         (r = cunik_link_label_text(&t->label, &alias, err)) < 0)
         return r;
-    tap = cunik_tap_open(t->name, t->uid, t->gid, &fd, &busy);
-    if (tap == 0) {
-        if ((r = attach(s, t, alias, err)) < 0)
-            return r;
-        return cunik_tap_keep(fd, err);
+    cunik_process_hold();
+    tap = make_tap(s, t, alias, &made, &busy);
+    cunik_process_release();
+    if (made) {
+        if (tap < 0 && err)
+            *err = TAKE_PTR(busy);
+        return tap;
     }
     if ((r = look(s, t->name, &old, err)) < 0)
         return r;

@@ -7,6 +7,11 @@
 #include "network/names.h"
 #include "network/tap.h"
 
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { GROUP = 0x1234567 };
@@ -108,6 +113,50 @@ static void test_held(_unused_ void **state)
     assert_int_equal(closed.n, 0);
     test_ok(cunik_tap_held(0, &nobody, NULL), NULL);
     assert_int_equal(nobody.n, 0);
+}
+
+static _Atomic bool forks_end;
+
+/* Processes that begin, and take their time to become another program. */
+static void *fork_on(void *data)
+{
+    (void)data;
+    while (!forks_end) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            usleep(3000);
+            _exit(0);
+        }
+        waitpid(pid, NULL, 0);
+    }
+    return NULL;
+}
+
+/* A tap that was just made is free to be taken, whoever is being forked meanwhile. */
+static void test_made_is_free(_unused_ void **state)
+{
+    struct bridge_settings b = bridge("ckb1");
+    struct tap_settings t = tap("ckt1");
+    pthread_t forker;
+
+    test_ok(cunik_link_create_bridge(&b, NULL), NULL);
+    forks_end = false;
+    assert_int_equal(pthread_create(&forker, NULL, fork_on, NULL), 0);
+    bool busy = false;
+    for (int i = 0; i < 200 && !busy; i++) {
+        struct ifreq request = {.ifr_name = "ckt1",
+                                .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+        test_ok(cunik_link_create_tap(&t, NULL), NULL);
+        int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+        busy = ioctl(fd, TUNSETIFF, &request) < 0;
+        ioctl(fd, TUNSETPERSIST, 0UL);
+        close(fd);
+        for (int tries = 0; tries < 1000 && if_nametoindex("ckt1"); tries++)
+            usleep(1000); /* until those who were forked meanwhile have ended */
+    }
+    forks_end = true;
+    pthread_join(forker, NULL);
+    assert_false(busy);
 }
 
 /* The bridge's MAC address is its own, whatever comes and goes on it. */
@@ -350,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_labels),
         cmocka_unit_test_setup_teardown(test_create, start, clean),
         cmocka_unit_test_setup_teardown(test_held, start, clean),
+        cmocka_unit_test_setup_teardown(test_made_is_free, start, clean),
         cmocka_unit_test_setup_teardown(test_mac_stays, start, clean),
         cmocka_unit_test_setup_teardown(test_repair, start, clean),
         cmocka_unit_test_setup_teardown(test_foreign, start, clean),

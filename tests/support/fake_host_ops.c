@@ -516,15 +516,11 @@ static int domain_define(void *ctx, const struct world_cunik *c, _unused_ const 
         cunik_world_cunik_done(&d->c);
     }
     cunik_world_cunik_copy(&d->c, c);
-    free(d->c.status.reason);
-    free(d->c.status.definition);
-    free(d->c.status.guest);
     d->build = c->status.files_changed ? kept_build(f, c->name) : f->build;
-    d->c.status = (struct world_status){.state = CUNIK_CREATED,
-                                        .created_ms = ++f->clock_ms,
-                                        .reason = cunik_strdup(""),
-                                        .definition = cunik_strdup(""),
-                                        .guest = cunik_strdup("")};
+    cunik_world_status_done(&d->c.status);
+    cunik_world_status_init(&d->c.status);
+    d->c.status.state = CUNIK_CREATED;
+    d->c.status.created_ms = ++f->clock_ms;
     return end(f, r);
 }
 
@@ -626,12 +622,10 @@ static int domain_relabel(void *ctx, const struct world_cunik *c, struct error *
     if (!d)
         return refuse(f, ENOENT, err, "domain_relabel", c->name);
     struct world_status status = d->c.status;
-    d->c.status.reason = d->c.status.definition = d->c.status.guest = NULL;
+    d->c.status = (struct world_status){0};
     cunik_world_cunik_done(&d->c);
     cunik_world_cunik_copy(&d->c, c);
-    free(d->c.status.reason);
-    free(d->c.status.definition);
-    free(d->c.status.guest);
+    cunik_world_status_done(&d->c.status);
     d->c.status = status;
     return end(f, r);
 }
