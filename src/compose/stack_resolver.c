@@ -23,20 +23,29 @@ static bool is_name(const char *s, size_t size)
     return size > 0 && size <= NAME_MOST && *s != '-';
 }
 
-/* Neither "this network" nor several hosts (RFC 6890, RFC 5771). */
+/* Neither "this network" nor several hosts (RFC 6890, RFC 5771), nor the guest itself; an address
+ * of a link's own says not which. */
 static bool is_of_one_host(uint32_t address)
 {
     return address >> 24 != 0 && address >> 28 < 0xe;
+}
+
+static bool is_of_one_host6(const struct in6_addr *a)
+{
+    return !IN6_IS_ADDR_UNSPECIFIED(a) && !IN6_IS_ADDR_MULTICAST(a) && !IN6_IS_ADDR_LOOPBACK(a) &&
+           !IN6_IS_ADDR_LINKLOCAL(a);
 }
 
 static void read_servers(struct stack_maker *m, const struct node *list, struct stack_service *s)
 {
     for (size_t i = 0; list && i < list->n; i++) {
         const struct node *n = list->items[i];
-        uint32_t address;
-        if (cunik_address_parse(n->text, &address, NULL) < 0)
-            cunik_stack_mistake(m, &n->place, s->name, "dns", "'%s' is no IPv4 address", n->text);
-        else if (!is_of_one_host(address))
+        struct in6_addr six;
+        uint32_t four;
+        bool is_six = inet_pton(AF_INET6, n->text, &six) == 1;
+        if (!is_six && cunik_address_parse(n->text, &four, NULL) < 0)
+            cunik_stack_mistake(m, &n->place, s->name, "dns", "'%s' is no address", n->text);
+        else if (is_six ? !is_of_one_host6(&six) : !is_of_one_host(four))
             cunik_stack_mistake(m, &n->place, s->name, "dns",
                                 "'%s' is not the address of one server", n->text);
         else

@@ -180,7 +180,7 @@ RECORD_FIELDS(
     ROW("image", STRING, struct world_cunik, image, RECREATE, .text = TEXT_LINE),
     ROW("image_digest", STRING, struct world_cunik, image_digest, RECREATE, .text = TEXT_LINE),
     ROW("hostname", STRING, struct world_cunik, hostname, RECREATE, .text = TEXT_HOSTNAME),
-    ROW("dns", STRV, struct world_cunik, dns, UPDATE, .text = TEXT_ADDRESS, .most = 64),
+    ROW("dns", STRV, struct world_cunik, dns, UPDATE, .text = TEXT_HOST_IP, .most = 64),
     ROW("dns_search", STRV, struct world_cunik, dns_search, RECREATE, .text = TEXT_HOSTNAME,
         .most = 64),
     ROW("extra_hosts", STRV, struct world_cunik, extra_hosts, UPDATE, .text = TEXT_LINE,
@@ -239,7 +239,7 @@ RECORD_FIELDS(, cunik_world_resolver_record, struct world_resolver, resolver_lab
               ROW("networks", STRV, struct world_resolver, networks, UPDATE, .text = TEXT_NAME,
                   .most = 64, .flags = FIELD_SET),
               ROW("internal", BOOL, struct world_resolver, internal, UPDATE),
-              ROW("dns", STRV, struct world_resolver, servers, UPDATE, .text = TEXT_ADDRESS,
+              ROW("dns", STRV, struct world_resolver, servers, UPDATE, .text = TEXT_HOST_IP,
                   .most = 64),
               ROW("extra_hosts", STRV, struct world_resolver, hosts, UPDATE, .text = TEXT_LINE,
                   .most = 1024));

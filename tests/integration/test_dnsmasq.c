@@ -279,8 +279,26 @@ static void test_upstream(_unused_ void **state)
     s.internal = true;
     test_ok(cunik_dnsmasq_start(&s, NULL), NULL);
     assert_name("host.example", TYPE_A, REFUSED, "");
+    /* Servers that a service names, of either family. */
+    _cleanup_strv_ struct strv six = {0};
+    must(
+        "ip link add up0 type bridge forward_delay 0 && ip link add up1 type veth peer name up2 && "
+        "ip link set up1 master up0 up && ip link set up2 up && "
+        "ip address add 172.30.9.2/24 dev up0 && ip address add fd00:9::1/64 dev up0 nodad && "
+        "ip link set up0 up");
+    test_ok(cunik_dnsmasq_stop(upper, NULL), NULL);
+    u.link = "up0";
+    u.address = 0xac1e0902;
+    add(upper, "host", 0x0a010101, "host.example");
+    test_ok(cunik_dnsmasq_start(&u, NULL), NULL);
+    cunik_strv_add(&six, "fd00:9::1");
+    s.internal = false;
+    s.upstream = &six;
+    test_ok(cunik_dnsmasq_start(&s, NULL), NULL);
+    assert_name("host.example", TYPE_A, NOERROR, "10.1.1.1");
     test_ok(cunik_dnsmasq_stop(folder, NULL), NULL);
     test_ok(cunik_dnsmasq_stop(upper, NULL), NULL);
+    must("ip link del up0 && ip link del up1");
 }
 
 /* No zombie is left to us, whom orphans fall to. */
