@@ -126,7 +126,7 @@ enum field_base {
 
 /* What the canonical output leaves out. Null is always left out, what is required never. */
 enum field_omit {
-    OMIT_ZERO,  /* false, 0, "", [], {}: the same as nothing */
+    OMIT_ZERO,  /* false, 0, [], {}: the same as nothing */
     OMIT_NEVER, /* they are not the same as nothing */
     OMIT_TRUE,  /* true, which is the default */
 };

@@ -109,7 +109,8 @@ bool cunik_notation_omits(const struct field *field, const struct node *n)
         return field->omit == OMIT_TRUE && n->kind == NODE_BOOL && n->boolean;
     if (container)
         return !n->n && field->type != FIELD_COMMAND && field->type != FIELD_TEST;
-    return (n->kind == NODE_BOOL && !n->boolean) || (n->kind == NODE_STRING && !*n->text) ||
+    /* An empty string may be said where nothing would be filled in. */
+    return (n->kind == NODE_BOOL && !n->boolean) ||
            ((n->kind == NODE_INT || n->kind == NODE_FLOAT) && n->number == 0) ||
            (cunik_field_shape(field->type)->cast == AS_BYTES && n->kind == NODE_STRING &&
             strcmp(n->text, "0") == 0);

@@ -14,7 +14,7 @@ struct node *cunik_notation_scalar(struct tree *t, const struct field *field, co
 /* Orders a list whose order means nothing (hosts), in place. */
 void cunik_notation_sort(const struct field *field, struct node *list);
 
-/* Whether a value goes without saying: null, and as the field's row has it false, 0, "" and empty
+/* Whether a value goes without saying: null, and as the field's row has it false, 0 and empty
  * lists and mappings. */
 bool cunik_notation_omits(const struct field *field, const struct node *n);
 

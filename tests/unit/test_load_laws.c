@@ -39,9 +39,9 @@ static const char *word(const struct maker *m)
 /* Whatever may stand in a string, dollars doubled. */
 static struct node *any_text(const struct maker *m)
 {
-    static const char *const texts[] = {"plain",  "true",  "0x10", "1e3",   "a: b",  "#x",
-                                        "a\nb\n", "$$x",   "~",    " lead", "it's",  "\"q\"",
-                                        "-",      "a # b", "null", "1:30",  "[1, 2", "\xc3\xa4"};
+    static const char *const texts[] = {
+        "",      "plain", "true",  "0x10", "1e3",   "a: b", "#x",   "a\nb\n", "$$x",     "~",
+        " lead", "it's",  "\"q\"", "-",    "a # b", "null", "1:30", "[1, 2",  "\xc3\xa4"};
 
     return text(m, texts[below(m, ARRAY_SIZE(texts))]);
 }
