@@ -48,6 +48,11 @@ registry=$!
 trap 'kill $registry 2>/dev/null; cleanup' EXIT
 wait_until 30 fetch http://127.0.0.1:5000/v2/
 check 'push' expect 0 cunik push --insecure localhost:5000/team/web:1
+# Its own copy of the program: the build need not be anywhere that others can get to.
+cp "$BIN/cunik" "$CUNIK_ROOT/cunik"
+as_other() { setpriv --reuid=23457 --regid="$(stat -c %g "$CUNIK_ROOT/cunikd.sock")" --clear-groups env -C / HOME=/ "$@"; }
+check '… by who is only let at the engine' expect 0 as_other "$CUNIK_ROOT/cunik" push --insecure localhost:5000/team/web:1
+rm "$CUNIK_ROOT/cunik"
 check 'the registry has the same digest' equal "$(skopeo inspect --tls-verify=false docker://localhost:5000/team/web:1 | jq -r .Digest)" "$first"
 # What Unikraft's tools push: a list of images for several machines, none of them a Linux.
 skopeo copy -q --dest-tls-verify=false "oci:$CUNIK_ROOT/store:web:latest" docker://localhost:5000/team/multi:one

@@ -201,6 +201,9 @@ check 'in place of the first' not fetch http://127.0.0.1:8080/
 check 'down' expect 0 as_user cunik-compose down -v
 check 'ends slirp4netns' equal "$(named slirp4netns)" ''
 check 'leaves no guest and no name server' equal "$(named qemu-system-x86; named dnsmasq)" ''
+kill -9 "$(engine)"
+check 'killed, the engine leaves no process either' wait_until 30 no_process
+check 'another one starts anew' expect 0 as_user cunik list
 kill "$(engine)"
 check 'and the engine leaves no process' wait_until 30 no_process
 check 'and no file of theirs' equal \
