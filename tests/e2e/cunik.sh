@@ -14,6 +14,13 @@ check '… says why' err_has "creating 'bad'"
 check '… and leaves nothing' nothing_left
 check '… not even its name' equal "$(cunik list -aq)" ''
 
+check 'help' expect 0 cunik help
+check '… names every verb' bash -c 'for v in run create start stop restart kill pause unpause remove rm list ps info inspect logs attach wait stats top port rename update events version; do grep -q "^  $v\b" "$1" || { echo "$v"; exit 1; }; done' - "$OUT"
+check 'version' expect 0 cunik version --format json
+check '… as JSON' equal "$(jq -r '.version | type' "$OUT")" string
+check 'info' expect 0 cunik info --format json
+check '… as system info' equal "$(cunik system info --format json | jq -r .version)" "$(jq -r .version "$OUT")"
+
 check 'run' expect 0 cunik run -d --name one -m 16m -p 127.0.0.1::80 -e GREETING=hello -l tier=front --backend unikraft ./probe.elf
 check '… prints the name' out_is one
 check '… and the guest runs' is one running
@@ -79,6 +86,12 @@ END
 check 'a stack' expect 0 cunik-compose -f stack.yaml up -d
 check 'stats' expect 0 cunik stats --no-stream --format json many-web-1
 check '… tell what it uses' test "$(jq -r '.memory > 0 and .threads > 0' "$OUT")" = true
+timeout 60 cunik stats --format json many-web-1 >live &
+live=$!
+lines() { [ "$(wc -l <live)" -ge 3 ]; }
+check '… live' wait_until 50 lines
+kill $live
+check '… as time goes on' equal "$(jq -s '.[0].time_ns < .[1].time_ns and .[1].time_ns < .[2].time_ns' live)" true
 check 'as a table' expect 0 cunik stats --no-stream
 check '… of all that run' out_has many-web-2
 check 'top shows threads' expect 0 cunik top many-web-1
