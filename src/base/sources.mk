@@ -15,6 +15,7 @@ base_SOURCES = \
 	src/base/table.c \
 	src/base/tar.c \
 	src/base/text.c \
+	src/base/untar.c \
 	src/base/verbs.c \
 	src/base/when.c
 

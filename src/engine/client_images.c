@@ -64,16 +64,19 @@ static int write_answer(void *ctx, const char *data, size_t size, struct error *
     return r < 0 ? cunik_error_errno(err, r, "writing the archive") : 0;
 }
 
-int cunik_client_image_save(struct client *c, const char *name, int fd, struct error **err)
+int cunik_client_image_get(struct client *c, const char *name, cunik_client_take *take, void *ctx,
+                           struct error **err)
 {
     _cleanup_buffer_ struct buffer path = {0};
 
     make_path(&path, "/v1/images/archive", name, NULL, NULL);
-    return cunik_client_call(
-        c,
-        &(struct call){
-            .method = "GET", .path = path.data, .once = true, .take = write_answer, .ctx = &fd},
-        err);
+    struct call call = {.method = "GET", .path = path.data, .once = true, .take = take, .ctx = ctx};
+    return cunik_client_call(c, &call, err);
+}
+
+int cunik_client_image_save(struct client *c, const char *name, int fd, struct error **err)
+{
+    return cunik_client_image_get(c, name, write_answer, &fd, err);
 }
 
 /* Sends a body whose answer is the digest of the image that came of it. */

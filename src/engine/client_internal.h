@@ -32,6 +32,9 @@ struct body_source {
     void *ctx;
 };
 
+/* Bytes of an answer, as they come. */
+typedef int cunik_client_take(void *ctx, const char *data, size_t size, struct error **err);
+
 /* A request. */
 struct call {
     const char *method;
@@ -44,7 +47,7 @@ struct call {
      * ends the call and is its result. NULL: the answer is kept whole in `answer`. */
     int (*line)(void *ctx, const char *text, size_t size, struct error **err);
     /* The same for an answer of any bytes, as they come. */
-    int (*take)(void *ctx, const char *data, size_t size, struct error **err);
+    cunik_client_take *take;
     /* When not NULL: the answer has begun, which may be long before its first byte. */
     void (*begun)(void *ctx);
     /* When not NULL: what the first interrupt leads to, in place of leaving. A negative return
@@ -68,6 +71,9 @@ int cunik_client_json(struct client *c, struct call *call, json_t **ret, struct 
 /* "KEY=VALUE" with the value escaped, behind '?' or '&'. */
 void cunik_client_add_query(struct buffer *path, const char *key, const char *value);
 
+/* An image as an OCI archive. */
+int cunik_client_image_get(struct client *c, const char *name, cunik_client_take *take, void *ctx,
+                           struct error **err);
 /* Sends an archive; the answer is the digest of the image that came of it. */
 int cunik_client_tar(struct client *c, const char *route, const char *name, struct tar *t,
                      char **ret_digest, struct error **err);

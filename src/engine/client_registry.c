@@ -2,13 +2,13 @@
  * who asks, and tells them how it goes. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/untar.h"
 #include "engine/client_internal.h"
 
 enum { BLOBS_MOST = 512 }; /* each is kept open while it is sent */
@@ -89,6 +89,26 @@ int cunik_client_image_pull(struct client *c, const char *name, const struct ima
     return cunik_error_prefix(err, r, "pulling '%s'", full);
 }
 
+static int take_apart(void *ctx, const char *data, size_t size, struct error **err)
+{
+    return cunik_untar_feed(ctx, data, size, err);
+}
+
+/* skopeo could take an archive, but gives each file to the owner that it names, which only root
+ * may. */
+static int receive_layout(struct client *c, const char *name, const char *layout,
+                          struct error **err)
+{
+    struct untar u;
+
+    cunik_untar_init(&u, layout);
+    int r = cunik_client_image_get(c, name, take_apart, &u, err);
+    if (r == 0)
+        r = cunik_untar_end(&u, err);
+    cunik_untar_done(&u);
+    return r;
+}
+
 int cunik_client_image_push(struct client *c, const char *name, const struct image_transfer *t,
                             struct error **err)
 {
@@ -98,12 +118,9 @@ int cunik_client_image_push(struct client *c, const char *name, const struct ima
 
     if ((r = cunik_image_name(name, &full, err)) < 0 || (r = make_folder(&folder, err)) < 0)
         return r;
-    _cleanup_free_ char *archive = cunik_asprintf("%s/archive", folder);
-    _cleanup_close_ int fd = open(archive, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return cunik_error_errno(err, errno, "making '%s'", archive);
-    r = cunik_client_image_save(c, full, fd, err);
+    _cleanup_free_ char *layout = cunik_asprintf("%s/layout", folder);
+    r = receive_layout(c, full, layout, err);
     if (r == 0)
-        r = cunik_image_send(archive, full, t, err);
+        r = cunik_image_send(layout, full, t, err);
     return cunik_error_prefix(err, r, "pushing '%s'", full);
 }

@@ -181,7 +181,6 @@ int cunik_image_transfer_init(struct image_transfer *t, bool insecure, struct er
 /* Into a layout, which is made. `name` is whole (cunik_image_name()). */
 int cunik_image_fetch(const char *name, const struct image_transfer *t, const char *layout,
                       struct error **err);
-/* From an OCI archive, a file that has it under its name. It is unpacked beside that file, which is
- * for the caller to remove: FILE.layout. */
-int cunik_image_send(const char *archive, const char *name, const struct image_transfer *t,
+/* From a layout, which has it under its name. */
+int cunik_image_send(const char *layout, const char *name, const struct image_transfer *t,
                      struct error **err);

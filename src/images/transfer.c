@@ -1,16 +1,13 @@
 /* Between registries and this host, through skopeo: it knows registries, their logins, mirrors and
  * certificates (containers-registries.conf(5), containers-auth.json(5)). */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "images/store.h"
+#include "images/image.h"
 
 static int copy(const char *from, const char *to, const char *option, bool quiet,
                 struct error **err)
@@ -86,28 +83,11 @@ int cunik_image_fetch(const char *name, const struct image_transfer *t, const ch
     return copy(from, to, t->insecure ? "--src-tls-verify=false" : NULL, t->quiet, err);
 }
 
-/* skopeo would give each file to the owner that the archive names, which only root may. */
-static int unpack(const char *archive, const char *layout, struct error **err)
-{
-    _cleanup_close_ int fd = open(archive, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return cunik_error_errno(err, errno, "opening '%s'", archive);
-    if (mkdir(layout, 0700) < 0)
-        return cunik_error_errno(err, errno, "making '%s'", layout);
-    int64_t most = st.st_size; /* nothing in it is compressed */
-    return cunik_image_tar_unpack(fd, archive, layout, &most, err);
-}
-
-int cunik_image_send(const char *archive, const char *name, const struct image_transfer *t,
+int cunik_image_send(const char *layout, const char *name, const struct image_transfer *t,
                      struct error **err)
 {
-    _cleanup_free_ char *layout = cunik_asprintf("%s.layout", archive);
     _cleanup_free_ char *from = cunik_asprintf("oci:%s:%s", layout, name);
     _cleanup_free_ char *to = cunik_asprintf("docker://%s", name);
-    int r = unpack(archive, layout, err);
 
-    return r < 0 ? r
-                 : copy(from, to, t->insecure ? "--dest-tls-verify=false" : NULL, t->quiet, err);
+    return copy(from, to, t->insecure ? "--dest-tls-verify=false" : NULL, t->quiet, err);
 }

@@ -76,6 +76,9 @@ printf 'backend: unikarft\nkernel: deep/web/probe.elf\n' >elsewhere/Cunikfile
 check 'a backend that there is not is refused' expect 2 cunik build -t bad elsewhere
 check '… and the nearest named' err_has "did you mean 'unikraft'?"
 
+# What takes archives of strangers apart is in the engine alone: clients start without it.
+check 'clients do without libarchive' not bash -c "ldd '$BIN/cunik' '$BIN/cunik-compose' | grep libarchive"
+
 # Another user, of the socket's group: the same store, and no more files than he may read.
 mkdir bin his && cp "$BIN/cunik" bin/ && cp -r web his/ && chown -R 65534:65534 his
 install -m 600 "$PROBE" secret.elf && chmod 755 web

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/untar.h"
 #include "images/store.h"
 #include "tests/support/test.h"
 
@@ -240,6 +241,91 @@ static int pack(const char *root, struct tar *t, int64_t piece)
     assert_int_equal(n, 0);
     assert_int_equal(lseek(fd, 0, SEEK_CUR), cunik_tar_size(t));
     return fd;
+}
+
+static void untar(const char *archive, size_t size, size_t piece, const char *folder, int *ret,
+                  int *ret_end)
+{
+    struct untar u;
+
+    cunik_untar_init(&u, folder);
+    for (size_t at = 0; at < size && *ret == 0; at += piece)
+        *ret = cunik_untar_feed(&u, archive + at, at + piece > size ? size - at : piece, NULL);
+    *ret_end = cunik_untar_end(&u, NULL);
+    cunik_untar_done(&u);
+}
+
+/* Taken apart as it comes, in pieces of any size; what is no plain file of the folder is refused.
+ */
+static void test_untar(void **state)
+{
+    static const char *const bad[] = {"../x", "/x", "a/../../x", "a/.."};
+    const char *root = *state;
+    _cleanup_free_ char *sent = cunik_asprintf("%s/sent.tar", root), *data = NULL;
+    _cleanup_tar_ struct tar t = {0};
+    size_t size = 0;
+    int r = 0, end = 0;
+
+    put(root, "in/large", "");
+    _cleanup_free_ char *large = cunik_asprintf("%s/in/large", root);
+    assert_int_equal(truncate(large, 3 << 10), 0);
+    cunik_tar_add_text(&t, "index.json", "{}");
+    cunik_tar_add_text(&t, "blobs/sha256/empty", "");
+    test_ok(cunik_tar_add_file(&t, "blobs/sha256/large", large, NULL), NULL);
+    close(pack(root, &t, 1000));
+    test_ok(cunik_file_read(sent, 1 << 20, &data, &size, NULL), NULL);
+    for (size_t piece = 1; piece < 20000; piece = piece * 7 + 1) {
+        _cleanup_free_ char *folder = cunik_asprintf("%s/out-%zu", root, piece);
+        _cleanup_free_ char *index = cunik_asprintf("%s/index.json", folder);
+        _cleanup_free_ char *blob = cunik_asprintf("%s/blobs/sha256/large", folder);
+        struct stat st;
+        untar(data, size, piece, folder, &r, &end);
+        assert_int_equal(r, 0);
+        assert_int_equal(end, 0);
+        _cleanup_free_ char *text = get(index);
+        assert_string_equal(text, "{}");
+        assert_int_equal(stat(blob, &st), 0);
+        assert_int_equal(st.st_size, 3 << 10);
+    }
+    _cleanup_free_ char *cut = cunik_asprintf("%s/cut", root);
+    untar(data, size - 1024, 4096, cut, &r, &end);
+    assert_int_equal(r, 0);
+    assert_true(end < 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        _cleanup_free_ char *folder = cunik_asprintf("%s/bad-%zu", root, i), *bytes = NULL;
+        cunik_tar_done(&t);
+        cunik_tar_add_text(&t, bad[i], "evil");
+        close(pack(root, &t, 1000));
+        test_ok(cunik_file_read(sent, 1 << 20, &bytes, &size, NULL), NULL);
+        r = 0;
+        untar(bytes, size, 4096, folder, &r, &end);
+        assert_true(r < 0);
+    }
+}
+
+/* Members of 8 GiB and more, read by another implementation. */
+static void test_large_member(void **state)
+{
+    const char *root = *state;
+    const int64_t size = INT64_C(9) << 30;
+    _cleanup_free_ char *large = cunik_asprintf("%s/in/large", root);
+    _cleanup_tar_ struct tar t = {0};
+    char block[4096];
+    struct archive *a = archive_read_new();
+    struct archive_entry *e;
+
+    put(root, "in/large", "");
+    assert_int_equal(truncate(large, size), 0);
+    test_ok(cunik_tar_add_file(&t, "large", large, NULL), NULL);
+    assert_int_equal(cunik_tar_size(&t), 512 + size + 1024);
+    for (size_t at = 0; at < sizeof(block);)
+        at += (size_t)cunik_tar_read(&t, block + at, sizeof(block) - at, NULL);
+    archive_read_support_format_tar(a);
+    assert_int_equal(archive_read_open_memory(a, block, sizeof(block)), ARCHIVE_OK);
+    assert_int_equal(archive_read_next_header(a, &e), ARCHIVE_OK);
+    assert_string_equal(archive_entry_pathname(e), "large");
+    assert_int_equal(archive_entry_size(e), size);
+    archive_read_free(a);
 }
 
 /* What an image is made of is sent, and is the same image as one that is built at once. */
@@ -672,12 +758,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_names),          TEST(test_build),       TEST(test_remove),
-        TEST(test_prune_unnamed),  TEST(test_import),      TEST(test_packed),
-        TEST(test_packed_wrongly), TEST(test_archive),     TEST(test_platforms),
-        TEST(test_corrupt),        TEST(test_damaged),     TEST(test_hostile_layers),
-        TEST(test_disks),          TEST(test_large_layer), TEST(test_work),
-        TEST(test_config),
+        TEST(test_names),         TEST(test_build),          TEST(test_remove),
+        TEST(test_prune_unnamed), TEST(test_import),         TEST(test_untar),
+        TEST(test_large_member),  TEST(test_packed),         TEST(test_packed_wrongly),
+        TEST(test_archive),       TEST(test_platforms),      TEST(test_corrupt),
+        TEST(test_damaged),       TEST(test_hostile_layers), TEST(test_disks),
+        TEST(test_large_layer),   TEST(test_work),           TEST(test_config),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
