@@ -227,7 +227,8 @@ static int result(const struct apply *a, struct error **err)
         cunik_strv_take(&messages, describe_cancelled(a));
     else if (!a->n_failures)
         return 0;
-    qsort(a->failures, a->n_failures, sizeof(*a->failures), by_job);
+    if (a->n_failures)
+        qsort(a->failures, a->n_failures, sizeof(*a->failures), by_job);
     for (size_t i = 0; i < a->n_failures; i++) {
         cunik_strv_add(&messages, a->failures[i].message);
         if (!a->cancelled)
