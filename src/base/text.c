@@ -203,6 +203,18 @@ int cunik_text_to_bytes(const char *s, int64_t *ret)
     return 0;
 }
 
+char *cunik_text_from_bytes(int64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    /* What would be printed as 1024.0 is one of the next. */
+    for (; value >= (unit ? 1023.95 : 1024) && unit + 1 < ARRAY_SIZE(units); unit++)
+        value /= 1024;
+    return cunik_asprintf(unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
 size_t cunik_text_utf8_length(const char *text, size_t size)
 {
     const unsigned char *s = (const unsigned char *)text;

@@ -27,6 +27,8 @@ char *cunik_text_from_duration(int64_t ns);
 /* A byte size as Docker's go-units RAMInBytes reads it: "64M", "1.5gb", "10 kib", "100"; powers of
  * 1024 throughout. */
 int cunik_text_to_bytes(const char *s, int64_t *ret);
+/* A byte size for people: "512 B", "1.5 MiB". */
+char *cunik_text_from_bytes(int64_t bytes);
 
 /* The length of the UTF-8 sequence at s, of which `size` bytes (at least one) may be read, or 0
  * when it is none (RFC 3629, section 4). It never reads past a NUL. */

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "engine/verb.h"
 
 enum { SHORT = 7 + 12 };
@@ -23,8 +24,8 @@ static const char *text_of(const json_t *image, const char *key)
 static void add_row(struct table *t, const json_t *image, const char *name)
 {
     _cleanup_free_ char *digest = cunik_strndup(text_of(image, "digest"), SHORT);
-    double size = (double)json_integer_value(json_object_get(image, "size"));
-    _cleanup_free_ char *words = cunik_asprintf("%.1f MiB", size / (1 << 20));
+    _cleanup_free_ char *words =
+        cunik_text_from_bytes(json_integer_value(json_object_get(image, "size")));
 
     cunik_table_cell(t, name);
     cunik_table_cell(t, *digest ? digest : "-");
@@ -133,8 +134,9 @@ int cunik_verb_image_prune(void *context _unused_, const struct arguments *a,
         return r;
     json_array_foreach (json_object_get(answer, "removed"), i, name)
         puts(json_string_value(name));
-    fprintf(stderr, "freed %.1f MiB\n",
-            (double)json_integer_value(json_object_get(answer, "freed")) / (1 << 20));
+    _cleanup_free_ char *freed =
+        cunik_text_from_bytes(json_integer_value(json_object_get(answer, "freed")));
+    fprintf(stderr, "freed %s\n", freed);
     return 0;
 }
 

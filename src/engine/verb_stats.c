@@ -34,18 +34,6 @@ static const json_t *find(const json_t *list, const char *name)
     return NULL;
 }
 
-/* "1.5MiB". */
-static char *size_text(int64_t bytes)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-
-    for (; value >= 1024 && unit + 1 < ARRAY_SIZE(units); unit++)
-        value /= 1024;
-    return cunik_asprintf(unit ? "%.1f%s" : "%.0f%s", value, units[unit]);
-}
-
 /* Of one processor, between two looks; 0 for one that was not there at the first. */
 static double cpu_percent(const json_t *before, const json_t *now)
 {
@@ -58,7 +46,7 @@ static double cpu_percent(const json_t *before, const json_t *now)
 
 static void add_pair(struct table *t, int64_t a, int64_t b)
 {
-    _cleanup_free_ char *first = size_text(a), *second = size_text(b);
+    _cleanup_free_ char *first = cunik_text_from_bytes(a), *second = cunik_text_from_bytes(b);
 
     cunik_table_cellf(t, "%s / %s", first, second);
 }

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "engine/verb.h"
 
 enum { DEPTH_MOST = 16 };
@@ -75,7 +76,8 @@ int cunik_verb_system_df(void *context _unused_, const struct arguments *a,
         add_folder(fd, parts[i].folder, 0, &u);
         cunik_table_cell(&t, parts[i].what);
         cunik_table_cellf(&t, "%" PRIu64, u.files);
-        cunik_table_cellf(&t, "%.1f MiB", (double)u.bytes / (1 << 20));
+        _cleanup_free_ char *size = cunik_text_from_bytes((int64_t)u.bytes);
+        cunik_table_cell(&t, size);
         cunik_json_append(list, json_pack("{s:s, s:I, s:I}", "type", parts[i].what, "files",
                                           (json_int_t)u.files, "size", (json_int_t)u.bytes));
     }

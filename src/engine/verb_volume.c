@@ -78,7 +78,7 @@ static char *size_text(const json_t *volume, const char *key)
 {
     json_int_t bytes = json_integer_value(json_object_get(volume, key));
 
-    return bytes ? cunik_asprintf("%.1f MiB", (double)bytes / (1 << 20)) : cunik_strdup("");
+    return bytes ? cunik_text_from_bytes(bytes) : cunik_strdup("");
 }
 
 static void print_table(const json_t *list)

@@ -60,6 +60,28 @@ static void bytes(void **state _unused_)
     assert_int_equal(cunik_text_to_bytes("99999999999E", &value), -ERANGE);
 }
 
+static void sizes(void **state _unused_)
+{
+    static const struct {
+        int64_t value;
+        const char *text;
+    } cases[] = {
+        {0, "0 B"},
+        {1023, "1023 B"},
+        {1024, "1.0 KiB"},
+        {1536, "1.5 KiB"},
+        {(1 << 20) - 1, "1.0 MiB"},
+        {64 << 20, "64.0 MiB"},
+        {INT64_C(5) << 40, "5.0 TiB"},
+        {INT64_MAX, "8.0 EiB"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *text = cunik_text_from_bytes(cases[i].value);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void numbers(void **state _unused_)
 {
     uint64_t u;
@@ -124,8 +146,8 @@ static void utf8(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations), cmocka_unit_test(bytes), cmocka_unit_test(numbers),
-        cmocka_unit_test(nearest),   cmocka_unit_test(utf8),
+        cmocka_unit_test(durations), cmocka_unit_test(bytes),   cmocka_unit_test(sizes),
+        cmocka_unit_test(numbers),   cmocka_unit_test(nearest), cmocka_unit_test(utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
