@@ -41,7 +41,10 @@ const struct fields cunik_fields_ulimit = {
          .required = (must),                                                                       \
          .distinct = true,                                                                         \
          .help = "what it must be able to do"},                                                    \
-            {.name = "count", .type = FIELD_DEVICE_COUNT, .help = "how many, or all"},             \
+            {.name = "count",                                                                      \
+             .type = FIELD_DEVICE_COUNT,                                                           \
+             .omit = OMIT_NEVER,                                                                   \
+             .help = "how many, or all"},                                                          \
             {.name = "device_ids", .type = FIELD_STRINGS, .distinct = true, .help = "which"},      \
             {.name = "driver", .type = FIELD_STRING, .help = "its driver"},                        \
             {.name = "options",                                                                    \
