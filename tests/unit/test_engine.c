@@ -281,6 +281,7 @@ static void test_wait(void **state)
     fake_engine_begin(&s->f, &a, &s->up);
     fake_engine_await_event(&s->f, "step create demo-web-1 done");
     fake_engine_await_event(&s->f, "step create demo-web-2 done");
+    fake_engine_await_event(&s->f, "step create demo-plain-1 done");
     fake_engine_health(&s->f, "demo-web-1", HEALTH_HEALTHY, "");
     fake_engine_advance(&s->f, 29000000000);
     fake_engine_pause();
