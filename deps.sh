@@ -9,7 +9,7 @@ build='gcc make pkg-config libc6-dev libvirt-dev libyaml-dev libnl-3-dev libnl-r
 run='libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iproute2 nftables
     curl e2fsprogs skopeo xorriso slirp4netns'
 test='acl libcmocka-dev clang clang-format libclang-rt-14-dev jq procps util-linux python3
-    libxml2-utils graphviz python3-jsonschema python3-yaml'
+    libxml2-utils graphviz iptables python3-jsonschema python3-yaml'
 
 # A daemon that changes the host's packet filters: only where nobody minds.
 [ "${CI:-}" != true ] || test="$test docker.io"

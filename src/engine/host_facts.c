@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "engine/host_real_internal.h"
+#include "network/iptables.h"
 #include "network/link.h"
 #include "network/sockets.h"
 
@@ -110,6 +111,8 @@ static int collect(const struct host_real *h, struct host_facts *f, struct error
     for (size_t i = 0; i < sockets.n; i++)
         if (!is_own_socket(h, &links, sockets.items[i]))
             cunik_strv_add(&f->taken_ports, sockets.items[i]);
+    if ((r = cunik_iptables_ports(&f->taken_ports, err)) < 0)
+        return r;
     cunik_strv_copy(&f->pools, &h->pools);
     f->engine = h->engine;
     f->first_port = FIRST_PORT;

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "engine/host_real_internal.h"
 #include "network/gates.h"
+#include "network/iptables.h"
 #include "network/link.h"
 
 enum { RECORD_LIMIT = 1 << 20 };
@@ -139,7 +140,9 @@ int cunik_host_gates(const struct host_real *h, bool open, struct error **err)
     _cleanup_free_ char *text = NULL;
     int r = cunik_gates_text(h->engine, open, &text, err);
 
-    return r < 0 || !*text ? r : cunik_rules_replace(text, err);
+    if (r == 0 && *text)
+        r = cunik_rules_replace(text, err);
+    return r < 0 ? r : cunik_iptables_gates(h->engine, open, false, NULL, err);
 }
 
 int cunik_host_gates_open(const struct host_real *h, bool *ret, struct error **err)
@@ -147,8 +150,12 @@ int cunik_host_gates_open(const struct host_real *h, bool *ret, struct error **e
     _cleanup_free_ char *text = NULL;
     int r = cunik_gates_text(h->engine, true, &text, err);
 
+    bool shut = false;
+
     if (r == 0)
-        *ret = !*text;
+        r = cunik_iptables_gates(h->engine, true, true, &shut, err);
+    if (r == 0)
+        *ret = !*text && !shut;
     return r;
 }
 

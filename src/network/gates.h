@@ -7,7 +7,7 @@
  * is one that iptables(8) can read. Where Docker runs, that is in its chain for others' rules,
  * DOCKER-USER. No other rule is touched, and the rule goes when it is no longer needed.
  *
- * Chains of iptables-legacy, which nftables does not see, are not looked at.
+ * Chains of iptables-legacy, which nftables does not see, are iptables.h's.
  */
 #pragma once
 

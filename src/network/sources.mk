@@ -5,6 +5,7 @@ network_SOURCES = \
 	src/network/dnsmasq.c \
 	src/network/dnsmasq_files.c \
 	src/network/gates.c \
+	src/network/iptables.c \
 	src/network/link.c \
 	src/network/link_label.c \
 	src/network/link_list.c \
@@ -30,6 +31,7 @@ network_TESTS = \
 	tests/integration/test_dnsmasq.c \
 	tests/integration/test_frames.c \
 	tests/integration/test_gates.c \
+	tests/integration/test_iptables.c \
 	tests/integration/test_links.c \
 	tests/integration/test_ports.c \
 	tests/integration/test_ports6.c \

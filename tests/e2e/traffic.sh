@@ -62,6 +62,12 @@ wait_until 20 curl -sf -o /dev/null http://127.0.0.1:8090/
 check 'a port that somebody listens on is refused' expect 1 cunik-compose -f b.yaml up -d
 check '… and named' err_has 'port 0.0.0.0:8090/tcp is in use on the host'
 kill $listener
+if command -v iptables-nft >/dev/null; then
+    iptables-nft -t nat -A PREROUTING -p tcp -m tcp --dport 8090 -j DNAT --to-destination 192.0.2.9:80
+    check 'a port that another engine leads elsewhere is refused' expect 1 cunik-compose -f b.yaml up -d
+    check '… and named' err_has 'port 0.0.0.0:8090/tcp is in use on the host'
+    nft delete table ip nat
+fi
 check 'nothing was started' nothing_left_but_wire
 
 check 'up' expect 0 cunik-compose -f a.yaml up -d --wait
