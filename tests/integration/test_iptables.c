@@ -68,11 +68,13 @@ static void test_gates(_unused_ void **state)
     move("e1", true, false);
     move("e2", true, true);
     move("e1", false, true);
-    must("test $(iptables-legacy -S | grep -c cunik_) = 2 && iptables-legacy -S | grep -q cunik_e2");
+    must(
+        "test $(iptables-legacy -S | grep -c cunik_) = 2 && iptables-legacy -S | grep -q cunik_e2");
     move("e2", false, true);
-    must("for t in iptables-legacy ip6tables-legacy; do $t -S; done | cmp - /tmp/cunik-legacy.%d && "
-         "rm /tmp/cunik-legacy.%d",
-         (int)getpid(), (int)getpid());
+    must(
+        "for t in iptables-legacy ip6tables-legacy; do $t -S; done | cmp - /tmp/cunik-legacy.%d && "
+        "rm /tmp/cunik-legacy.%d",
+        (int)getpid(), (int)getpid());
     must("iptables-legacy -P INPUT ACCEPT && iptables-legacy -P FORWARD ACCEPT && "
          "ip6tables-legacy -P INPUT ACCEPT && ip6tables-legacy -P FORWARD ACCEPT");
     move("e1", true, false);
