@@ -277,6 +277,12 @@ static void decide_present(struct planner *p, struct plan_wish *w)
         give(w, PLAN_RESTART, NULL);
         cunik_strv_addf(&w->reasons, "%s, which it depends on, is started anew", dependency);
     }
+    /* Rules and names are made for the wish: what is resumed has to say so too before it starts. */
+    if (p->o->repair && w->main && w->verb == PLAN_START) {
+        cunik_world_cunik_diff(w->actual, w->c, &recreate, &update);
+        if (recreate.n)
+            cunik_strv_done(&update);
+    }
     decide_update(p, w, &update);
 }
 
