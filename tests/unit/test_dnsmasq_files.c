@@ -11,12 +11,13 @@
 
 #define GOLDEN "tests/golden/dnsmasq/"
 
-static void check_arguments(const char *name, const struct dnsmasq_settings *s, bool as_root)
+static void check_arguments(const char *name, const struct dnsmasq_settings *s,
+                            enum dnsmasq_user user)
 {
     _cleanup_free_ char *path = cunik_asprintf(GOLDEN "%s.txt", name);
     _cleanup_strv_ struct strv arguments = {0};
 
-    cunik_dnsmasq_arguments(s, "/usr/sbin/dnsmasq", as_root, &arguments);
+    cunik_dnsmasq_arguments(s, "/usr/sbin/dnsmasq", user, &arguments);
     cunik_strv_add(&arguments, ""); /* a newline at the end */
     _cleanup_free_ char *text = cunik_strv_join(&arguments, "\n");
     test_golden(path, text);
@@ -38,9 +39,9 @@ static void test_network(_unused_ void **state)
 
     s.subnets = subnets;
     s.n_subnets = 1;
-    check_arguments("network", &s, false);
+    check_arguments("network", &s, DNSMASQ_AS_ITS_OWN);
     s.internal = true;
-    check_arguments("internal", &s, true);
+    check_arguments("internal", &s, DNSMASQ_AS_ROOT);
     s.internal = false;
     s.servers = "/etc/other.conf";
     s.n_subnets = 2;
@@ -48,7 +49,14 @@ static void test_network(_unused_ void **state)
     cunik_strv_add(&resolvers, "172.30.1.9");
     cunik_strv_add(&resolvers, "172.30.1.10");
     s.resolvers = &resolvers;
-    check_arguments("full", &s, false);
+    check_arguments("full", &s, DNSMASQ_AS_ITS_OWN);
+
+    /* In a user's namespace: by way of a name server of its own, and nobody else to be. */
+    s = network();
+    s.servers = "/home/u/.local/share/cunik/resolv.conf";
+    s.subnets = subnets;
+    s.n_subnets = 1;
+    check_arguments("rootless", &s, DNSMASQ_AS_IT_IS);
 }
 
 static void test_service(_unused_ void **state)
@@ -66,9 +74,9 @@ static void test_service(_unused_ void **state)
     s.folders = &folders;
     s.upstream = &upstream;
     s.records = &records;
-    check_arguments("service", &s, false);
+    check_arguments("service", &s, DNSMASQ_AS_ITS_OWN);
     s.internal = true; /* asks nobody, whatever it was given */
-    check_arguments("service-internal", &s, false);
+    check_arguments("service-internal", &s, DNSMASQ_AS_ITS_OWN);
 }
 
 static void check_host(const struct dnsmasq_host *h, const char *hosts, const char *lease)
@@ -129,7 +137,7 @@ static bool has_domain(const char *name)
     bool found = false;
 
     s.domain = name;
-    cunik_dnsmasq_arguments(&s, "dnsmasq", false, &arguments);
+    cunik_dnsmasq_arguments(&s, "dnsmasq", DNSMASQ_AS_ITS_OWN, &arguments);
     for (size_t i = 0; i < arguments.n; i++)
         found = found || strncmp(arguments.items[i], "--domain=", strlen("--domain=")) == 0 ||
                 strncmp(arguments.items[i], "--local=", strlen("--local=")) == 0;
