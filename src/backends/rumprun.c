@@ -36,6 +36,7 @@ static const struct ending_rule endings[] = {
     {"=== _exit(%d) called ===", ENDING_NUMBER, false},
     {"=== main() of \"%s\" returned %d ===", ENDING_NUMBER, false},
     {"PANIC: %s", ENDING_ABORTED, false},
+    {"FATAL TRAP: %s", ENDING_ABORTED, true},
     {"panic: %s", ENDING_ABORTED, false},
     {"halted", ENDING_NOTHING, true},
     {NULL, 0, false},

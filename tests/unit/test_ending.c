@@ -34,6 +34,8 @@ static const struct test_case {
      "=== _exit(0) called ==="},
     /* Not all of the line is there yet. */
     {"rumprun", "=== _exit(0) called ===\nhalted", 0, false, "=== _exit(0) called ==="},
+    {"rumprun", "FATAL TRAP: page fault at 0x15a873 (0x10)\n", 134, true,
+     "FATAL TRAP: page fault at 0x15a873 (0x10)"},
     {"rumprun", "PANIC: out of pages\nhalted\n", 134, true, "PANIC: out of pages"},
     {"rumprun", "=== ERROR: _exit(-1) called ===\nhalted\n", 255, true,
      "=== ERROR: _exit(-1) called ==="},
