@@ -11,8 +11,8 @@ run='libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-ba
 test='acl libcmocka-dev clang clang-format libclang-rt-14-dev jq procps util-linux python3
     libxml2-utils graphviz iptables python3-jsonschema python3-yaml'
 
-# A daemon that changes the host's packet filters: only where nobody minds.
-[ "${CI:-}" != true ] || test="$test docker.io"
+# Daemons that change the host's packet filters: only where nobody minds.
+[ "${CI:-}" != true ] || test="$test docker.io firewalld"
 
 missing=
 for package in $build $run $test; do

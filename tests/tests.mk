@@ -29,7 +29,7 @@ $(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/
 
 # Tests of the whole, each a script that makes its own network namespace.
 E2E_TESTS := attach bad_input commands config cunik death dialects engine examples faults follow images networks observe readme system torture \
-	traffic up_down volumes
+	traffic firewalld up_down volumes
 E2E_TESTS += chaos cycles
 E2E_TESTS += doctor endings
 E2E_TESTS += updates rolling health
