@@ -21,6 +21,7 @@ struct host_facts {
     struct strv addresses;          /* "192.0.2.1": the host's, all links'; empty = not known */
     uint16_t first_port, last_port; /* for ports published without a number */
     uint16_t least_port;            /* the first that this engine may publish; 0 = all */
+    bool four_only;                 /* ports are published at addresses of IPv4 alone */
 };
 
 /* A pool (see above); false when the text is none. */

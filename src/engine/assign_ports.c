@@ -107,6 +107,11 @@ static void check_address(const struct ports *s, const struct world_cunik *c,
                              "'%s': port %u/%s is to be published at ::1, from where no guest can "
                              "be reached: 127.0.0.1 can be used",
                              c->name, p->port, p->protocol);
+    else if (strchr(p->host_ip, ':') && s->a->facts->four_only)
+        cunik_assign_invalid(s->a,
+                             "'%s': port %u/%s is to be published at %s, and an engine without "
+                             "rights publishes at addresses of IPv4 alone",
+                             c->name, p->port, p->protocol, p->host_ip);
     else if (strchr(p->host_ip, ':') && !has_six(c))
         cunik_assign_invalid(s->a,
                              "'%s': port %u/%s is to be published at %s, but no network of its has "

@@ -41,6 +41,8 @@ void cunik_host_outside_ports(const struct host_real *h, struct rules *rules,
     for (size_t i = 0; h->outside && i < rules->n_ports; i++) {
         struct rules_port *p = &rules->ports[i];
         bool any = is_any(p->host_ip);
+        if (strchr(p->host_ip, ':')) /* made by an engine that had rights */
+            continue;
         _cleanup_free_ char *line =
             cunik_asprintf("%s %s %u", p->protocol, any ? "0.0.0.0" : p->host_ip, p->host_port);
         if (!cunik_strv_has(&ret->forwards, line))
@@ -105,6 +107,7 @@ int cunik_host_outside_facts(const struct host_real *h, struct host_facts *f, st
     struct strv addresses = f->addresses, taken = f->taken_ports;
     f->addresses = facts.addresses;
     f->taken_ports = facts.sockets;
+    f->four_only = true;
     f->least_port = (uint16_t)facts.least_port;
     facts.addresses = addresses;
     facts.sockets = taken;

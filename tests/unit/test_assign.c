@@ -416,6 +416,21 @@ static void test_published6(_unused_ void **state)
     assert_false(cunik_address_overlap("127.0.0.1", "127.0.0.2"));
 }
 
+static void test_four_only(_unused_ void **state)
+{
+    _cleanup_facts_ struct host_facts f = facts();
+    _cleanup_world_ struct world none = {0}, w = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    f.four_only = true;
+    add_network(&w, "demo_default");
+    add_port(add_cunik(&w, "web", 1, "demo_default"), 80, 80, "tcp", "::");
+    assert_int_equal(cunik_assign(&w, &none, &f, &err), -EINVAL);
+    assert_string_equal(err->message,
+                        "'demo-web-1': port 80/tcp is to be published at ::, and an engine without "
+                        "rights publishes at addresses of IPv4 alone");
+}
+
 /* The kernel gives a bridge 1023 ports. */
 static void test_full_bridge(_unused_ void **state)
 {
@@ -458,12 +473,12 @@ static void test_many(_unused_ void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filled),     cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_small_networks),
-        cmocka_unit_test(test_external),   cmocka_unit_test(test_pool_runs_out),
-        cmocka_unit_test(test_many),       cmocka_unit_test(test_host_addresses),
-        cmocka_unit_test(test_least_port), cmocka_unit_test(test_full_bridge),
-        cmocka_unit_test(test_published6),
+        cmocka_unit_test(test_filled),      cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_small_networks),
+        cmocka_unit_test(test_external),    cmocka_unit_test(test_pool_runs_out),
+        cmocka_unit_test(test_many),        cmocka_unit_test(test_host_addresses),
+        cmocka_unit_test(test_least_port),  cmocka_unit_test(test_four_only),
+        cmocka_unit_test(test_full_bridge), cmocka_unit_test(test_published6),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
