@@ -12,21 +12,6 @@ struct images {
     struct image_transfer transfer;
 };
 
-/* ret: whether it is there. */
-static int find(const struct images *i, const char *name, bool *ret, struct error **err)
-{
-    struct error *why = NULL;
-    int r = cunik_client_image(i->client, name, NULL, &why);
-
-    *ret = r == 0;
-    if (r == 0 || why->code == ERROR_NOT_FOUND) {
-        cunik_error_destroy(why);
-        return 0;
-    }
-    *err = why;
-    return r;
-}
-
 static int build(const struct images *i, const struct stack_service *s, struct error **err)
 {
     _cleanup_free_ char *path = cunik_path_join(s->build, s->cunikfile), *digest = NULL;
@@ -54,13 +39,13 @@ static int need(const struct images *i, const struct stack_service *s, struct er
     bool there = false;
     int r = 0;
 
+    if (!*s->build)
+        return cunik_client_image_need(i->client, s->image, s->pull_policy, &i->transfer, err);
     if (strcmp(s->pull_policy, "never") == 0)
         return 0;
     if (strcmp(s->pull_policy, "missing") == 0)
-        r = find(i, s->image, &there, err);
-    if (r < 0 || there)
-        return r;
-    return *s->build ? build(i, s, err) : pull(i, s, err);
+        r = cunik_client_image_there(i->client, s->image, &there, err);
+    return r < 0 || there ? r : build(i, s, err);
 }
 
 static int act(const struct images *i, const struct stack_service *s, enum image_action action,

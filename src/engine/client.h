@@ -74,6 +74,12 @@ int cunik_client_image_build(struct client *c, const struct image_build *b, cons
 /* client_registry.c: through skopeo, run here, by way of a folder of $TMPDIR or /var/tmp. */
 int cunik_client_image_pull(struct client *c, const char *name, const struct image_transfer *t,
                             char **ret_digest, struct error **err);
+/* As a policy says: "missing" fetches what is not there, "always" all, "never" nothing. Says on
+ * standard error when it fetches. */
+int cunik_client_image_need(struct client *c, const char *name, const char *policy,
+                            const struct image_transfer *t, struct error **err);
+/* ret: whether it is there. */
+int cunik_client_image_there(struct client *c, const char *name, bool *ret, struct error **err);
 int cunik_client_image_push(struct client *c, const char *name, const struct image_transfer *t,
                             struct error **err);
 

@@ -2,6 +2,7 @@
  * who asks, and tells them how it goes. */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,4 +124,33 @@ int cunik_client_image_push(struct client *c, const char *name, const struct ima
     if (r == 0)
         r = cunik_image_send(layout, full, t, err);
     return cunik_error_prefix(err, r, "pushing '%s'", full);
+}
+
+int cunik_client_image_there(struct client *c, const char *name, bool *ret, struct error **err)
+{
+    struct error *why = NULL;
+    int r = cunik_client_image(c, name, NULL, &why);
+
+    *ret = r == 0;
+    if (r == 0 || why->code == ERROR_NOT_FOUND) {
+        cunik_error_destroy(why);
+        return 0;
+    }
+    *err = why;
+    return r;
+}
+
+int cunik_client_image_need(struct client *c, const char *name, const char *policy,
+                            const struct image_transfer *t, struct error **err)
+{
+    _cleanup_free_ char *digest = NULL;
+    bool there = strcmp(policy, "never") == 0;
+    int r = 0;
+
+    if (strcmp(policy, "missing") == 0)
+        r = cunik_client_image_there(c, name, &there, err);
+    if (r < 0 || there)
+        return r;
+    fprintf(stderr, "pulling image '%s'\n", name);
+    return cunik_client_image_pull(c, name, t, &digest, err);
 }

@@ -72,6 +72,8 @@ static const struct option_row update_options[] = {
         {"label", 'l', "KEY[=VALUE]", "Label", NULL, true},                                        \
         {"network", 0,    "NAME", "Network of another stack, or none; otherwise one of its own",   \
          NULL,      false},                                                                        \
+        {"pull", 0,    "missing|always|never", "When the image is fetched; missing otherwise",     \
+         NULL,   false},                                                                           \
         {"restart", 0, "POLICY", "no, always, unless-stopped or on-failure[:N]", NULL, false},     \
         {"stop-timeout", 0, "SECONDS", "Grace period when it is stopped", NULL, false},            \
         {"health-cmd", 0,    "COMMAND", "Command of this host that tells whether it is healthy",   \

@@ -154,6 +154,25 @@ static int describe(const struct arguments *a, const struct given *g, struct wor
     return cunik_run_world(&o, ret, err);
 }
 
+/* As --pull says; what it does goes to standard error. */
+static int fetch(const struct arguments *a, struct client *client, const char *image,
+                 struct error **err)
+{
+    static const char *const policies[] = {"missing", "always", "never"};
+    const char *policy = cunik_arguments_value(a, "pull");
+    struct image_transfer t;
+    bool known = !policy;
+
+    for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
+        known = known || strcmp(policy, policies[i]) == 0;
+    if (!known)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "option '--pull' takes missing, always or never, not '%s'", policy);
+    int r = cunik_image_transfer_init(&t, false, err);
+    return r < 0 ? r
+                 : cunik_client_image_need(client, image, policy ? policy : policies[0], &t, err);
+}
+
 static int make(const struct arguments *a, struct client *client, struct given *g, bool start,
                 struct error **err)
 {
@@ -174,6 +193,9 @@ static int make(const struct arguments *a, struct client *client, struct given *
     r.no_start = !start;
     r.atomic = true; /* one that fails leaves nothing */
     e = describe(a, g, &r.desired, err);
+    const struct world_cunik *c = r.desired.cuniks;
+    if (e == 0 && *c->image && !*c->boot.kernel)
+        e = fetch(a, client, c->image, err);
     return e < 0 ? e : cunik_verb_apply(client, &r, err);
 }
 
