@@ -9,12 +9,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "engine/clock.h"
 #include "engine/domain_xml.h"
 
-enum { DESCRIPTORS = 16, PAUSE_NS = 10000000 };
-
-static const int64_t BUSY_NS = 2000000000;
+enum { DESCRIPTORS = 16 };
 
 static void domain_free(virDomainPtr *d)
 {
@@ -146,21 +143,6 @@ static int check_descriptors(struct error **err)
                              DESCRIPTORS);
 }
 
-/* A tap that was just made may be held by a process that was forked at that moment and has not got
- * to its exec, and one that was used before by a guest that is just going: neither takes long, and
- * nobody tells of its end. */
-static int create(virDomainPtr domain)
-{
-    int64_t end = cunik_clock_real.now(NULL) + BUSY_NS;
-    const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    int r;
-
-    while ((r = virDomainCreate(domain)) < 0 && cunik_hypervisor_error_is(VIR_ERR_SYSTEM_ERROR) &&
-           virGetLastError()->int1 == EBUSY && cunik_clock_real.now(NULL) < end)
-        nanosleep(&pause, NULL);
-    return r;
-}
-
 int cunik_hypervisor_start(struct hypervisor *h, const char *name, struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
@@ -176,7 +158,7 @@ int cunik_hypervisor_start(struct hypervisor *h, const char *name, struct error 
     s->exit_status = -1;
     s->fresh = false;
     pthread_mutex_unlock(&h->lock);
-    if (create(domain) == 0) {
+    if (virDomainCreate(domain) == 0) {
         cunik_hypervisor_learn_pid(h, name);
         return 0;
     }

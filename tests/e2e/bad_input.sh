@@ -166,7 +166,7 @@ done
 
 # What cannot be changed so stays as it was.
 check 'update: a cunik to change' expect 0 cunik run -d --name changed --backend unikraft --kernel "$PROBE"
-check 'update, more memory than there is: status 1' expect 1 cunik update -m 100t changed
+check 'update, more memory than there is: status 2' expect 2 cunik update -m 100t changed
 check 'update, more memory than there is: the cunik still runs' \
     equal "$(cunik inspect changed | jq -r '.[0].status.state')" running
 run cunik rm -f changed

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,7 +23,6 @@
 #include "base/text.h"
 #include "engine/domain_xml.h"
 #include "engine/hypervisor.h"
-#include "network/tap.h"
 
 enum { PARALLEL = 8, PATIENCE_MS = 20000 };
 
@@ -502,43 +500,6 @@ static void test_errors(void **state)
     undefine("gone");
 }
 
-static void *start_in_thread(void *arg)
-{
-    start(hypervisor, arg);
-    return NULL;
-}
-
-/* A process that was forked while a tap was made has it for a moment longer, and one that ended has
- * until the kernel is done with it: the start waits for that, and not for ever. */
-static void test_busy_tap(void **state)
-{
-    static const char interface[] = "<interface type='ethernet'>"
-                                    "<target dev='cktbusy' managed='no'/></interface></devices>";
-    _cleanup_free_ char *plain = domain_xml("busy", "hang", "pc");
-    const char *end = strstr(plain, "</devices>");
-    _cleanup_free_ char *xml = cunik_asprintf("%.*s%s%s", (int)(end - plain), plain, interface,
-                                              end + strlen("</devices>"));
-    _cleanup_error_ struct error *err = NULL;
-    pthread_t thread;
-    int fd;
-
-    (void)state;
-    test_ok(cunik_tap_open("cktbusy", 0, 0, &fd, &err), err);
-    test_ok(cunik_tap_keep(fd, &err), err);
-    test_ok(cunik_hypervisor_define(hypervisor, "busy", xml, &err), err);
-    assert_true(cunik_hypervisor_start(hypervisor, "busy", &err) < 0);
-    assert_non_null(strstr(err->message, "cktbusy"));
-    assert_int_equal(pthread_create(&thread, NULL, start_in_thread, (void *)"busy"), 0);
-    poll(NULL, 0, 100);
-    close(fd);
-    pthread_join(thread, NULL);
-    struct hypervisor_domain d = look("busy");
-    assert_int_equal(d.state, CUNIK_RUNNING);
-    free(d.label);
-    destroy("busy");
-    undefine("busy");
-}
-
 /* Runs this program as another owner; gives its exit status. */
 static int run_owner(const char *what)
 {
@@ -867,9 +828,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_ends),         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_exit_status),  cmocka_unit_test(test_shutdown),
         cmocka_unit_test(test_parallel),     cmocka_unit_test(test_machines),
-        cmocka_unit_test(test_errors),       cmocka_unit_test(test_busy_tap),
-        cmocka_unit_test(test_unprivileged), cmocka_unit_test(test_second_owner),
-        cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_errors),       cmocka_unit_test(test_unprivileged),
+        cmocka_unit_test(test_second_owner), cmocka_unit_test(test_nothing_left),
     };
 
     if (argc == 3) {
