@@ -90,6 +90,9 @@ static const struct {
     {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},    {"d", 86400e9},   {"w", 604800e9},
 };
 
+/* A point of a clock and two durations have a sum: what is far off is not taken for past. */
+static const int64_t DURATION_MOST = INT64_C(876000) * 3600 * 1000000000;
+
 int cunik_text_to_duration(const char *s, int64_t *ret_ns)
 {
     long double total = 0;
@@ -121,7 +124,7 @@ int cunik_text_to_duration(const char *s, int64_t *ret_ns)
             return -EINVAL;
         s += strlen(duration_units[i].name);
         total += value * (long double)duration_units[i].ns;
-        if (total > (long double)INT64_MAX)
+        if (total > (long double)DURATION_MOST)
             return -ERANGE;
     }
     *ret_ns = (int64_t)(negative ? -total : total);

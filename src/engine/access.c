@@ -9,6 +9,7 @@
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -107,6 +108,12 @@ static void free_acl(acl_t *acl)
 }
 #define _cleanup_acl_ _cleanup_(free_acl)
 
+/* What the list gave the user before we did, which its author put there: "r", "w" and "x", or "-"
+ * for no entry. An attribute that only root sees; the first grant writes it, before the entry. */
+static const char mark[] = "trusted.cunik.access";
+
+enum { MARK_SIZE = 8 };
+
 /* What a list holds, as far as it matters here. */
 struct entries {
     acl_entry_t ours, mask;
@@ -156,6 +163,41 @@ static struct entries look(acl_t acl, uid_t uid)
     return found;
 }
 
+static const struct {
+    char letter;
+    acl_perm_t permission;
+} letters[] = {{'r', ACL_READ}, {'w', ACL_WRITE}, {'x', ACL_EXECUTE}};
+
+static int set_mark(const char *path, acl_entry_t before)
+{
+    char text[MARK_SIZE] = "-";
+    size_t n = 0;
+
+    for (size_t i = 0; before && i < ARRAY_SIZE(letters); i++)
+        if (permissions(before) & letters[i].permission)
+            text[n++] = letters[i].letter;
+    if (setxattr(path, mark, text, before ? n : 1, XATTR_CREATE) == 0 || errno == EEXIST)
+        return 0;
+    return errno == EPERM || errno == ENOTSUP ? 0 : -errno;
+}
+
+/* 1, and what it says; 0 when there is none, though there could be one: the entry is not ours.
+ * Where there can be none (in containers, on some file systems) an entry is taken for ours. */
+static int get_mark(const char *path, char ret[static MARK_SIZE])
+{
+    ssize_t n = getxattr(path, mark, ret, MARK_SIZE - 1);
+
+    if (n >= 0) {
+        ret[n] = '\0';
+        return 1;
+    }
+    if (errno != ENODATA && errno != ENOTSUP)
+        return -errno;
+    ret[0] = '-';
+    ret[1] = '\0';
+    return setxattr(path, mark, "-", 1, XATTR_REPLACE) < 0 && (errno == EPERM || errno == ENOTSUP);
+}
+
 static int add_permissions(acl_entry_t e, bool write)
 {
     acl_permset_t set;
@@ -193,7 +235,9 @@ int cunik_access_grant(const struct guest_user *u, const char *path, bool write,
     _cleanup_acl_ acl_t acl = acl_get_file(path, ACL_TYPE_ACCESS);
     if (!acl)
         return cunik_error_errno(err, errno, "the access control list of '%s'", path);
-    r = add_entry(&acl, u->uid, write);
+    r = set_mark(path, look(acl, u->uid).ours);
+    if (r == 0)
+        r = add_entry(&acl, u->uid, write);
     if (r == 0 && acl_set_file(path, ACL_TYPE_ACCESS, acl) < 0)
         r = -errno;
     if (r == 0)
@@ -209,24 +253,48 @@ int cunik_access_grant(const struct guest_user *u, const char *path, bool write,
                                         : strerror(-r));
 }
 
+/* The entry as it was before. */
+static int put_back(acl_t *acl, acl_entry_t ours, const char *before)
+{
+    bool limits = look(*acl, ACL_UNDEFINED_ID).limits;
+    acl_permset_t set;
+
+    if (acl_get_permset(ours, &set) < 0 || acl_clear_perms(set) < 0)
+        return -errno;
+    for (size_t i = 0; i < ARRAY_SIZE(letters); i++)
+        if (strchr(before, letters[i].letter) && acl_add_perm(set, letters[i].permission) < 0)
+            return -errno;
+    return !limits && acl_calc_mask(acl) < 0 ? -errno : 0;
+}
+
+static int take_entry(acl_t acl, acl_entry_t ours)
+{
+    if (acl_delete_entry(acl, ours) < 0)
+        return -errno;
+    struct entries left = look(acl, ACL_UNDEFINED_ID);
+    return !left.others && left.mask && acl_delete_entry(acl, left.mask) < 0 ? -errno : 0;
+}
+
 int cunik_access_revoke(const struct guest_user *u, const char *path, struct error **err)
 {
-    if (!is_chosen(u) || acl_extended_file(path) <= 0)
-        return 0;
-    _cleanup_acl_ acl_t acl = acl_get_file(path, ACL_TYPE_ACCESS);
-    if (!acl)
-        return errno == ENOENT ? 0 : cunik_error_errno(err, errno, "'%s'", path);
-    struct entries found = look(acl, u->uid);
-    int r = 0;
+    char before[MARK_SIZE];
+    int r;
 
-    if (!found.ours)
+    if (!is_chosen(u) || (r = get_mark(path, before)) == 0 || r == -ENOENT)
         return 0;
-    if (acl_delete_entry(acl, found.ours) < 0)
+    _cleanup_acl_ acl_t acl = r < 0 ? NULL : acl_get_file(path, ACL_TYPE_ACCESS);
+    if (!acl)
+        return errno == ENOENT || errno == ENOTSUP
+                   ? 0
+                   : cunik_error_errno(err, errno, "the access control list of '%s'", path);
+    acl_entry_t ours = look(acl, u->uid).ours;
+    r = 0;
+    if (ours)
+        r = *before == '-' ? take_entry(acl, ours) : put_back(&acl, ours, before);
+    if (ours && r == 0 && acl_set_file(path, ACL_TYPE_ACCESS, acl) < 0)
         r = -errno;
-    found = look(acl, u->uid);
-    if (r == 0 && !found.others && found.mask && acl_delete_entry(acl, found.mask) < 0)
-        r = -errno;
-    if (r == 0 && acl_set_file(path, ACL_TYPE_ACCESS, acl) < 0)
+    if (r == 0 && removexattr(path, mark) < 0 && errno != ENODATA && errno != ENOTSUP &&
+        errno != EPERM && errno != ENOENT)
         r = -errno;
     return r < 0 ? cunik_error_errno(err, r, "the access control list of '%s'", path) : 0;
 }

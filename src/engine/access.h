@@ -37,5 +37,6 @@ int cunik_access_own_folder(const struct guest_user *u, const char *path, struct
  * would not do (a folder on the way, a file system without lists, a mask that forbids it). */
 int cunik_access_grant(const struct guest_user *u, const char *path, bool write,
                        struct error **err);
-/* Takes away what grant gave. A file that is not there any more has nothing to take. */
+/* Takes away what grant gave, and nothing that was there before. A file that is not there any more
+ * has nothing to take. */
 int cunik_access_revoke(const struct guest_user *u, const char *path, struct error **err);

@@ -132,6 +132,28 @@ static void test_others(void **state)
     must("setfacl -b %s", path);
 }
 
+/* What others gave that very user stays as well. */
+static void test_same_user(void **state)
+{
+    (void)state;
+    must("chmod 600 %s && setfacl -m u:65534:rw %s", path, path);
+    assert_grants(true);
+    give_back();
+    assert_is("0 660, user:65534:rw-, mask::rw-");
+    must("setfacl -m u:65534:r %s", path);
+    assert_grants(true);
+    assert_is("0 660, user:65534:rw-, mask::rw-");
+    give_back();
+    assert_is("0 640, user:65534:r--, mask::r--");
+    give_back(); /* nothing left to take */
+    assert_is("0 640, user:65534:r--, mask::r--");
+    must("setfacl -m u:65534:- %s", path);
+    assert_grants(false);
+    give_back();
+    assert_is("0 600, user:65534:---, mask::---");
+    must("setfacl -b %s && ! getfattr -m . %s 2>&1 | grep cunik", path, path);
+}
+
 static void test_closed_folder(void **state)
 {
     _cleanup_error_ struct error *err = NULL;
@@ -213,11 +235,11 @@ static void test_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_to_all),   cmocka_unit_test(test_private),
-        cmocka_unit_test(test_group),         cmocka_unit_test(test_others),
-        cmocka_unit_test(test_closed_folder), cmocka_unit_test(test_own),
-        cmocka_unit_test(test_no_user),       cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_open_to_all), cmocka_unit_test(test_private),
+        cmocka_unit_test(test_group),       cmocka_unit_test(test_others),
+        cmocka_unit_test(test_same_user),   cmocka_unit_test(test_closed_folder),
+        cmocka_unit_test(test_own),         cmocka_unit_test(test_no_user),
+        cmocka_unit_test(test_missing),     cmocka_unit_test(test_folder),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

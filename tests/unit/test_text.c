@@ -37,6 +37,10 @@ static void durations(void **state _unused_)
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_true(cunik_text_to_duration(bad[i], &ns) < 0);
     assert_int_equal(cunik_text_to_duration("999999999h", &ns), -ERANGE);
+    /* Whoever waits adds it to a clock's time. */
+    assert_int_equal(cunik_text_to_duration("9223372036s", &ns), -ERANGE);
+    assert_int_equal(cunik_text_to_duration("876000h", &ns), 0);
+    assert_true(INT64_MAX - ns - ns > INT64_C(2000000000) * 1000000000);
 }
 
 static void bytes(void **state _unused_)
