@@ -111,7 +111,7 @@ check: deps
 	$(MAKE) -j$(JOBS) check-built
 
 check-built: all guests-guestbook $(CHECK_PROGRAMS)
-	tests/run $(CHECKS) $(SANITIZED_CHECKS)
+	@tests/run $(CHECKS) $(SANITIZED_CHECKS)
 
 check-programs: $(CHECK_PROGRAMS)
 
