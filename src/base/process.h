@@ -23,10 +23,6 @@ int cunik_process_run(const struct strv *argv, char **ret_output, struct error *
     })
 int cunik_process_run_words(const char *const *words, size_t n, struct error **err);
 
-/* Whether nobody here can change their groups, not even root: in a user namespace that an ordinary
- * user has made, where root is that user and there is no other (user_namespaces(7)). */
-bool cunik_process_keeps_groups(void);
-
 /* The same with its standard streams left as ours: what it says is for the user. */
 int cunik_process_show(const struct strv *argv, struct error **err);
 
@@ -35,3 +31,7 @@ int cunik_process_show(const struct strv *argv, struct error **err);
  * keeps busy (a tap takes one descriptor at a time) is not free when we close ours. For moments. */
 void cunik_process_hold(void);
 void cunik_process_release(void);
+
+/* Whether nobody here can change their groups, not even root: in a user namespace that an ordinary
+ * user has made, where root is that user and there is no other (user_namespaces(7)). */
+bool cunik_process_keeps_groups(void);

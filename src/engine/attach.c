@@ -74,9 +74,10 @@ static int make_event(int *ret, struct error **err)
 static int take_interrupts(struct error **err)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    int r = interrupts < 0 ? make_event(&interrupts, err) : 0;
 
-    if (interrupts < 0 && make_event(&interrupts, err) < 0)
-        return -EMFILE;
+    if (r < 0)
+        return r;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     return 0;

@@ -193,7 +193,8 @@ static void set_options(const struct client *c, struct transfer *t, struct curl_
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
-void cunik_client_take_interrupt(const struct client *c)
+/* Makes the cancel_fd wait for the next one. */
+static void take_interrupt(const struct client *c)
 {
     uint64_t count;
 
@@ -229,7 +230,7 @@ static int run(const struct client *c, CURLM *multi, struct transfer *t, CURLcod
         if (!call->interrupt || call->interrupted || c->impatient)
             return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
         call->interrupted = true;
-        cunik_client_take_interrupt(c);
+        take_interrupt(c);
         if (call->interrupt(call->ctx, t->heard) < 0)
             return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
     }

@@ -59,8 +59,6 @@ struct call {
 };
 
 void cunik_client_close_channel(struct channel *ch);
-/* Makes the cancel_fd wait for the next one. */
-void cunik_client_take_interrupt(const struct client *c);
 
 /* Carries a call out; starts the engine when there is none. An answer that is an error becomes one.
  */

@@ -44,7 +44,9 @@ static int add_blobs(const char *layout, struct tar *to, struct error **err)
     const struct dirent *entry;
     int r = 0;
 
-    while (d && r == 0 && (entry = readdir(d))) {
+    if (!d)
+        return cunik_error_errno(err, errno, "opening '%s'", folder);
+    while (r == 0 && (entry = readdir(d))) {
         _cleanup_free_ char *name = cunik_asprintf("blobs/sha256/%s", entry->d_name);
         _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, entry->d_name);
         if (entry->d_name[0] == '.')
@@ -53,8 +55,7 @@ static int add_blobs(const char *layout, struct tar *to, struct error **err)
                                : cunik_error_set(err, ERROR_INVALID,
                                                  "the image has more than %d blobs", BLOBS_MOST);
     }
-    if (d)
-        closedir(d);
+    closedir(d);
     return r;
 }
 
@@ -128,15 +129,14 @@ int cunik_client_image_push(struct client *c, const char *name, const struct ima
 
 int cunik_client_image_there(struct client *c, const char *name, bool *ret, struct error **err)
 {
-    struct error *why = NULL;
+    _cleanup_error_ struct error *why = NULL;
     int r = cunik_client_image(c, name, NULL, &why);
 
     *ret = r == 0;
-    if (r == 0 || why->code == ERROR_NOT_FOUND) {
-        cunik_error_destroy(why);
+    if (r == 0 || why->code == ERROR_NOT_FOUND)
         return 0;
-    }
-    *err = why;
+    if (err)
+        *err = TAKE_PTR(why);
     return r;
 }
 

@@ -14,7 +14,9 @@ static bool is_own(const struct host_real *h, const char *path)
     return cunik_text_starts(path, folder);
 }
 
-bool cunik_host_is_opened(const struct world_disk *d)
+/* Whether QEMU itself opens a disk that is a folder, as the user of the guests (9p; who serves
+ * virtiofs is root). */
+static bool is_opened(const struct world_disk *d)
 {
     return d->shared && strcmp(d->filesystem, "9p") == 0;
 }
@@ -26,7 +28,7 @@ void cunik_host_warn_folders(const struct host_real *h, const struct world_cunik
 
     for (size_t i = 0; i < attached->boot.n_disks; i++) {
         const struct world_disk *d = &attached->boot.disks[i];
-        if (!cunik_host_is_opened(d) || is_own(h, d->path) ||
+        if (!is_opened(d) || is_own(h, d->path) ||
             cunik_access_try_folder(u, d->path, !d->readonly) != -EACCES)
             continue;
         cunik_strv_addf(ret_warnings,
@@ -48,7 +50,7 @@ static int own_disks(const struct host_real *h, const struct world_cunik *c, str
         bool read_only = d->readonly || cunik_host_is_of_image(h, d->path);
         if (!d->shared && is_own(h, d->path))
             r = cunik_access_own(u, d->path, !read_only, err);
-        if (cunik_host_is_opened(d) && is_own(h, d->path) && !read_only)
+        if (is_opened(d) && is_own(h, d->path) && !read_only)
             r = cunik_access_own_folder(u, d->path, err);
     }
     return r;

@@ -14,7 +14,7 @@
 #include "network/link.h"
 #include "network/names.h"
 
-char *cunik_host_network_file(const struct host_real *h, const char *network)
+static char *file_of(const struct host_real *h, const char *network)
 {
     return cunik_asprintf("%s/networks/%s.json", h->run, network);
 }
@@ -42,7 +42,7 @@ int cunik_host_network_names(const struct host_real *h, struct strv *ret, struct
 
 static int write_file(const struct host_real *h, const struct world_network *n, struct error **err)
 {
-    _cleanup_free_ char *file = cunik_host_network_file(h, n->name);
+    _cleanup_free_ char *file = file_of(h, n->name);
     _cleanup_json_ json_t *json = cunik_world_network_to_json(n);
     _cleanup_free_ char *text = cunik_json_text(json, JSON_COMPACT);
 
@@ -86,7 +86,7 @@ int cunik_host_network_create(void *ctx, const struct world_network *n, struct e
 /* Of a network's bridge, its names and its file, the file goes with the last of the others. */
 int cunik_host_network_forget(const struct host_real *h, const char *network, struct error **err)
 {
-    _cleanup_free_ char *file = cunik_host_network_file(h, network);
+    _cleanup_free_ char *file = file_of(h, network);
 
     if (unlink(file) < 0 && errno != ENOENT)
         return cunik_error_errno(err, errno, "removing '%s'", file);
@@ -195,7 +195,7 @@ int cunik_host_links_remove_stack(void *ctx, const char *stack, struct error **e
 bool cunik_host_network_read(const struct host_real *h, const char *name, struct world_network *ret)
 {
     enum { LIMIT = 4 << 20 };
-    _cleanup_free_ char *file = cunik_host_network_file(h, name), *text = NULL;
+    _cleanup_free_ char *file = file_of(h, name), *text = NULL;
     _cleanup_json_ json_t *json = NULL;
     size_t size;
 
@@ -232,7 +232,7 @@ static int put_in_force(struct host_real *h, const char *text, struct error **er
 static bool is_ours(void *ctx, const struct world_network *n)
 {
     const struct host_real *h = ctx;
-    _cleanup_free_ char *file = cunik_host_network_file(h, n->name);
+    _cleanup_free_ char *file = file_of(h, n->name);
 
     return *n->link && *n->subnet && (!n->external || cunik_file_exists(file));
 }

@@ -52,7 +52,6 @@ struct seen_cunik *cunik_host_seen(struct host_real *h, const char *name);
 /* host_images.c. Where a cunik's kernel ("kernel") or initrd ("initrd") is or would be; the caller
  * frees it. */
 char *cunik_host_image_path(const struct host_real *h, const char *cunik, const char *kind);
-/* Puts a file there, as it is now. */
 /* Keeps them beyond the cunik (host.h), or forgets them; NULL: of all cuniks. */
 int cunik_host_images_keep(struct host_real *h, const char *cunik, bool keep, struct error **err);
 /* *ret becomes a copy of it that is made of what is kept, where anything is and host.h says so. */
@@ -61,6 +60,7 @@ void cunik_host_images_kept(struct host_real *h, const struct world_cunik *c,
 /* From what is kept: shares it. */
 int cunik_host_image_restore(struct host_real *h, const char *cunik, const char *kind,
                              struct error **err);
+/* Puts a file there, as it is now. */
 int cunik_host_image_put(struct host_real *h, const char *cunik, const char *kind,
                          const char *source, struct error **err);
 /* Whether the source is another version than the cunik boots. False when either is not there. */
@@ -102,19 +102,16 @@ int cunik_host_cover_cmdline(const struct host_real *h, const struct world_cunik
  * qcow2 by another name, as which a guest would find nothing on it. */
 int cunik_host_check_format(const char *path, struct error **err);
 
-/* host_files.c. What a cunik's guest opens, and as whom (access.h). Files of the engine's own,
- * `attached` as host_attach makes it; and those that the stack file names, before each start and
- * when the cunik goes. */
 /* host_restarts.c, as host.h has them. */
 int cunik_host_restarts_keep(void *ctx, const struct world_cunik *c, struct error **err);
 void cunik_host_restarts_recall(void *ctx, struct world_cunik *c);
 int cunik_host_restarts_remove(const struct host_real *h, const char *cunik, struct error **err);
 
+/* host_files.c. What a cunik's guest opens, and as whom (access.h). Files of the engine's own,
+ * `attached` as host_attach makes it; and those that the stack file names, before each start and
+ * when the cunik goes. */
 int cunik_host_files_own(const struct host_real *h, const struct world_cunik *c,
                          const struct world_cunik *attached, struct error **err);
-/* Whether QEMU itself opens a disk that is a folder, as the user of the guests (9p; who serves
- * virtiofs is root). */
-bool cunik_host_is_opened(const struct world_disk *d);
 /* Warns of folders of the stack file that it could not. */
 void cunik_host_warn_folders(const struct host_real *h, const struct world_cunik *attached,
                              struct strv *ret_warnings);
@@ -170,7 +167,6 @@ enum label_kind cunik_host_label_parse(const struct host_real *h, const char *la
                                        struct world_cunik *ret, struct host_guest *ret_guest);
 
 /* host_network.c */
-char *cunik_host_network_file(const struct host_real *h, const char *network);
 /* What it was made from; false when there is no file, or none that can be read. */
 bool cunik_host_network_read(const struct host_real *h, const char *name,
                              struct world_network *ret);

@@ -60,9 +60,6 @@ int cunik_verb_grace(const struct arguments *a, int64_t *ret_ns, struct error **
 /* Whether a person agrees, asked at the terminal; --force is a yes. */
 bool cunik_verb_agrees(const struct arguments *a, const char *question);
 
-/* Until a cunik has ended, and what with. cancel_fd: an eventfd, the client's. */
-int cunik_verb_await(struct client *client, int cancel_fd, const char *name, int64_t *ret_code,
-                     struct error **err);
 /* Removes networks that no cunik is on, and prints them; names NULL: all. */
 int cunik_verb_remove_networks(struct client *client, const struct strv *names, struct error **err);
 

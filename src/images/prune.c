@@ -32,7 +32,8 @@ static int mark(const struct image_store *s, const char *digest, struct map *use
     if (r < 0 && (damage->code == ERROR_INVALID || damage->code == ERROR_NOT_FOUND))
         return 0;
     if (r < 0) {
-        *err = TAKE_PTR(damage);
+        if (err)
+            *err = TAKE_PTR(damage);
         return r;
     }
     cunik_map_set(used, m.config.digest + 7, used);
