@@ -50,7 +50,7 @@ static int await_end(struct client *client, struct ending *w, const char *name, 
 
 /* Until a cunik has ended, and what with. cancel_fd: an eventfd, the client's. */
 static int await(struct client *client, int cancel_fd, const char *name, int64_t *ret_code,
-                     struct error **err)
+                 struct error **err)
 {
     struct ending w = {.fd = cancel_fd};
 
