@@ -158,6 +158,42 @@ static void merge_wish(const struct slot *s, const struct world *desired, const 
     cunik_strv_copy(&ret->inactive, &desired->inactive);
 }
 
+static void note_names(struct map *latest, const struct world *w, const struct slot *without)
+{
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        if (!of(w->cuniks[i].stack, without))
+            cunik_map_set(latest, w->cuniks[i].name, &w->cuniks[i]);
+}
+
+/* No two are called the same, however near to each other they were renamed: what others are wanted
+ * to be is newer than what was observed. */
+static int check_called(const struct engine *e, const struct slot *s, const struct prepared *p,
+                        const bool *in_scope, struct error **err)
+{
+    _cleanup_map_ struct map latest = {0}, called = {0};
+
+    note_names(&latest, &p->observed, s);
+    for (size_t i = 0; i < e->slots.n; i++) {
+        const struct slot *other = e->slots.entries[i].value;
+        note_names(&latest, &other->desired, s);
+        if (other->reserved)
+            note_names(&latest, other->reserved, s);
+    }
+    for (size_t i = 0; i < latest.n; i++)
+        cunik_map_add(&called, cunik_world_called(latest.entries[i].value),
+                      latest.entries[i].value);
+    for (size_t i = 0; i < p->desired.n_cuniks; i++) {
+        const struct world_cunik *c = &p->desired.cuniks[i];
+        const struct world_cunik *other =
+            in_scope[i] ? cunik_map_get(&called, cunik_world_called(c)) : NULL;
+        if (other && (*c->called || *other->called))
+            return cunik_error_set(err, ERROR_CONFLICT,
+                                   "the name '%s' is taken by a cunik of stack '%s'",
+                                   cunik_world_called(c), other->stack);
+    }
+    return 0;
+}
+
 static int assign(struct engine *e, struct slot *s, const struct request *r, bool reserve,
                   const bool *in_scope, struct prepared *p, struct error **err)
 {
@@ -166,7 +202,9 @@ static int assign(struct engine *e, struct slot *s, const struct request *r, boo
 
     pthread_mutex_lock(&e->worlds);
     neighbours(e, s, r, &p->observed, &p->desired, in_scope, &beside);
-    int e_ = e->host.ops->facts(e->host.ctx, &facts, err);
+    int e_ = check_called(e, s, p, in_scope, err);
+    if (e_ == 0)
+        e_ = e->host.ops->facts(e->host.ctx, &facts, err);
     if (e_ == 0)
         e_ = cunik_assign(&p->desired, &beside, &facts, err);
     if (e_ == 0 && reserve)

@@ -670,6 +670,44 @@ static void test_one_at_a_time(void **state)
     cunik_request_done(&elsewhere);
 }
 
+/* Two that are to be called the same, one of them not there yet; or as one of a stack is. */
+static void test_names_are_taken_once(void **state)
+{
+    struct scene *s = *state;
+    struct request elsewhere;
+    struct fake_apply a;
+
+    add_three(&s->up.desired);
+    cunik_replace(&s->up.desired.cuniks[2].called, "same");
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    cunik_request_init(&elsewhere);
+    cunik_replace(&elsewhere.stack, "other");
+    struct world_cunik *c = demo_add_cunik(&elsewhere.desired, "web", 1, NULL);
+    cunik_replace(&c->name, "other-web-1");
+    cunik_replace(&c->stack, "other");
+    cunik_replace(&c->called, "same");
+    apply_fails(s, &elsewhere, ERROR_CONFLICT,
+                "the name 'same' is taken by a cunik of stack 'demo'");
+    cunik_replace(&c->called, "demo-db-1");
+    apply_fails(s, &elsewhere, ERROR_CONFLICT,
+                "the name 'demo-db-1' is taken by a cunik of stack 'demo'");
+    cunik_replace(&c->called, "demo-web-1"); /* which it gave free */
+    scene_apply(s, &elsewhere);
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+    cunik_replace(&s->up.desired.cuniks[2].called, "");
+    apply_fails(s, &s->up, ERROR_CONFLICT,
+                "the name 'demo-web-1' is taken by a cunik of stack 'other'");
+    elsewhere.action = ACTION_DOWN;
+    scene_apply(s, &elsewhere);
+    scene_apply(s, &s->up);
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+    cunik_request_done(&elsewhere);
+}
+
 static void test_waiting_request_is_cancelled(void **state)
 {
     struct scene *s = *state;
@@ -850,6 +888,7 @@ int main(void)
         SCENE(test_partial_failure),
         SCENE(test_checks_come_first),
         SCENE(test_one_at_a_time),
+        SCENE(test_names_are_taken_once),
         SCENE(test_waiting_request_is_cancelled),
         SCENE(test_parallel),
         SCENE(test_orphans),
