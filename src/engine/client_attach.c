@@ -3,8 +3,7 @@
 
 #include "base/json.h"
 #include "engine/client_internal.h"
-
-enum { TYPED_MAX = 64 << 10 /* what the engine takes at once */ };
+#include "engine/terminal.h"
 
 int cunik_client_attach(struct client *c, const char *name, bool from_start,
                         const struct attach_sink *sink, struct error **err)
@@ -33,13 +32,14 @@ int cunik_client_type(struct client *c, const char *name, const void *data, size
 
     cunik_buffer_text_append(&path, "/v1/attach");
     cunik_client_add_query(&path, "cunik", name);
-    int r = cunik_client_json(c,
-                              &(struct call){.method = "POST",
-                                             .path = path.data,
-                                             .body = data,
-                                             .body_size = size < TYPED_MAX ? size : TYPED_MAX,
-                                             .once = true},
-                              &answer, err);
+    int r = cunik_client_json(
+        c,
+        &(struct call){.method = "POST",
+                       .path = path.data,
+                       .body = data,
+                       .body_size = size < TERMINAL_TYPED_MAX ? size : TERMINAL_TYPED_MAX,
+                       .once = true},
+        &answer, err);
     if (r == 0)
         r = cunik_json_get_int(answer, "taken", &taken, err);
     if (r == 0)

@@ -10,6 +10,8 @@
 int cunik_console_bytes(struct consoles *c, const char *name, uint64_t *offset, void *to,
                         size_t max, size_t *ret_size, struct error **err)
 {
+    cunik_console_settle(c, name);
+
     _cleanup_free_ char *path = cunik_console_path(c, name);
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 

@@ -77,7 +77,7 @@ int cunik_console_read(struct consoles *c, const char *name, bool all, uint64_t 
 {
     cunik_console_settle(c, name);
 
-    _cleanup_free_ char *path = cunik_console_file(c, name, "log");
+    _cleanup_free_ char *path = cunik_console_path(c, name);
     _cleanup_free_ char *times_path = cunik_console_file(c, name, "times");
     _cleanup_free_ char *chunk = cunik_malloc(CHUNK);
     _cleanup_close_ int times_fd = open(times_path, O_RDONLY | O_CLOEXEC);

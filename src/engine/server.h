@@ -27,9 +27,10 @@
  *     DELETE /v1/images?name=N[&force=1]   answer: {}
  *     GET  /v1/image?name=N                one image, checked
  *     GET  /v1/images/archive?name=N       an OCI archive
- *     POST /v1/images/build?name=N         body: a tar file of config.json and files
- * (images/image.h); answer: {"digest"} POST /v1/images/tag?name=N&to=M      answer: {} POST
- * /v1/images/prune[?all=1]        answer: {"removed","freed"}
+ *     POST /v1/images/build?name=N         body: a tar file of config.json and files (image.h);
+ *                                           answer: {"digest"}
+ *     POST /v1/images/tag?name=N&to=M      answer: {}
+ *     POST /v1/images/prune[?all=1]        answer: {"removed","freed"}
  *
  *     POST /v1/pause?cunik=NAME[&resume=1]  holds a guest still, or lets it go on
  *     GET  /v1/stats[?stack=S][&threads=1]  what the guests that run use, see stats.h
@@ -52,9 +53,8 @@
  *
  * A thread for each connection (512 at most) and one that accepts; nothing is polled, so that an
  * idle server uses no CPU. Who says nothing for a minute is let go, and after a second while there
- * are more than 128 connections; events, logs and consoles are followed by 128
- * at most. So there is always
- * room for a request.
+ * are more than 128 connections; events, logs and consoles are followed by 128 at most. So there is
+ * always room for a request.
  */
 #pragma once
 

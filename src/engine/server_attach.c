@@ -14,7 +14,6 @@
 enum {
     CHUNK = 32 << 10,
     AT_ONCE = 256 << 10, /* bytes made before they are sent */
-    TYPED_MAX = 64 << 10,
     TYPED_WAIT_MS = 1000,
 };
 
@@ -179,8 +178,9 @@ enum MHD_Result cunik_server_type(struct server *s, struct MHD_Connection *conne
 
     if (!s->terminals)
         r = cunik_error_set(&err, ERROR_UNAVAILABLE, "this engine keeps no consoles");
-    else if (body->size > TYPED_MAX)
-        r = cunik_error_set(&err, ERROR_INVALID, "at most %d bytes are typed at once", TYPED_MAX);
+    else if (body->size > TERMINAL_TYPED_MAX)
+        r = cunik_error_set(&err, ERROR_INVALID, "at most %d bytes are typed at once",
+                            TERMINAL_TYPED_MAX);
     else
         r = cunik_terminal_type(s->terminals, name ? name : "", cunik_buffer_text(body), body->size,
                                 TYPED_WAIT_MS, &taken, &err);

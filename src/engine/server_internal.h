@@ -1,5 +1,5 @@
 /* What the parts of the API server share: server.c (connections and routes), server_stream.c
- * (answers that come line by line), server_apply.c, server_events.c and server_logs.c. */
+ * (answers that come line by line, or byte by byte), and a file for each group of routes. */
 #pragma once
 
 #include <microhttpd.h>

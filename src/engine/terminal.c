@@ -53,15 +53,14 @@ static struct terminal *find(const struct terminals *t, const char *name, const 
     return NULL;
 }
 
-/* Reads what there is and drops it. False when the other end is closed. */
+/* Reads some of what there is and drops it: with the lock held a guest that never stops writing
+ * must not keep it. False when the other end is closed. */
 static bool drain(int fd)
 {
     _cleanup_free_ char *chunk = cunik_malloc(CHUNK);
-    ssize_t got;
+    ssize_t got = read(fd, chunk, CHUNK);
 
-    while ((got = read(fd, chunk, CHUNK)) > 0)
-        ;
-    return got < 0 && (errno == EAGAIN || errno == EINTR);
+    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 /* With the lock held: what is waited for, which the caller frees. */

@@ -17,6 +17,8 @@
 
 #include "base/error.h"
 
+enum { TERMINAL_TYPED_MAX = 64 << 10 }; /* bytes that one request types */
+
 struct terminals;
 struct terminal;
 

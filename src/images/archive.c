@@ -20,14 +20,6 @@ static int add_blob(const struct image_store *s, const struct image_descriptor *
     return r < 0 ? r : cunik_tar_add_fd(to, name + strlen("./"), path, fd, err);
 }
 
-static bool is_before(const struct image_manifest *m, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (strcmp(m->layers[k].digest, m->layers[i].digest) == 0)
-            return true;
-    return false;
-}
-
 static int add_blobs(const struct image_store *s, const struct image_descriptor *d, struct tar *to,
                      struct error **err)
 {
@@ -38,7 +30,7 @@ static int add_blobs(const struct image_store *s, const struct image_descriptor 
         (r = add_blob(s, d, to, err)) < 0 || (r = add_blob(s, &m.config, to, err)) < 0)
         return r;
     for (size_t i = 0; i < m.n_layers && r == 0; i++)
-        if (!is_before(&m, i))
+        if (!cunik_image_manifest_repeats(&m, i))
             r = add_blob(s, &m.layers[i], to, err);
     return r;
 }

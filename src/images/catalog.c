@@ -134,21 +134,26 @@ static json_t *find(const struct image_store *s, const char *text)
     return NULL;
 }
 
-static int no_image(const char *name, struct error **err)
+/* Opens the store and looks the image up in it; *ret_entry is the store's. */
+static int open_at(const char *root, const char *name, bool change, struct image_store *ret,
+                   json_t **ret_entry, struct error **err)
 {
-    return cunik_error_set(err, ERROR_NOT_FOUND, "no such image: %s", name);
+    int r = cunik_image_store_open(root, change, ret, err);
+
+    if (r < 0)
+        return r;
+    *ret_entry = find(ret, name);
+    return *ret_entry ? 0 : cunik_error_set(err, ERROR_NOT_FOUND, "no such image: %s", name);
 }
 
 int cunik_image_find(const char *root, const char *name, struct image *ret, struct error **err)
 {
     _cleanup_image_store_ struct image_store s = {.lock = -1};
-    int r = cunik_image_store_open(root, false, &s, err);
+    json_t *entry;
+    int r = open_at(root, name, false, &s, &entry, err);
 
     if (r < 0)
         return r;
-    const json_t *entry = find(&s, name);
-    if (!entry)
-        return no_image(name, err);
     r = read_image(&s, entry, IMAGE_CHECK, NULL, ret, err);
     if (r == 0)
         add_names(&s, ret->digest, &ret->names);
@@ -159,13 +164,11 @@ int cunik_image_resolve(const char *root, const char *name, char **ret_digest,
                         struct strv *ret_names, struct error **err)
 {
     _cleanup_image_store_ struct image_store s = {.lock = -1};
-    int r = cunik_image_store_open(root, false, &s, err);
+    json_t *entry;
+    int r = open_at(root, name, false, &s, &entry, err);
 
     if (r < 0)
         return r;
-    const json_t *entry = find(&s, name);
-    if (!entry)
-        return no_image(name, err);
     *ret_digest = cunik_strdup(cunik_image_index_digest(entry));
     if (**ret_digest)
         add_names(&s, *ret_digest, ret_names);
@@ -181,14 +184,12 @@ int cunik_image_tag(const char *root, const char *from, const char *to, struct e
     _cleanup_image_store_ struct image_store s = {.lock = -1};
     _cleanup_json_ json_t *copy = NULL;
     _cleanup_free_ char *name = NULL;
+    json_t *entry;
     int r;
 
     if ((r = cunik_image_name(to, &name, err)) < 0 ||
-        (r = cunik_image_store_open(root, true, &s, err)) < 0)
+        (r = open_at(root, from, true, &s, &entry, err)) < 0)
         return r;
-    const json_t *entry = find(&s, from);
-    if (!entry)
-        return no_image(from, err);
     copy = json_deep_copy(entry);
     cunik_image_index_set(&s, copy, name);
     return cunik_image_store_write(&s, err);
@@ -198,13 +199,11 @@ int cunik_image_remove(const char *root, const char *text, struct error **err)
 {
     _cleanup_image_store_ struct image_store s = {.lock = -1};
     _cleanup_free_ char *name = NULL, *digest = NULL;
-    int r = cunik_image_store_open(root, true, &s, err);
+    json_t *entry;
+    int r = open_at(root, text, true, &s, &entry, err);
 
     if (r < 0)
         return r;
-    const json_t *entry = find(&s, text);
-    if (!entry)
-        return no_image(text, err);
     digest = cunik_strdup(cunik_image_index_digest(entry));
     bool by_name = cunik_image_name(text, &name, NULL) == 0 && cunik_image_index_name(entry) &&
                    strcmp(cunik_image_index_name(entry), name) == 0;

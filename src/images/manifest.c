@@ -52,6 +52,14 @@ int cunik_image_manifest_read(const char *folder, const struct image_descriptor 
     return 0;
 }
 
+bool cunik_image_manifest_repeats(const struct image_manifest *m, size_t layer)
+{
+    for (size_t i = 0; i < layer; i++)
+        if (strcmp(m->layers[i].digest, m->layers[layer].digest) == 0)
+            return true;
+    return false;
+}
+
 /* A blob of another layout becomes one of ours: both are of one file system (store.h's work). */
 static int take_blob(const char *from, const char *to, const struct image_descriptor *d,
                      struct error **err)
@@ -102,13 +110,9 @@ static int take_all(const char *layout, const char *store, const struct image_de
 {
     int r = take_blob(layout, store, &m->config, err);
 
-    for (size_t i = 0; r == 0 && i < m->n_layers; i++) {
-        bool again = false;
-        for (size_t k = 0; k < i; k++)
-            again = again || strcmp(m->layers[k].digest, m->layers[i].digest) == 0;
-        if (!again)
+    for (size_t i = 0; r == 0 && i < m->n_layers; i++)
+        if (!cunik_image_manifest_repeats(m, i))
             r = take_blob(layout, store, &m->layers[i], err);
-    }
     return r < 0 ? r : take_blob(layout, store, d, err);
 }
 

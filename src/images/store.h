@@ -92,6 +92,8 @@ void cunik_image_manifest_done(struct image_manifest *m);
 int cunik_image_manifest_read(const char *folder, const struct image_descriptor *d,
                               enum image_trust trust, struct image_manifest *ret,
                               struct error **err);
+/* Whether a layer stands among those before it already: it is one blob. */
+bool cunik_image_manifest_repeats(const struct image_manifest *m, size_t layer);
 /* Takes the one image of another layout over under a name: all its blobs are checked first. */
 int cunik_image_adopt(const char *root, const char *layout, const char *name, char **ret_digest,
                       struct error **err);

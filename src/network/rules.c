@@ -173,9 +173,6 @@ char *cunik_rules_network_name(const struct rules_network *n)
     return cunik_asprintf("%s_%s", n->bridge, digits);
 }
 
-#define TEXT_OF_(x) #x
-#define TEXT_OF(x) TEXT_OF_(x)
-
 /* The output hook knows no name for the priority of dstnat. */
 static const char chains[] =
     "    chain published {\n"

@@ -6,6 +6,10 @@
 #include "base/buffer.h"
 #include "network/rules.h"
 
+/* The value of a macro as text. */
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x) TEXT_OF_(x)
+
 /* Elements of a set or map, one a line; nothing at all for an empty one, as the language wants it.
  */
 struct rules_elements {

@@ -4,9 +4,6 @@
 #include "base/memory.h"
 #include "network/rules_parts.h"
 
-#define TEXT_OF_(x) #x
-#define TEXT_OF(x) TEXT_OF_(x)
-
 bool cunik_rules_six(const struct rules *r)
 {
     bool six = false;

@@ -438,6 +438,8 @@ static const char *read_all(struct fixture *f)
 static void test_gather(void **state)
 {
     struct fixture *f = *state;
+    char bytes[16];
+    size_t size;
 
     write_source(f, "one\n");
     assert_string_equal(read_all(f), "one|");
@@ -448,15 +450,22 @@ static void test_gather(void **state)
     assert_string_equal(read_all(f), "one|two|three|");
     rotate(f);
     assert_string_equal(read_all(f), "one|two|three|");
+    /* Who reads bytes has it too, before the watcher has looked. */
+    uint64_t offset = strlen("one\ntwo\nthree\n");
+    write_source(f, "bytes\n");
+    test_ok(cunik_console_bytes(f->consoles, "web", &offset, bytes, sizeof(bytes), &size, NULL),
+            NULL);
+    assert_int_equal(size, strlen("bytes\n"));
+    assert_memory_equal(bytes, "bytes\n", size);
     cunik_consoles_destroy(f->consoles);
     for (int i = 0; i < 3; i++) {
         rotate(f);
         write_source(f, i == 0 ? "four\n" : i == 1 ? "five\n" : "six\n");
     }
     test_ok(cunik_consoles_create(f->folder, &f->consoles, NULL), NULL);
-    assert_string_equal(read_all(f), "one|two|three|four|five|six|");
+    assert_string_equal(read_all(f), "one|two|three|bytes|four|five|six|");
     restart(f);
-    assert_string_equal(read_all(f), "one|two|three|four|five|six|");
+    assert_string_equal(read_all(f), "one|two|three|bytes|four|five|six|");
 }
 
 /* Somebody died between appending and noting it: what the log has grown by says how much. */
