@@ -215,6 +215,16 @@ static int assign(struct engine *e, struct slot *s, const struct request *r, boo
     return e_;
 }
 
+/* In a stack's turn, so that of two who make the same one does. */
+static int check_new(const struct slot *s, const struct prepared *p, struct error **err)
+{
+    for (size_t i = 0; i < p->observed.n_cuniks; i++)
+        if (of(p->observed.cuniks[i].stack, s))
+            return cunik_error_set(err, ERROR_CONFLICT, "the name '%s' is taken by cunik '%s'",
+                                   s->stack, cunik_world_called(&p->observed.cuniks[i]));
+    return 0;
+}
+
 static int prepare_up(struct engine *e, struct slot *s, const struct request *r, bool reserve,
                       struct prepared *p, struct error **err)
 {
@@ -223,7 +233,9 @@ static int prepare_up(struct engine *e, struct slot *s, const struct request *r,
     cunik_world_copy(&p->desired, &r->desired);
     for (size_t i = 0; i < p->desired.n_cuniks; i++)
         p->desired.cuniks[i].status.state = r->no_start ? CUNIK_CREATED : CUNIK_RUNNING;
-    int e_ = find_scope(r, &p->desired, &in_scope, err);
+    int e_ = r->only_new ? check_new(s, p, err) : 0;
+    if (e_ == 0)
+        e_ = find_scope(r, &p->desired, &in_scope, err);
     if (e_ == 0)
         e_ = cunik_engine_use_images(e, &p->desired, err);
     if (e_ == 0)

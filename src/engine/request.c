@@ -25,6 +25,7 @@ RECORD_FIELDS(
     ROW("remove_orphans", BOOL, struct request, remove_orphans, NONE),
     ROW("no_dependencies", BOOL, struct request, no_dependencies, NONE),
     ROW("no_start", BOOL, struct request, no_start, NONE),
+    ROW("only_new", BOOL, struct request, only_new, NONE),
     ROW("wait", BOOL, struct request, wait, NONE),
     ROW("wait_timeout", DURATION, struct request, wait_timeout_ns, NONE),
     ROW("stop_grace_period", DURATION, struct request, stop_grace_ns, NONE, .flags = FIELD_UNSET),

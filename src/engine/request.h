@@ -26,6 +26,7 @@ struct request {
     bool remove_orphans;
     bool no_dependencies;
     bool no_start;           /* create only */
+    bool only_new;           /* refused when the stack has cuniks already */
     bool wait;               /* until all are running or healthy, or have completed with 0 */
     int64_t wait_timeout_ns; /* over all; 0 = without end */
     int64_t stop_grace_ns;   /* replaces each service's own; -1 = theirs */

@@ -191,7 +191,8 @@ static int make(const struct arguments *a, struct client *client, struct given *
     cunik_replace(&r.stack, g->name);
     r.action = ACTION_UP;
     r.no_start = !start;
-    r.atomic = true; /* one that fails leaves nothing */
+    r.only_new = true; /* also when another has come since we looked */
+    r.atomic = true;   /* one that fails leaves nothing */
     e = describe(a, g, &r.desired, err);
     const struct world_cunik *c = r.desired.cuniks;
     if (e == 0 && *c->image && !*c->boot.kernel)

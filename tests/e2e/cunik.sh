@@ -31,7 +31,7 @@ check '… and answers' wait_until 20 fetch "http://$address/"
 check 'a port that is not published is none' expect 1 cunik port one 81
 check 'a name that is taken is refused' expect 1 cunik run -d --name one --backend unikraft ./probe.elf
 check '… by name' err_has "the name 'one' is taken"
-check 'what is no path is an image' expect 1 cunik run -d nginx
+check 'what is no path is an image' expect 1 cunik run -d --pull never nginx
 check '… and says so' err_has "no such image: nginx"
 
 check 'create does not start' expect 0 cunik create --name two -m 16m --network none --backend unikraft ./probe.elf exit=0 say=bye

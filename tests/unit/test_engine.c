@@ -708,6 +708,32 @@ static void test_names_are_taken_once(void **state)
     cunik_request_done(&elsewhere);
 }
 
+/* The second of two who make the same waits for its turn, and finds it made. */
+static void test_new_ones_are_made_once(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a, b;
+
+    add_three(&s->up.desired);
+    s->up.only_new = true;
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    fake_engine_begin(&s->f, &b, &s->up);
+    fake_engine_await_event(&s->f,
+                            "warning waiting for another request for stack 'demo' (up, since "
+                            "2023-11-14T22:13:21Z, for 0 s)");
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+    _cleanup_error_ struct error *err = fake_engine_end(&b);
+    assert_non_null(err);
+    assert_string_equal(err->message, "the name 'demo' is taken by cunik 'demo-app-1'");
+    assert_int_equal(err->code, ERROR_CONFLICT);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    act(s, ACTION_DOWN);
+    fake_engine_assert_empty(&s->f);
+}
+
 static void test_waiting_request_is_cancelled(void **state)
 {
     struct scene *s = *state;
@@ -889,6 +915,7 @@ int main(void)
         SCENE(test_checks_come_first),
         SCENE(test_one_at_a_time),
         SCENE(test_names_are_taken_once),
+        SCENE(test_new_ones_are_made_once),
         SCENE(test_waiting_request_is_cancelled),
         SCENE(test_parallel),
         SCENE(test_orphans),

@@ -23,7 +23,8 @@ static void test_round_trip(_unused_ void **state)
         "{\"action\":\"up\",\"stack\":\"demo\",\"desired\":{\"networks\":[{\"name\":\"n\","
         "\"stack\":\"demo\"}],\"cuniks\":[{\"name\":\"a\",\"stack\":\"demo\",\"service\":\"s\","
         "\"index\":1}]},\"services\":[\"s\"],\"recreate\":\"always\",\"remove_orphans\":true,"
-        "\"no_dependencies\":true,\"no_start\":true,\"wait\":true,\"wait_timeout\":\"1m0s\","
+        "\"no_dependencies\":true,\"no_start\":true,\"only_new\":true,\"wait\":true,"
+        "\"wait_timeout\":\"1m0s\","
         "\"stop_grace_period\":\"0s\",\"parallel\":4}",
         "{\"action\":\"down\",\"stack\":\"demo\"}",
     };
