@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/strv.h"
+#include "base/text.h"
 
 int cunik_file_read_fd(int fd, const char *name, size_t limit, char **ret, size_t *ret_size,
                        struct error **err)
@@ -156,6 +157,12 @@ char *cunik_path_join(const char *folder, const char *path)
     }
     _cleanup_free_ char *joined = cunik_strv_join(&kept, "/");
     return cunik_asprintf("%s%s", absolute ? "/" : kept.n ? "" : ".", joined);
+}
+
+bool cunik_path_stays(const char *path)
+{
+    return *path != '/' && strcmp(path, "..") != 0 && !cunik_text_starts(path, "../") &&
+           !strstr(path, "/../") && !cunik_text_ends(path, "/..");
 }
 
 char *cunik_path_folder(const char *path)

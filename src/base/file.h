@@ -35,6 +35,8 @@ bool cunik_file_exists(const char *path);
 char *cunik_path_join(const char *folder, const char *path);
 char *cunik_path_folder(const char *path);     /* what stands before the last slash, "." if none */
 const char *cunik_path_name(const char *path); /* what stands after the last slash */
+/* Whether it is relative and has no part "..": joined to a folder it lies below that. By text. */
+bool cunik_path_stays(const char *path);
 
 /* All of data, also over short writes and EINTR; 0 or negative errno. */
 int cunik_write_all(int fd, const void *data, size_t size);

@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/text.h"
 
 enum { BLOCK = 512, NAME_SIZE = 100, AT_SIZE = 124, SIZE_SIZE = 12, AT_TYPE = 156 };
 
@@ -41,12 +40,6 @@ static int64_t read_size(const char *field)
     return size;
 }
 
-static bool stays(const char *name)
-{
-    return *name && *name != '/' && strcmp(name, "..") != 0 && !cunik_text_starts(name, "../") &&
-           !strstr(name, "/../") && !cunik_text_ends(name, "/..");
-}
-
 static int begin_member(struct untar *u, struct error **err)
 {
     static const char nothing[BLOCK];
@@ -58,7 +51,7 @@ static int begin_member(struct untar *u, struct error **err)
     }
     u->left = read_size(u->header + AT_SIZE);
     u->padding = (BLOCK - u->left % BLOCK) % BLOCK;
-    if (u->left < 0 || u->header[AT_TYPE] != '0' || !stays(name))
+    if (u->left < 0 || u->header[AT_TYPE] != '0' || !*name || !cunik_path_stays(name))
         return cunik_error_set(err, ERROR_INVALID, "the archive has a member that is no file");
     _cleanup_free_ char *path = cunik_path_join(u->folder, name);
     _cleanup_free_ char *folder = cunik_path_folder(path);

@@ -379,3 +379,13 @@ int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns
     *ret_ns = (int64_t)seconds * 1000000000;
     return 0;
 }
+
+int cunik_command_index(const struct arguments *a, uint64_t *ret, struct error **err)
+{
+    const char *text = cunik_arguments_value(a, "index");
+
+    if (text && cunik_text_to_uint(text, 1, INT32_MAX, ret) < 0)
+        return cunik_error_set(err, ERROR_INVALID,
+                               "option '--index' takes a number from 1 on, not '%s'", text);
+    return 0;
+}

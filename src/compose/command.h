@@ -86,6 +86,9 @@ int cunik_command_apply(struct command *c, const struct request *r, struct error
 int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns,
                           struct error **err);
 
+/* --index of a command; *ret stays as it is when it was not given. */
+int cunik_command_index(const struct arguments *a, uint64_t *ret, struct error **err);
+
 /* Interrupts (SIGINT, SIGTERM): the descriptor becomes readable at the first one; call again for
  * the next. One per process. */
 int cunik_interrupt_fd(void);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/text.h"
 #include "compose/command.h"
 #include "engine/attach.h"
 
@@ -21,16 +20,6 @@ static const struct world_cunik *find(const struct world *w, const char *service
     return first;
 }
 
-static int read_index(const struct arguments *a, uint64_t *ret, struct error **err)
-{
-    const char *text = cunik_arguments_value(a, "index");
-
-    if (text && cunik_text_to_uint(text, 1, INT32_MAX, ret) < 0)
-        return cunik_error_set(err, ERROR_INVALID,
-                               "option '--index' takes a number from 1 on, not '%s'", text);
-    return 0;
-}
-
 int cunik_command_attach(void *context, const struct arguments *a, int *status, struct error **err)
 {
     const char *service = cunik_arguments_positional(a)->items[0];
@@ -39,7 +28,7 @@ int cunik_command_attach(void *context, const struct arguments *a, int *status, 
     struct attach_options o;
     struct client *client;
     uint64_t index = 0;
-    int r = read_index(a, &index, err);
+    int r = cunik_command_index(a, &index, err);
 
     if (r == 0)
         r = cunik_command_stack_name(context, &stack, err);

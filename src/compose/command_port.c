@@ -42,15 +42,11 @@ static int read_words(const struct arguments *a, uint64_t *ret_port, uint64_t *r
                       struct error **err)
 {
     const char *port = cunik_arguments_positional(a)->items[1];
-    const char *index = cunik_arguments_value(a, "index");
 
     if (cunik_text_to_uint(port, 1, UINT16_MAX, ret_port) < 0)
         return cunik_error_set(err, ERROR_INVALID, "a port is a number up to 65535, not '%s'",
                                port);
-    if (index && cunik_text_to_uint(index, 1, INT32_MAX, ret_index) < 0)
-        return cunik_error_set(err, ERROR_INVALID,
-                               "option '--index' takes a number from 1 on, not '%s'", index);
-    return 0;
+    return cunik_command_index(a, ret_index, err);
 }
 
 int cunik_command_port(void *context, const struct arguments *a, int *status _unused_,

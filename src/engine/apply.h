@@ -4,9 +4,10 @@
  * the error names every failure with its cause. Waiting for health or for an end takes no thread:
  * the step is put aside until the registry says so.
  *
- * Besides the plan's steps there are two jobs of its own: the rule set, once, when the networks are
- * there and before any guest starts (or, when none starts, at the end); and, when a whole stack
- * goes, taking all its links away in one message when the last guest has ended.
+ * Besides the plan's steps there are jobs of its own: the rule set, once, when the networks are
+ * there and before any guest starts (or, when none starts, at the end); when a whole stack goes,
+ * taking all its links away in one message when the last guest has ended; and for each copy that an
+ * update recreates its turn, which no worker does (apply_updates.c).
  *
  * Within a step what tells of a thing (a domain's label, a bridge) is made first and removed last,
  * so that whatever a death leaves behind is seen by the next look.
@@ -56,7 +57,7 @@ struct apply;
 /* The settings, and what they point to, are borrowed until the end. */
 struct apply *cunik_apply_create(const struct apply_settings *settings);
 /* Runs everything; ERROR_CANCELLED when *cancel became true, ERROR_TIMEOUT when a condition was not
- * met by the deadline. To be called once. */
+ * met, or a copy had not proved well, by the deadline. To be called once. */
 int cunik_apply_run(struct apply *a, struct error **err);
 /* The registry's entry `name` has changed (NULL: look at *cancel). From any thread. */
 void cunik_apply_poke(struct apply *a, const char *name);

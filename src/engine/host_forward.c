@@ -4,45 +4,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "engine/host_real_internal.h"
 #include "network/gates.h"
 #include "network/iptables.h"
 #include "network/link.h"
 
-enum { RECORD_LIMIT = 1 << 20 };
-
 /* Links of the host's that this engine has let forward, a line each: "INDEX NAME". A link of
- * another index is another one, whatever its name. The file is written before the switch is thrown.
- */
-static char *record_of(const struct host_real *h)
-{
-    return cunik_asprintf("%s/forwarding", h->run);
-}
-
-static int read_record(const struct host_real *h, struct strv *ret, struct error **err)
-{
-    _cleanup_free_ char *file = record_of(h), *text = NULL;
-    _cleanup_error_ struct error *e = NULL;
-    int r = cunik_file_read(file, RECORD_LIMIT, &text, NULL, &e);
-
-    if (r == 0)
-        cunik_strv_split(ret, text, "\n");
-    else if (r != -ENOENT && err)
-        *err = TAKE_PTR(e);
-    return r == -ENOENT ? 0 : r;
-}
-
-static int write_record(const struct host_real *h, const struct strv *lines, struct error **err)
-{
-    _cleanup_free_ char *file = record_of(h), *text = cunik_strv_join(lines, "\n");
-
-    return cunik_file_write(file, text, strlen(text), 0644, false, err);
-}
+ * another index is another one, whatever its name. */
+static const char record_name[] = "forwarding";
 
 /* Those that lead to the world, or to who may ask for a published port: with an address, and
  * nobody's guests' but the host's. */
@@ -73,7 +45,7 @@ int cunik_host_forwards(const struct links *links, bool *ret, struct error **err
 static int open_links(const struct host_real *h, const struct links *links, struct error **err)
 {
     _cleanup_strv_ struct strv record = {0}, shut = {0};
-    int r = read_record(h, &record, err);
+    int r = cunik_host_record_read(h, record_name, &record, err);
     size_t before = record.n;
 
     for (size_t i = 0; r >= 0 && i < links->n; i++) {
@@ -87,7 +59,7 @@ static int open_links(const struct host_real *h, const struct links *links, stru
             cunik_strv_add(&record, line);
     }
     if (r >= 0 && record.n > before)
-        r = write_record(h, &record, err);
+        r = cunik_host_record_write(h, record_name, &record, err);
     for (size_t i = 0; r >= 0 && i < shut.n; i++)
         r = cunik_link_forward(shut.items[i], true, err);
     return r < 0 ? r : 0;
@@ -110,19 +82,16 @@ static int close_link(const struct links *links, const char *line, struct error 
  */
 static int close_links(const struct host_real *h, const struct links *links, struct error **err)
 {
-    _cleanup_free_ char *file = record_of(h);
     _cleanup_strv_ struct strv record = {0};
     bool others = false, whole = false;
-    int r = read_record(h, &record, err);
+    int r = cunik_host_record_read(h, record_name, &record, err);
 
     if (r < 0 || !record.n || (r = cunik_gates_others(h->engine, &others, err)) < 0 || others ||
         (r = cunik_link_forwards(NULL, &whole, err)) < 0)
         return r;
     for (size_t i = 0; r >= 0 && !whole && i < record.n; i++)
         r = close_link(links, record.items[i], err);
-    if (r >= 0 && unlink(file) < 0 && errno != ENOENT)
-        return cunik_error_errno(err, errno, "removing '%s'", file);
-    return r < 0 ? r : 0;
+    return r < 0 ? r : cunik_host_record_remove(h, record_name, err);
 }
 
 int cunik_host_forward(const struct host_real *h, bool open, struct error **err)

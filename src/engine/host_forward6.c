@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/host_real_internal.h"
@@ -18,36 +16,12 @@
 #include "network/link.h"
 #include "network/sysctl.h"
 
-enum { RECORD_LIMIT = 1 << 20, RA_ROUTER = 2 };
+enum { RA_ROUTER = 2 };
 
 static const char whole_switch[] = "net/ipv6/conf/all/forwarding";
 
-/* What was done, a line each: "each INDEX NAME", "whole", "ra NAME", "shut NAME". Written before it
- * is done. */
-static char *record_of(const struct host_real *h)
-{
-    return cunik_asprintf("%s/forwarding6", h->run);
-}
-
-static int read_record(const struct host_real *h, struct strv *ret, struct error **err)
-{
-    _cleanup_free_ char *file = record_of(h), *text = NULL;
-    _cleanup_error_ struct error *e = NULL;
-    int r = cunik_file_read(file, RECORD_LIMIT, &text, NULL, &e);
-
-    if (r == 0)
-        cunik_strv_split(ret, text, "\n");
-    else if (r != -ENOENT && err)
-        *err = TAKE_PTR(e);
-    return r == -ENOENT ? 0 : r;
-}
-
-static int write_record(const struct host_real *h, const struct strv *lines, struct error **err)
-{
-    _cleanup_free_ char *file = record_of(h), *text = cunik_strv_join(lines, "\n");
-
-    return cunik_file_write(file, text, strlen(text), 0644, false, err);
-}
+/* What was done, a line each: "each INDEX NAME", "whole", "ra NAME", "shut NAME". */
+static const char record_name[] = "forwarding6";
 
 static char *switch_of(const char *link, const char *key)
 {
@@ -129,7 +103,7 @@ static int open_each(const struct host_real *h, const struct links *links, struc
         add_line(record, cunik_asprintf("each %u %s", l->index, l->name));
     }
     if (r == 0 && shut.n)
-        r = write_record(h, record, err);
+        r = cunik_host_record_write(h, record_name, record, err);
     for (size_t i = 0; r == 0 && i < shut.n; i++)
         r = set(shut.items[i], "force_forwarding", 1, err);
     return r;
@@ -163,7 +137,7 @@ static int open_whole(const struct host_real *h, const struct links *links, stru
         r = note_advertised(l->name, record, err);
     }
     if (r == 0)
-        r = write_record(h, record, err);
+        r = cunik_host_record_write(h, record_name, record, err);
     for (size_t i = 0; r == 0 && i < record->n; i++)
         if (cunik_text_starts(record->items[i], "ra "))
             r = set(record->items[i] + strlen("ra "), "accept_ra", RA_ROUTER, err);
@@ -175,7 +149,7 @@ int cunik_host_open6(const struct host_real *h, enum host_forward6 kind, struct 
 {
     _cleanup_links_ struct links links = {0};
     _cleanup_strv_ struct strv record = {0};
-    int r = read_record(h, &record, err);
+    int r = cunik_host_record_read(h, record_name, &record, err);
 
     if (r == 0)
         r = cunik_link_list(&links, err);
@@ -191,7 +165,7 @@ int cunik_host_open6(const struct host_real *h, enum host_forward6 kind, struct 
 int cunik_host_forward6(const struct host_real *h, struct error **err)
 {
     _cleanup_strv_ struct strv record = {0};
-    int r = read_record(h, &record, err);
+    int r = cunik_host_record_read(h, record_name, &record, err);
 
     if (r == 0 && cunik_strv_has(&record, "whole"))
         r = cunik_sysctl_set(whole_switch, 1, err);
@@ -221,18 +195,17 @@ static int undo(const struct links *links, const char *line, struct error **err)
 /* Another engine may need it by now, as with IPv4. */
 int cunik_host_close6(const struct host_real *h, struct error **err)
 {
-    _cleanup_free_ char *file = record_of(h);
     _cleanup_strv_ struct strv record = {0};
     _cleanup_links_ struct links links = {0};
     bool others = false;
-    int r = read_record(h, &record, err);
+    int r = cunik_host_record_read(h, record_name, &record, err);
 
     if (r < 0 || !record.n || (r = cunik_gates_others(h->engine, &others, err)) < 0 || others ||
         (r = cunik_link_list(&links, err)) < 0)
         return cunik_error_prefix(err, r, "forwarding IPv6 for guests");
     for (size_t i = 0; r == 0 && i < record.n; i++)
         r = undo(&links, record.items[i], err);
-    if (r == 0 && unlink(file) < 0 && errno != ENOENT)
-        return cunik_error_errno(err, errno, "removing '%s'", file);
+    if (r == 0)
+        r = cunik_host_record_remove(h, record_name, err);
     return cunik_error_prefix(err, r, "forwarding IPv6 for guests");
 }

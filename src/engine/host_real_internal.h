@@ -195,6 +195,13 @@ int cunik_host_rules_replace(void *ctx, const struct world *w, struct error **er
 int cunik_host_rules(const struct host_real *h, const struct world *w, bool running_only,
                      struct rules *ret, struct error **err);
 
+/* host_record.c. A record in RUN of what was done to the host; none is an empty one. */
+int cunik_host_record_read(const struct host_real *h, const char *name, struct strv *ret,
+                           struct error **err);
+int cunik_host_record_write(const struct host_real *h, const char *name, const struct strv *lines,
+                            struct error **err);
+int cunik_host_record_remove(const struct host_real *h, const char *name, struct error **err);
+
 /* host_forward.c. Lets the host's links with addresses forward, or undoes what this engine did. */
 int cunik_host_forward(const struct host_real *h, bool open, struct error **err);
 /* Whether all of them do. */

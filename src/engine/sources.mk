@@ -80,6 +80,7 @@ engine_SOURCES = \
 	src/engine/host_observe.c \
 	src/engine/host_prerequisites.c \
 	src/engine/host_real.c \
+	src/engine/host_record.c \
 	src/engine/host_restarts.c \
 	src/engine/host_store.c \
 	src/engine/host_unreadable.c \

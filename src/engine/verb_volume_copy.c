@@ -52,7 +52,7 @@ static int read_target(const json_t *volume, struct target *ret, struct error **
         (r = cunik_json_get_string(volume, "format", &ret->format, err)) < 0 ||
         (r = cunik_json_get_int(volume, "size", &ret->size, err)) < 0)
         return r;
-    _cleanup_free_ char *folder = cunik_strndup(ret->path, strrchr(ret->path, '/') - ret->path);
+    _cleanup_free_ char *folder = cunik_path_folder(ret->path);
     return cunik_volume_seize(folder, &ret->lock, err);
 }
 

@@ -139,8 +139,7 @@ static int check_entry(struct archive_entry *e, const char *what, const char **r
         path += 2;
     if (!path)
         return cunik_error_set(err, ERROR_INVALID, "%s has a file without a name", what);
-    if (path[0] == '/' || strcmp(path, "..") == 0 || cunik_text_starts(path, "../") ||
-        strstr(path, "/../") || cunik_text_ends(path, "/.."))
+    if (!cunik_path_stays(path))
         return cunik_error_set(err, ERROR_INVALID, "%s has '%s', which leaves its folder", what,
                                path);
     if (archive_entry_hardlink(e) || archive_entry_symlink(e))
