@@ -94,6 +94,12 @@ static int run(struct strv *argv, struct error **err)
     return r;
 }
 
+/* As tools take it for a file, whatever is in it: "nbd:x" and "host:x" would be elsewhere. */
+static char *plain_path(const char *file)
+{
+    return *file == '/' ? cunik_strdup(file) : cunik_asprintf("./%s", file);
+}
+
 static void add_words(struct strv *argv, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -104,7 +110,7 @@ int cunik_verb_volume_export(void *context _unused_, const struct arguments *a,
                              int *ret_status _unused_, struct error **err)
 {
     const struct strv *names = cunik_arguments_positional(a);
-    const char *file = names->n > 1 ? names->items[1] : "/dev/stdout";
+    _cleanup_free_ char *file = plain_path(names->n > 1 ? names->items[1] : "/dev/stdout");
     _cleanup_(target_done) struct target t = {.lock = -1};
     struct strv argv = {0};
     int r = find(a, names->items[0], &t, err);
@@ -138,6 +144,13 @@ static int import_disk(const struct target *t, const char *file, struct error **
     _cleanup_free_ char *temporary = cunik_asprintf("%s.new", t->path);
     _cleanup_free_ char *size = cunik_asprintf("%lld", (long long)t->size);
     struct stat old, st;
+
+    /* What an export that failed left, and would leave nothing of the volume. */
+    if (stat(file, &st) < 0)
+        return cunik_error_errno(err, errno, "'%s'", file);
+    if (!S_ISBLK(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_size == 0))
+        return cunik_error_set(err, ERROR_INVALID, "'%s' is no disk image: it is %s", file,
+                               S_ISREG(st.st_mode) ? "empty" : "no file");
     /* What the file is, is not asked of its first bytes: a guest may have written those. */
     int r = PROCESS_RUN(err, "qemu-img", "convert", "-q", "-f", "raw", "-O", t->format, file,
                         temporary);
@@ -176,13 +189,13 @@ int cunik_verb_volume_import(void *context _unused_, const struct arguments *a,
                              int *ret_status _unused_, struct error **err)
 {
     const struct strv *words = cunik_arguments_positional(a);
+    _cleanup_free_ char *file = plain_path(words->items[1]);
     _cleanup_(target_done) struct target t = {.lock = -1};
     int r = find(a, words->items[0], &t, err);
 
     if (r < 0)
         return r;
-    if (access(words->items[1], R_OK) < 0)
+    if (access(file, R_OK) < 0)
         return cunik_error_errno(err, errno, "'%s'", words->items[1]);
-    return is_folder(&t) ? import_folder(&t, words->items[1], err)
-                         : import_disk(&t, words->items[1], err);
+    return is_folder(&t) ? import_folder(&t, file, err) : import_disk(&t, file, err);
 }

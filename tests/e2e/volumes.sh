@@ -121,6 +121,12 @@ check 'down -v removes it' expect 0 cunik-compose down -v
 check '… for good' equal "$(cunik volume ls -q)" ''
 check 'a volume made by hand' expect 0 cunik volume create --size 64M --format qcow2 --label of=test keep_data
 check '… has the copy imported' expect 0 cunik volume import keep_data "$WORK/copy"
+: >nothing
+check '… and nothing that is empty' expect 2 cunik volume import keep_data nothing
+check '… which says why' err_has 'is no disk image: it is empty'
+check '… nor what is no file' expect 2 cunik volume import keep_data /dev/null
+check 'a name with a colon' expect 0 cunik volume export keep_data nbd:copy
+check '… is a file, of what was imported' cmp nbd:copy "$WORK/copy"
 sed -i 's/^  data:$/  data:\n    name: keep_data\n    external: true/; /driver_opts/d' compose.yaml
 check '… and is external to a stack' up
 check '… that finds what was written' keeps
