@@ -12,6 +12,7 @@
 #include "compose/lower.h"
 #include "compose/timeline.h"
 #include "engine/health.h"
+#include "engine/verb.h"
 
 static int choose_display(struct command *c, const struct arguments *a, struct error **err)
 {
@@ -182,15 +183,6 @@ int cunik_command_stack_name(struct command *c, char **ret, struct error **err)
     return 0;
 }
 
-static const char *first_set(const char *a, const char *b, const char *c)
-{
-    if (!cunik_text_blank(a))
-        return a;
-    if (!cunik_text_blank(b))
-        return b;
-    return cunik_text_blank(c) ? "" : c;
-}
-
 /* A guest's published ports are reached from the engine's network namespace, which need not be
  * ours. */
 static void warn_of_namespace(struct client *client)
@@ -202,12 +194,7 @@ static void warn_of_namespace(struct client *client)
 
 struct client_settings cunik_command_client_settings(const struct command *c)
 {
-    return (struct client_settings){
-        .connect = first_set(cunik_arguments_value(c->arguments, "connect"),
-                             getenv("CUNIK_CONNECT"), getenv("LIBVIRT_DEFAULT_URI")),
-        .accel = first_set(getenv("CUNIK_ACCEL"), NULL, NULL),
-        .cancel_fd = cunik_interrupt_fd(),
-    };
+    return cunik_verb_client_settings(c->arguments, cunik_interrupt_fd());
 }
 
 int cunik_command_client(struct command *c, struct client **ret, struct error **err)

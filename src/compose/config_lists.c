@@ -26,32 +26,32 @@ static char *lines(void (*list)(const struct loaded *, struct strv *), const str
     return cunik_buffer_take(&b);
 }
 
-char *cunik_config_services(const struct loaded *l)
+static char *list_services(const struct loaded *l)
 {
     return lines(cunik_canonical_services, l);
 }
 
-char *cunik_config_images(const struct loaded *l)
+static char *list_images(const struct loaded *l)
 {
     return lines(cunik_canonical_images, l);
 }
 
-char *cunik_config_networks(const struct loaded *l)
+static char *list_networks(const struct loaded *l)
 {
     return lines(cunik_canonical_networks, l);
 }
 
-char *cunik_config_profiles(const struct loaded *l)
+static char *list_profiles(const struct loaded *l)
 {
     return lines(cunik_canonical_profiles, l);
 }
 
-char *cunik_config_volumes(const struct loaded *l)
+static char *list_volumes(const struct loaded *l)
 {
     return lines(cunik_canonical_volumes, l);
 }
 
-char *cunik_config_environment(const struct loaded *l)
+static char *list_environment(const struct loaded *l)
 {
     _cleanup_strv_ struct strv all = {0};
 
@@ -68,7 +68,7 @@ static int compare_variables(const void *a, const void *b)
                   ((const struct template_variable *)b)->name);
 }
 
-char *cunik_config_variables(const struct loaded *l)
+static char *list_variables(const struct loaded *l)
 {
     static const char *const headings[] = {"NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE"};
     _cleanup_template_variables_ struct template_variables v = {0};
@@ -127,8 +127,8 @@ int cunik_config_hashes(const struct loaded *l, const char *names, char **ret, s
     return 0;
 }
 
-static bool list_unsupported(void *context, const struct field *field, struct node *n,
-                             const struct field_path *path)
+static bool add_unsupported(void *context, const struct field *field, struct node *n,
+                            const struct field_path *path)
 {
     struct table *t = context;
 
@@ -144,14 +144,14 @@ static bool list_unsupported(void *context, const struct field *field, struct no
     return false;
 }
 
-char *cunik_config_unsupported(const struct loaded *l)
+static char *list_unsupported(const struct loaded *l)
 {
     static const char *const headings[] = {"KEY", "WHY", "PLACE"};
     _cleanup_table_ struct table t = {0};
 
     cunik_table_init(&t, headings, ARRAY_SIZE(headings));
     cunik_fields_walk(&cunik_fields, l->root, NULL,
-                      &(struct field_visitor){.value = list_unsupported, .context = &t});
+                      &(struct field_visitor){.value = add_unsupported, .context = &t});
     for (size_t i = 0; i < l->n_unsupported; i++) {
         cunik_table_cell(&t, l->unsupported[i].path);
         cunik_table_cell(&t, l->unsupported[i].why);
@@ -161,8 +161,8 @@ char *cunik_config_unsupported(const struct loaded *l)
 }
 
 const struct config_list cunik_config_lists[CONFIG_LISTS] = {
-    {"services", cunik_config_services},   {"images", cunik_config_images},
-    {"volumes", cunik_config_volumes},     {"networks", cunik_config_networks},
-    {"profiles", cunik_config_profiles},   {"environment", cunik_config_environment},
-    {"variables", cunik_config_variables}, {"unsupported", cunik_config_unsupported},
+    {"services", list_services},   {"images", list_images},
+    {"volumes", list_volumes},     {"networks", list_networks},
+    {"profiles", list_profiles},   {"environment", list_environment},
+    {"variables", list_variables}, {"unsupported", list_unsupported},
 };

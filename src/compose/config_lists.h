@@ -7,31 +7,18 @@
 
 #include "compose/load.h"
 
-char *cunik_config_services(const struct loaded *l);
-char *cunik_config_images(const struct loaded *l);
-char *cunik_config_volumes(const struct loaded *l);
-char *cunik_config_networks(const struct loaded *l);
-char *cunik_config_profiles(const struct loaded *l); /* of all services */
-
-/* NAME=VALUE of what interpolation saw. */
-char *cunik_config_environment(const struct loaded *l);
-
-/* A table of the variables that the file mentions; l was loaded without interpolation. */
-char *cunik_config_variables(const struct loaded *l);
-
-/* "SERVICE HASH" of the services in a list separated by commas, "*" for all. The hash changes when
- * something changes for which the service has to be created anew: it is the SHA-256 of its
- * canonical form less build, pull_policy, scale, depends_on, profiles and deploy.replicas. */
-int cunik_config_hashes(const struct loaded *l, const char *names, char **ret, struct error **err);
-
-/* A table of the keys of all services and sections that are not carried out, where they stand, and
- * why; "" when there are none. */
-char *cunik_config_unsupported(const struct loaded *l);
-
-/* Those that are one option of `config` each. */
+/* Those that are one option of `config` each: services, images, volumes, networks; profiles, of all
+ * services; environment, NAME=VALUE of what interpolation saw; variables, a table of those that the
+ * file mentions, for what was loaded without interpolation; unsupported, a table of the keys of all
+ * services and sections that are not carried out, where they stand, and why, "" for none. */
 struct config_list {
     const char *option; /* "services" */
     char *(*list)(const struct loaded *);
 };
 enum { CONFIG_LISTS = 8 };
 extern const struct config_list cunik_config_lists[CONFIG_LISTS];
+
+/* "SERVICE HASH" of the services in a list separated by commas, "*" for all. The hash changes when
+ * something changes for which the service has to be created anew: it is the SHA-256 of its
+ * canonical form less build, pull_policy, scale, depends_on, profiles and deploy.replicas. */
+int cunik_config_hashes(const struct loaded *l, const char *names, char **ret, struct error **err);

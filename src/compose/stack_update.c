@@ -67,11 +67,13 @@ static enum update_failure action_of(const struct section *x)
 
 static struct world_update read_section(const struct section *x)
 {
-    if (strcmp(cunik_stack_text(x->n, "order"), "start-first") == 0)
-        cunik_diagnostics_warn(x->m->d, &cunik_node_get(x->n, "order")->place, NULL,
-                               "service '%s': order 'start-first' means stop-first here: a copy "
-                               "keeps its address, which two guests cannot have at a time",
-                               x->s->name);
+    if (strcmp(cunik_stack_text(x->n, "order"), "start-first") == 0) {
+        _cleanup_free_ char *path =
+            cunik_asprintf("services.%s.deploy.%s.order", x->s->name, x->name);
+        cunik_diagnostics_unsupported(
+            x->m->d, &cunik_node_get(x->n, "order")->place, path,
+            "'start-first' means stop-first here: a copy keeps its address");
+    }
     return (struct world_update){.parallelism = parallelism_of(x),
                                  .delay_ns = duration_of(x, "delay"),
                                  .monitor_ns = duration_of(x, "monitor"),

@@ -12,18 +12,21 @@
 
 enum { UUID_LEAST = 4 /* digits of it that name a cunik */ };
 
-static const char *first_set(const char *a, const char *b)
+static const char *first_set(const char *a, const char *b, const char *c)
 {
     if (!cunik_text_blank(a))
         return a;
-    return cunik_text_blank(b) ? "" : b;
+    if (!cunik_text_blank(b))
+        return b;
+    return cunik_text_blank(c) ? "" : c;
 }
 
 struct client_settings cunik_verb_client_settings(const struct arguments *a, int cancel_fd)
 {
     return (struct client_settings){
-        .connect = first_set(cunik_arguments_value(a, "connect"), getenv("CUNIK_CONNECT")),
-        .accel = first_set(getenv("CUNIK_ACCEL"), NULL),
+        .connect = first_set(cunik_arguments_value(a, "connect"), getenv("CUNIK_CONNECT"),
+                             getenv("LIBVIRT_DEFAULT_URI")),
+        .accel = first_set(getenv("CUNIK_ACCEL"), NULL, NULL),
         .cancel_fd = cancel_fd,
     };
 }

@@ -34,7 +34,7 @@ cunik_verb cunik_verb_volume_create, cunik_verb_volume_export, cunik_verb_volume
 
 /* Reaches the engine as --connect and the environment say, starting it when needed. */
 int cunik_verb_reach(const struct arguments *a, struct client **ret, struct error **err);
-/* How it is reached; the strings are borrowed. */
+/* How it is reached, by any of our commands; the strings are borrowed. */
 struct client_settings cunik_verb_client_settings(const struct arguments *a, int cancel_fd);
 /* The same, with a descriptor that ends calls when it becomes readable; see client.h. */
 int cunik_verb_reach_with(const struct arguments *a, int cancel_fd, struct client **ret,

@@ -10,13 +10,11 @@
 int cunik_verb_doctor(void *context _unused_, const struct arguments *a, int *ret_status,
                       struct error **err _unused_)
 {
-    const char *connect = cunik_arguments_value(a, "connect");
+    const struct client_settings how = cunik_verb_client_settings(a, -1);
     struct doctor_facts facts;
     struct doctor_report report;
 
-    if (!connect)
-        connect = getenv("CUNIK_CONNECT");
-    cunik_doctor_look(connect ? connect : "", &facts);
+    cunik_doctor_look(how.connect, &facts);
     cunik_doctor_judge(&facts, &report);
     if (cunik_verb_wants_json(a)) {
         _cleanup_json_ json_t *json = cunik_doctor_json(&report);

@@ -56,7 +56,7 @@ check '… and leaves the others alone' equal "$(look '.status.pid' | jq -c '.[1
 check '… for the next one' bash -c 'cunik-compose plan | grep -q "2 to recreate"'
 GREETING=two ORDER=start-first stack pause
 check 'what was there again is a change of one' expect 0 up --wait
-check '… and the order that cannot be is named' err_has "order 'start-first' means stop-first here"
+check '… and the order that cannot be is named' err_has "order: 'start-first' means stop-first here"
 check 'down' expect 0 cunik-compose down
 check '… leaves nothing' nothing_left
 plan_tests_done
