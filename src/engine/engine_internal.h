@@ -14,6 +14,7 @@
  *     supervise_repair.c  and drift
  *     supervise_names.c   and names that are not to lead to what is unhealthy
  *     engine_volumes.c  volumes, and who has them
+ *     engine_terminal.c what those want to know who are attached to a console
  *     engine_create.c   an engine with the usual parts (engine_parts.h: with others)
  *
  * Locks, in the order in which they may be taken one within another: `worlds`, `listeners_lock`, an

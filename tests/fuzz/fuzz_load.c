@@ -160,13 +160,15 @@ static bool has_long_key(const struct node *n)
 static void use(const struct load_options *o, const struct loaded *l, const struct stack *s)
 {
     _cleanup_free_ char *yaml = cunik_canonical_yaml(l), *json = cunik_canonical_json(l);
-    _cleanup_free_ char *variables = cunik_config_variables(l), *hashes = NULL;
-    _cleanup_free_ char *unsupported = cunik_config_unsupported(l);
+    _cleanup_free_ char *hashes = NULL;
     _cleanup_error_ struct error *err = NULL;
     _cleanup_world_ struct world world = {0};
 
-    if (!variables || !unsupported)
-        abort();
+    for (size_t i = 0; i < CONFIG_LISTS; i++) {
+        _cleanup_free_ char *text = cunik_config_lists[i].list(l);
+        if (!text)
+            abort();
+    }
     load_again(o, yaml, yaml);
     if (!has_long_key(l->root))
         load_again(o, json, yaml);
