@@ -17,6 +17,7 @@ base_SOURCES = \
 	src/base/text.c \
 	src/base/untar.c \
 	src/base/verbs.c \
+	src/base/volume_form.c \
 	src/base/when.c
 
 base_TESTS = \

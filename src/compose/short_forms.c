@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/volume_form.h"
 
 static void set_string(struct tree *t, struct node *map, const char *key, const char *value)
 {
@@ -139,36 +140,6 @@ int cunik_short_port(struct tree *t, const struct place *place, const char *text
     return 0;
 }
 
-/* "C:" is a drive of Windows, not a source. */
-static bool is_drive(const char *start, const char *colon)
-{
-    return colon == start + 1 && isalpha((unsigned char)*start);
-}
-
-/* The colon that ends the part at s, or its end; "${…}" is left alone. */
-static const char *part_end(const char *s)
-{
-    const char *start = s;
-    int depth = 0;
-
-    for (; *s; s++) {
-        if (s[0] == '$' && s[1] == '{')
-            depth++;
-        else if (*s == '}' && depth)
-            depth--;
-        else if (*s == ':' && !depth && !is_drive(start, s))
-            break;
-    }
-    return s;
-}
-
-static bool is_path(const char *source)
-{
-    return source[0] == '.' || source[0] == '/' || source[0] == '~' ||
-           cunik_text_starts(source, "\\\\") ||
-           (source[0] && is_drive(source, source + 1) && source[1] == ':');
-}
-
 static struct node *section(struct tree *t, struct node *map, const char *key)
 {
     struct node *n = cunik_node_get(map, key);
@@ -180,79 +151,32 @@ static struct node *section(struct tree *t, struct node *map, const char *key)
     return n;
 }
 
-/* Options that nobody knows are left out, as compose-go does. */
-static void set_volume_option(struct tree *t, struct node *map, const char *option)
-{
-    static const char *const propagations[] = {"rprivate", "private", "rshared",
-                                               "shared",   "rslave",  "slave"};
-
-    if (strcmp(option, "ro") == 0)
-        cunik_node_set(t, map, "read_only", cunik_node_bool(t, &map->place, true));
-    else if (strcmp(option, "rw") == 0)
-        cunik_node_remove(map, "read_only");
-    else if (strcmp(option, "nocopy") == 0)
-        cunik_node_set(t, section(t, map, "volume"), "nocopy",
-                       cunik_node_bool(t, &map->place, true));
-    else if (strcmp(option, "z") == 0 || strcmp(option, "Z") == 0)
-        set_string(t, section(t, map, "bind"), "selinux", option);
-    for (size_t i = 0; i < ARRAY_SIZE(propagations); i++)
-        if (strcmp(option, propagations[i]) == 0)
-            set_string(t, section(t, map, "bind"), "propagation", option);
-}
-
-static int split_volume(struct tree *t, struct node *map, const char *text, struct error **err)
-{
-    const char *rest = text;
-
-    for (;;) {
-        const char *end = part_end(rest);
-        _cleanup_free_ char *part = cunik_strndup(rest, (size_t)(end - rest));
-        bool last = !*end;
-        if (!*part)
-            return cunik_error_set(err, ERROR_INVALID,
-                                   "invalid spec: %s: empty section between colons", text);
-        if (cunik_node_get(map, "target")) {
-            if (!last)
-                return cunik_error_set(err, ERROR_INVALID, "invalid spec: %s: too many colons",
-                                       text);
-            _cleanup_strv_ struct strv options = {0};
-            cunik_strv_split(&options, part, ",");
-            for (size_t i = 0; i < options.n; i++)
-                set_volume_option(t, map, options.items[i]);
-        } else if (cunik_node_get(map, "source") || last) {
-            set_string(t, map, "target", part);
-        } else {
-            set_string(t, map, "source", part);
-        }
-        if (last)
-            return 0;
-        rest = end + 1;
-    }
-}
-
 int cunik_short_volume(struct tree *t, const struct place *place, const char *text,
                        struct node **ret, struct error **err)
 {
-    struct node *map = cunik_node_map(t, place);
-    size_t length = strlen(text);
+    _cleanup_volume_form_ struct volume_form f = {0};
+    int r = cunik_volume_form_parse(text, &f, err);
 
-    if (!length)
-        return cunik_error_set(err, ERROR_INVALID, "invalid empty volume spec");
-    if (length <= 2) {
-        set_string(t, map, "type", "volume");
-        set_string(t, map, "target", text);
-        *ret = map;
-        return 0;
-    }
-    int r = split_volume(t, map, text, err);
     if (r < 0)
         return r;
-    const struct node *source = cunik_node_get(map, "source");
-    bool bind = source && is_path(source->text);
-    set_string(t, map, "type", bind ? "bind" : "volume");
-    struct node *inner = section(t, map, bind ? "bind" : "volume");
-    if (bind)
-        cunik_node_set(t, inner, "create_host_path", cunik_node_bool(t, place, true));
+    struct node *map = cunik_node_map(t, place);
+    if (f.source)
+        set_string(t, map, "source", f.source);
+    set_string(t, map, "target", f.target);
+    if (f.readonly)
+        cunik_node_set(t, map, "read_only", cunik_node_bool(t, place, true));
+    if (f.nocopy)
+        cunik_node_set(t, section(t, map, "volume"), "nocopy", cunik_node_bool(t, place, true));
+    if (f.selinux)
+        set_string(t, section(t, map, "bind"), "selinux", f.selinux);
+    if (f.propagation)
+        set_string(t, section(t, map, "bind"), "propagation", f.propagation);
+    set_string(t, map, "type", f.is_path ? "bind" : "volume");
+    if (f.is_path)
+        cunik_node_set(t, section(t, map, "bind"), "create_host_path",
+                       cunik_node_bool(t, place, true));
+    else if (strlen(text) > 2) /* compose-go does not look into shorter ones */
+        section(t, map, "volume");
     *ret = map;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/health.h"
+#include "engine/run_volumes.h"
 #include "network/names.h"
 
 static const int64_t second = 1000000000;
@@ -265,6 +266,8 @@ static int fill(struct world *w, const struct run_options *o, struct error **err
         r = add_port(c, o->ports->items[i], err);
     for (size_t i = 0; i < o->disks->n && r == 0; i++)
         r = add_disk(c, o->disks->items[i], err);
+    for (size_t i = 0; i < o->volumes->n && r == 0; i++)
+        r = cunik_run_volume_add(w, c, o->folder, o->volumes->items[i], err);
     return r < 0 ? r : cunik_world_cunik_check(c, err);
 }
 

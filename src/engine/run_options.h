@@ -24,8 +24,10 @@ struct run_options {
     const struct strv *labels;      /* "KEY=VALUE" or "KEY" */
     const struct strv *ports;       /* "[[IP:]HOST:]PORT[/udp]"; HOST may be empty: any */
     const struct strv *disks;       /* "PATH[:MOUNT][:ro]", absolute */
+    const struct strv *volumes;     /* "[NAME|PATH:]TARGET[:ro]" */
     const struct strv *params;      /* "KEY=VALUE" of the backend */
     const struct strv *command;
+    const char *folder; /* that paths of volumes are relative to; absolute */
     char *const *environ;
 };
 

@@ -121,6 +121,7 @@ engine_SOURCES = \
 	src/engine/rootless_find.c \
 	src/engine/rootless_mounts.c \
 	src/engine/run_options.c \
+	src/engine/run_volumes.c \
 	src/engine/server.c \
 	src/engine/server_apply.c \
 	src/engine/server_attach.c \

@@ -63,6 +63,7 @@ static const struct option_row update_options[] = {
         {"cmdline", 0, "TEXT", "Raw command line for the kernel", NULL, false},                    \
         {"param", 0, "KEY=VALUE", "Setting of the backend", NULL, true},                           \
         {"disk", 0, "PATH[:MOUNT][:ro]", "Disk image", NULL, true},                                \
+        {"volume", 'v', "[NAME|PATH:]TARGET[:ro]", "Volume or folder of this host", NULL, true},   \
         {"env", 'e', "KEY[=VALUE]", "Environment variable; without value that of this command",    \
          NULL,  true},                                                                             \
         {"publish", 'p', "[[IP:]HOST:]PORT[/udp]", "Publish a port of the guest", NULL, true},     \

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "engine/attach.h"
 #include "engine/run_options.h"
+#include "engine/run_volumes.h"
 
 static int interrupts = -1;
 
@@ -147,8 +148,10 @@ static int describe(const struct arguments *a, const struct given *g, struct wor
         .labels = cunik_arguments_values(a, "label"),
         .ports = cunik_arguments_values(a, "publish"),
         .disks = &disks,
+        .volumes = cunik_arguments_values(a, "volume"),
         .params = cunik_arguments_values(a, "param"),
         .command = &command,
+        .folder = folder,
         .environ = environ,
     };
     return cunik_run_world(&o, ret, err);
@@ -173,6 +176,16 @@ static int fetch(const struct arguments *a, struct client *client, const char *i
                  : cunik_client_image_need(client, image, policy ? policy : policies[0], &t, err);
 }
 
+static int send_files(struct client *client, struct world_cunik *c, struct error **err)
+{
+    const char *writable = NULL;
+    int r = cunik_run_volume_files(client, c, &writable, err);
+
+    if (r == 0 && writable)
+        fprintf(stderr, "the guest gets a copy of the %s, which it cannot write to\n", writable);
+    return r;
+}
+
 static int make(const struct arguments *a, struct client *client, struct given *g, bool start,
                 struct error **err)
 {
@@ -194,7 +207,9 @@ static int make(const struct arguments *a, struct client *client, struct given *
     r.only_new = true; /* also when another has come since we looked */
     r.atomic = true;   /* one that fails leaves nothing */
     e = describe(a, g, &r.desired, err);
-    const struct world_cunik *c = r.desired.cuniks;
+    struct world_cunik *c = r.desired.cuniks;
+    if (e == 0)
+        e = send_files(client, c, err);
     if (e == 0 && *c->image && !*c->boot.kernel)
         e = fetch(a, client, c->image, err);
     return e < 0 ? e : cunik_verb_apply(client, &r, err);

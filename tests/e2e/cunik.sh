@@ -155,6 +155,43 @@ touch well
 check '… that it passes' wait_until 60 healthy five healthy
 rm well
 check '… and fails, as often as it may' wait_until 60 healthy five unhealthy
+# What is kept: a disk by its name, a folder and a file of this host.
+mkdir folder
+echo 'a file of the host' >motd
+lua() { # lua NAME PROGRAM OPTION...
+    timeout 150 cunik run --name "$1" --network none -m 128m "${@:3}" --backend linux --kernel "$ROOT_DIR/build/guests/linux/vmlinux" \
+        --initrd "$ROOT_DIR/build/guests/app.cpio" /usr/bin/lua5.4 -e "$2"
+}
+check 'run with volumes' expect 0 lua writer '
+    print(io.open("/etc/note"):read("a"))
+    for _, path in ipairs{"/data/note", "/folder/note"} do local f = assert(io.open(path, "w")) f:write("kept") f:close() end' \
+    -v notes:/data --volume ./folder:/folder -v ./motd:/etc/note:ro
+check '… finds a file of the host' out_has 'a file of the host'
+check '… and writes to a folder of it' equal "$(cat folder/note)" kept
+check 'a volume that somebody has is not removed' expect 1 cunik volume rm notes
+check '… and says by whom' err_has "the volume 'notes' is used by writer"
+check 'rm' expect 0 cunik rm writer
+check '… leaves the volume' equal "$(cunik volume ls -q)" notes
+check '… which is no stack'"'"'s' equal "$(cunik volume inspect notes | jq -r '.[0].stack // ""')" ''
+check 'another one has it, only to read' expect 0 lua reader '
+    print("it is " .. io.open("/data/note"):read("a"))
+    print(io.open("/data/note", "w"))' --rm -v notes:/data:ro
+check '… and finds what was written' out_has 'it is kept'
+check '… and does not write to it' out_has 'Read-only file system'
+check '--rm leaves the volume' equal "$(cunik volume ls -q)" notes
+check 'create with a volume' expect 0 cunik create --name keeper --network none -v notes:/data -v /own \
+    --backend linux --kernel "$ROOT_DIR/build/guests/linux/vmlinux" --initrd "$ROOT_DIR/build/guests/app.cpio"
+check '… and one of its own' equal "$(cunik inspect keeper | jq -c '[.[0].volumes[] | [.type, (.source | sub("-[0-9a-f]{12}$"; "")), .target]]')" \
+    '[["volume","notes","/data"],["volume","keeper_keeper-1","/own"]]'
+check '… removed' expect 0 cunik rm keeper
+check '… leaves both' equal "$(cunik volume ls -q | wc -l)" 2
+check 'a volume at no path' expect 2 cunik run -d --name bad -v notes:data --backend unikraft ./probe.elf
+check '… is refused' err_has "option '--volume' takes [NAME|PATH:]TARGET[:ro], not 'notes:data': the target must be an absolute path"
+check 'a folder that is not there' expect 2 cunik run -d --name bad -v ./nowhere:/data --backend linux --kernel "$ROOT_DIR/build/guests/linux/vmlinux"
+check '… is named' err_has "'$WORK/nowhere': No such file or directory"
+check 'prune takes what has no name' expect 0 cunik volume prune --force
+check '… alone' equal "$(cunik volume ls -q)" notes
+check 'volume rm takes the other' expect 0 cunik volume rm notes
 check 'remove by force' expect 0 cunik remove --force one two five
 check 'prune takes what does not run' expect 0 cunik kill many-web-1
 check '… alone' expect 0 cunik system prune --force

@@ -12,7 +12,7 @@
 #include "engine/world_image.h"
 
 struct words {
-    struct strv environment, labels, ports, disks, params, command;
+    struct strv environment, labels, ports, disks, volumes, params, command;
 };
 
 static void words_done(struct words *w)
@@ -21,6 +21,7 @@ static void words_done(struct words *w)
     cunik_strv_done(&w->labels);
     cunik_strv_done(&w->ports);
     cunik_strv_done(&w->disks);
+    cunik_strv_done(&w->volumes);
     cunik_strv_done(&w->params);
     cunik_strv_done(&w->command);
 }
@@ -36,6 +37,8 @@ static struct run_options options(const struct words *w)
         .labels = &w->labels,
         .ports = &w->ports,
         .disks = &w->disks,
+        .volumes = &w->volumes,
+        .folder = "/home/me",
         .params = &w->params,
         .command = &w->command,
         .environ = some_environment,
@@ -209,6 +212,71 @@ static void mistakes(void **state _unused_)
     expect(&o, "option '--disk' takes PATH[:MOUNT][:ro], not '/data.img:data'");
 }
 
+/* A name is a volume's, of no stack; a path a folder's; neither a volume of its own. */
+static void volumes(void **state _unused_)
+{
+    _cleanup_(words_done) struct words v = {0};
+    _cleanup_world_ struct world w = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    cunik_strv_split(
+        &v.volumes, "notes:/a notes:/b:ro ./site:/c:ro ../up:/d /e:/e:ro,rw /f e.g:/g:nocopy", " ");
+    struct run_options o = options(&v);
+    test_ok(cunik_run_world(&o, &w, &err), err);
+    _cleanup_json_ json_t *json = cunik_world_to_json(&w);
+    const json_t *cunik = json_array_get(json_object_get(json, "cuniks"), 0);
+    _cleanup_json_ json_t *both =
+        json_pack("{s:O, s:O}", "mounts", json_object_get(cunik, "volumes"), "volumes",
+                  json_object_get(json, "volumes"));
+    _cleanup_free_ char *text = cunik_json_text(both, JSON_INDENT(2));
+    _cleanup_free_ char *line = cunik_asprintf("%s\n", text);
+    test_golden("tests/golden/run/volumes.json", line);
+}
+
+static void volume_mistakes(void **state _unused_)
+{
+    static const char name[] = "a name has letters, digits, '.', '_' and '-', and a path begins "
+                               "with '/' or '.'";
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {"", "invalid empty volume spec"},
+        {"a", "the target must be an absolute path"},
+        {"a:", "the target must be an absolute path"},
+        {"notes", "the target must be an absolute path"},
+        {"notes:data", "the target must be an absolute path"},
+        {"/a:/b:/c", "the options are ro, rw and nocopy"},
+        {"/a:/b:ro:", "invalid spec: /a:/b:ro:: too many colons"},
+        {":/data", "invalid spec: :/data: empty section between colons"},
+        {"notes::ro", "invalid spec: notes::ro: empty section between colons"},
+        {"/a:/b:r", "the options are ro, rw and nocopy"},
+        {"/a:/b:ro,z", "the options are ro, rw and nocopy"},
+        {"/a:/b:rshared", "the options are ro, rw and nocopy"},
+        {"~/a:/b", "a path begins with '/' or '.'"},
+        {"C:\\a:/b", "a path begins with '/' or '.'"},
+        {"a/b:/c", name},
+        {"-a:/c", name},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        _cleanup_(words_done) struct words v = {0};
+        _cleanup_free_ char *message =
+            cunik_asprintf("option '--volume' takes [NAME|PATH:]TARGET[:ro], not '%s': %s",
+                           bad[i].text, bad[i].why);
+        cunik_strv_add(&v.volumes, bad[i].text);
+        struct run_options o = options(&v);
+        expect(&o, message);
+    }
+    _cleanup_(words_done) struct words v = {0};
+    cunik_strv_split(&v.volumes, "one:/data two:/data", " ");
+    struct run_options o = options(&v);
+    expect(&o, "two things are to be at '/data'");
+    cunik_strv_done(&v.volumes);
+    cunik_strv_add(&v.disks, "/disk.img:/data");
+    cunik_strv_add(&v.volumes, "one:/data");
+    expect(&o, "two things are to be at '/data'");
+}
+
 static bool matches(const struct world_cunik *c, const char *filters)
 {
     _cleanup_filter_ struct filter f = {.kind = &cunik_filter_cuniks};
@@ -259,6 +327,7 @@ int main(void)
         cmocka_unit_test(whole),           cmocka_unit_test(networks),
         cmocka_unit_test(image),           cmocka_unit_test(image_health),
         cmocka_unit_test(health_of_image), cmocka_unit_test(mistakes),
+        cmocka_unit_test(volumes),         cmocka_unit_test(volume_mistakes),
         cmocka_unit_test(filters),
     };
 
