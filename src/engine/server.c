@@ -306,6 +306,24 @@ static enum MHD_Result take_body(struct server *s, struct exchange *e, const cha
     return MHD_YES;
 }
 
+static enum MHD_Result find_nul(void *found, enum MHD_ValueKind kind _unused_, const char *key,
+                                size_t key_size, const char *value, size_t size)
+{
+    bool *nul = found;
+
+    *nul = *nul || memchr(key, '\0', key_size) || (value && memchr(value, '\0', size));
+    return MHD_YES;
+}
+
+/* What is behind a NUL byte would be passed over, and something else meant. */
+static bool query_has_nul(struct MHD_Connection *connection)
+{
+    bool found = false;
+
+    MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, find_nul, &found);
+    return found;
+}
+
 static enum MHD_Result route(struct server *s, struct MHD_Connection *connection, const char *path,
                              const char *method, struct exchange *e)
 {
@@ -314,6 +332,9 @@ static enum MHD_Result route(struct server *s, struct MHD_Connection *connection
 
     if (e->failed)
         return cunik_server_refuse(connection, e->failed);
+    if (query_has_nul(connection))
+        return refuse(connection, MHD_HTTP_BAD_REQUEST, ERROR_INVALID, NULL,
+                      "the query has a NUL byte");
     if (found && found->take) {
         /* It may take longer than anybody is silent otherwise. */
         MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);

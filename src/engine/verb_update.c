@@ -122,6 +122,9 @@ static int rename_it(const struct arguments *a, const struct world *all, struct 
     const char *name = cunik_arguments_positional(a)->items[1];
     bool kept;
 
+    if (!*name)
+        return cunik_error_set(err, ERROR_INVALID, "the new name of '%s' is empty",
+                               cunik_world_called(c));
     if (strcmp(c->stack, c->name) != 0)
         return cunik_error_set(err, ERROR_CONFLICT,
                                "'%s' has its name from the stack '%s': say container_name there",

@@ -121,6 +121,7 @@ check 'rename' expect 0 cunik rename six blue
 check '… says how it is called' out_is blue
 check '… and is so listed' equal "$(cunik list -q --filter name=blue)" blue
 check '… by no other name' expect 1 cunik stop six
+check 'no name is none to give' expect 2 cunik rename blue ''
 check '… which is free' expect 0 cunik run -d --name six -m 16m --network six_default --backend unikraft ./probe.elf get=http://blue/
 six_says() { cunik logs six | grep -qF "$1"; }
 check 'its new name is known to others' wait_until 60 six_says 'get http://blue/: 200 hello from six'

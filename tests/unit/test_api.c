@@ -984,6 +984,8 @@ static void test_malformed(void **state)
                "{\"error\":{\"code\":\"not-found\",\"message\":\"there is no '/v1/nothing'\"}}");
     expect_raw(f, "DELETE /v1/world HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
                "HTTP/1.1 405", "'/v1/world' takes GET, not DELETE");
+    expect_raw(f, "GET /v1/world?stack=demo%00x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+               "HTTP/1.1 400", "the query has a NUL byte");
     expect_raw(f, "GET /v1/apply HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 405",
                "takes POST, not GET");
     expect_raw(f,
