@@ -65,26 +65,29 @@ void cunik_host_definition_keep(struct host_real *h, const char *cunik)
         unlink(path); /* of the domain before */
 }
 
+/* What asking libvirt came to. That the domain goes at this moment is no error, *ret_gone. */
+static int judge(int r, struct error *why, bool *ret_gone, struct error **err)
+{
+    *ret_gone = r < 0 && why && why->code == ERROR_NOT_FOUND;
+    if (r < 0 && !*ret_gone && err)
+        *err = TAKE_PTR(why);
+    cunik_error_destroy(why);
+    return *ret_gone ? 0 : r;
+}
+
 /* One with another UUID is another domain, which the plan sees by itself. */
 static int compare(struct host_real *h, const char *name, const char *uuid, char **ret,
                    struct error **err)
 {
     _cleanup_free_ char *path = file_of(h, name), *before = kept(path), *now = NULL;
     struct error *why = NULL;
+    bool gone;
     int r = cunik_hypervisor_definition(h->hypervisor, name, &now, &why);
 
     *ret = NULL;
-    if (r < 0 && why && why->code == ERROR_NOT_FOUND) { /* it goes at this moment */
-        cunik_error_destroy(why);
-        return 0;
-    }
-    if (r < 0) {
-        if (err)
-            *err = why;
-        else
-            cunik_error_destroy(why);
+    r = judge(r, why, &gone, err);
+    if (r < 0 || gone)
         return r;
-    }
     if (!now)
         *ret = cunik_strdup("it was undefined");
     else if (before && !strstr(before, uuid))
@@ -100,6 +103,7 @@ int cunik_host_guest_see(struct host_real *h, struct world_cunik *c, struct erro
 {
     _cleanup_free_ char *path = NULL, *definition = NULL, *guest = NULL;
     struct error *why = NULL;
+    bool gone;
 
     if (!cunik_state_is_up(c->status.state) || cunik_hypervisor_is_alone(h->hypervisor) ||
         !cunik_text_starts(cunik_hypervisor_uri(h->hypervisor), "qemu"))
@@ -109,17 +113,9 @@ int cunik_host_guest_see(struct host_real *h, struct world_cunik *c, struct erro
     if (!definition)
         return 0;
     int r = cunik_hypervisor_guest(h->hypervisor, c->name, &guest, &why);
-    if (r < 0 && why && why->code == ERROR_NOT_FOUND) { /* it goes at this moment */
-        cunik_error_destroy(why);
-        return 0;
-    }
-    if (r < 0) {
-        if (err)
-            *err = why;
-        else
-            cunik_error_destroy(why);
+    r = judge(r, why, &gone, err);
+    if (r < 0 || gone)
         return r;
-    }
     char *changed = cunik_domain_guest_diff(definition, guest);
     if (changed) {
         free(c->status.guest);

@@ -74,25 +74,27 @@ static char *last_words(const struct server *s)
  * needed, and stays in the host's network. */
 _Noreturn static void become_slirp(const struct server *s, char *const *argv, int ready, int leave)
 {
-    static const char words[] = "it cannot be executed\n";
+    static const char no_way[] = "it cannot enter the user namespace\n";
+    static const char no_program[] = "it cannot be executed\n";
     umask(0077); /* its socket is nobody else's */
-    int log = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC, 0600);
+    int log = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_CLOEXEC, 0600);
 
-    if (setns(s->namespaces.user, CLONE_NEWUSER) < 0)
-        _exit(126);
-    ready = fcntl(ready, F_DUPFD_CLOEXEC, 10);
-    leave = fcntl(leave, F_DUPFD_CLOEXEC, 10);
-    log = fcntl(log, F_DUPFD_CLOEXEC, 10);
-    int netns = fcntl(s->namespaces.net, F_DUPFD_CLOEXEC, 10);
     dup2(log, 1);
     dup2(log, 2);
+    if (setns(s->namespaces.user, CLONE_NEWUSER) < 0) {
+        (void)!write(2, no_way, sizeof(no_way) - 1);
+        _exit(126);
+    }
+    ready = fcntl(ready, F_DUPFD_CLOEXEC, 10);
+    leave = fcntl(leave, F_DUPFD_CLOEXEC, 10);
+    int netns = fcntl(s->namespaces.net, F_DUPFD_CLOEXEC, 10);
     dup2(ready, READY_FD);
     dup2(leave, LEAVE_FD);
     dup2(netns, NETNS_FD);
     signal(SIGPIPE, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execv(argv[0], argv);
-    (void)!write(2, words, sizeof(words) - 1);
+    (void)!write(2, no_program, sizeof(no_program) - 1);
     _exit(127);
 }
 
@@ -165,7 +167,7 @@ static int start_slirp(struct server *s, struct error **err)
     }
     s->slirp_fd = pidfd_open(s->slirp, 0);
     close(TAKE_FD(ready_out));
-    if (wait_ready(ready_in))
+    if (s->slirp_fd >= 0 && wait_ready(ready_in))
         return 0;
     end_slirp(s);
     _cleanup_free_ char *why = last_words(s);

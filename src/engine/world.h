@@ -165,9 +165,9 @@ struct world_health {
     int64_t retries;
 };
 
-/* How the copies of a service are recreated, and what a copy that fails at it leads to. */
-enum { UPDATE_ALL = 1000000 };
+enum { UPDATE_ALL = 1000000 }; /* copies at a time: more than there can be */
 
+/* How the copies of a service are recreated, and what a copy that fails at it leads to. */
 struct world_update {
     int64_t parallelism;        /* so many at a time, UPDATE_ALL = all; 0 = the file says nothing:
                                    all, and nobody watches them */
@@ -368,12 +368,13 @@ struct world_volume *cunik_world_add_volume(struct world *w);
 /* Keeps the order by key; a key that is there gets the new value. */
 void cunik_world_pair_add(struct world_pairs *pairs, const char *key, const char *value);
 
-/* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
 /* What people call it. */
 static inline const char *cunik_world_called(const struct world_cunik *c)
 {
     return c->called && *c->called ? c->called : c->name;
 }
+
+/* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
 struct world_cunik *cunik_world_cunik(const struct world *w, const char *name);
 struct world_network *cunik_world_network(const struct world *w, const char *name);
 struct world_volume *cunik_world_volume(const struct world *w, const char *name);

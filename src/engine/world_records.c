@@ -36,10 +36,12 @@ static char *interface_label(const void *element, const void *context)
 static char *port_label(const void *element, const void *context)
 {
     const struct world_port *p = element;
-    bool ip = p->host_ip && *p->host_ip;
+    const char *ip = p->host_ip ? p->host_ip : "";
+    bool six = strchr(ip, ':');
 
     (void)context;
-    return cunik_asprintf("%s%s%u/%s", ip ? p->host_ip : "", ip ? ":" : "", p->port, p->protocol);
+    return cunik_asprintf("%s%s%s%s%u/%s", six ? "[" : "", ip, six ? "]" : "", *ip ? ":" : "",
+                          p->port, p->protocol);
 }
 
 static char *depend_label(const void *element, const void *context)
