@@ -166,7 +166,8 @@ lua() { # lua NAME PROGRAM OPTION...
 check 'run with volumes' expect 0 lua writer '
     print(io.open("/etc/note"):read("a"))
     for _, path in ipairs{"/data/note", "/folder/note"} do local f = assert(io.open(path, "w")) f:write("kept") f:close() end' \
-    -v notes:/data --volume ./folder:/folder -v ./motd:/etc/note:ro
+    -v notes:/data --volume ./folder:/folder -v ./motd:/etc/note
+check '… is told what it cannot write to' err_has "the guest gets a copy of the file '$WORK/motd', which it cannot write to"
 check '… finds a file of the host' out_has 'a file of the host'
 check '… and writes to a folder of it' equal "$(cat folder/note)" kept
 check 'a volume that somebody has is not removed' expect 1 cunik volume rm notes
@@ -184,6 +185,8 @@ check 'create with a volume' expect 0 cunik create --name keeper --network none 
     --backend linux --kernel "$ROOT_DIR/build/guests/linux/vmlinux" --initrd "$ROOT_DIR/build/guests/app.cpio"
 check '… and one of its own' equal "$(cunik inspect keeper | jq -c '[.[0].volumes[] | [.type, (.source | sub("-[0-9a-f]{12}$"; "")), .target]]')" \
     '[["volume","notes","/data"],["volume","keeper_keeper-1","/own"]]'
+check '… and an update' expect 0 cunik update --memory 130m keeper
+check '… keeps them' equal "$(cunik inspect keeper | jq -c '.[0] | [.mem_limit, (.volumes | length)]')" '[136314880,2]'
 check '… removed' expect 0 cunik rm keeper
 check '… leaves both' equal "$(cunik volume ls -q | wc -l)" 2
 check 'a volume at no path' expect 2 cunik run -d --name bad -v notes:data --backend unikraft ./probe.elf
