@@ -39,7 +39,10 @@ int cunik_engine_volume_create(struct engine *e, const struct world_volume *v, j
 /* ERROR_CONFLICT while a cunik has it, running or not, or a request is about to make one. */
 int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err);
 /* What cuniks boot, running or not, and those that requests are about to make: the digests of their
- * images, and beside each the cunik's name. */
+ * images, and beside each the cunik's name. Between hold and release, which go around it and what
+ * is removed for what it says, no request takes another. */
+void cunik_engine_images_hold(struct engine *e);
+void cunik_engine_images_release(struct engine *e);
 int cunik_engine_image_users(struct engine *e, struct strv *ret_digests, struct strv *ret_names,
                              struct error **err);
 /* What a file for guests holds; see file_store.h. */

@@ -40,6 +40,16 @@ static void add_users(const struct world *w, struct strv *digests, struct strv *
         }
 }
 
+void cunik_engine_images_hold(struct engine *e)
+{
+    pthread_rwlock_wrlock(&e->images);
+}
+
+void cunik_engine_images_release(struct engine *e)
+{
+    pthread_rwlock_unlock(&e->images);
+}
+
 int cunik_engine_image_users(struct engine *e, struct strv *ret_digests, struct strv *ret_names,
                              struct error **err)
 {

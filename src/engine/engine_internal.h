@@ -82,8 +82,9 @@ struct engine {
     void *prober;
     struct registry registry;
 
-    pthread_mutex_t worlds; /* also: one rule set, one assignment at a time */
-    struct map slots;       /* by stack; looked up under `worlds` */
+    pthread_rwlock_t images; /* held from taking an image to reserving it, or to remove some */
+    pthread_mutex_t worlds;  /* also: one rule set, one assignment at a time */
+    struct map slots;        /* by stack; looked up under `worlds` */
 
     pthread_mutex_t lock;
     pthread_cond_t turn; /* slots, threads */

@@ -236,10 +236,12 @@ static int prepare_up(struct engine *e, struct slot *s, const struct request *r,
     int e_ = r->only_new ? check_new(s, p, err) : 0;
     if (e_ == 0)
         e_ = find_scope(r, &p->desired, &in_scope, err);
+    pthread_rwlock_rdlock(&e->images);
     if (e_ == 0)
         e_ = cunik_engine_use_images(e, &p->desired, err);
     if (e_ == 0)
         e_ = assign(e, s, r, reserve, in_scope, p, err);
+    pthread_rwlock_unlock(&e->images);
     if (e_ < 0)
         return e_;
     pthread_mutex_lock(&e->worlds);

@@ -120,12 +120,14 @@ enum MHD_Result cunik_server_image_remove(struct server *s, struct MHD_Connectio
     const char *name;
     int r;
 
+    cunik_engine_images_hold(s->engine);
     if ((r = need(connection, "name", &name, &err)) == 0 &&
         (r = cunik_engine_image_users(s->engine, &digests, &cuniks, &err)) == 0 &&
         !cunik_server_query_flag(connection, "force"))
         r = check_unused(s, name, &digests, &cuniks, &err);
     if (r == 0 && (r = cunik_image_remove(s->images, name, &err)) == 0)
         r = cunik_image_prune(s->images, PRUNE_NONE, &digests, &removed, &freed, &err);
+    cunik_engine_images_release(s->engine);
     return cunik_server_finish(connection, r, r < 0 ? NULL : json_object(), err);
 }
 

@@ -233,6 +233,25 @@ check '… down' expect 0 cunik-compose down
 check 'so may a cunik of its own' expect 0 cunik create --name alone --no-healthcheck --network none web
 check '…' equal "$(cunik inspect alone | jq -c '.[0].healthcheck.test // []')" '[]'
 check '… remove it' expect 0 cunik rm alone
+
+# Who runs an image while others remove it has all of it, or is told that it is not there.
+mkdir -p race && cp "$PROBE" race/probe.elf && printf 'backend: unikraft\nkernel: probe.elf\nmemory: 16M\ncommand: [text=race]\n' >race/Cunikfile
+race() {
+    local name
+    for _ in 1 2 3 4 5 6 7 8; do
+        cunik build -t race race >/dev/null || return 1
+        for name in race1 race2 race3; do
+            cunik create --pull never --name "$name" --network none race >/dev/null 2>>raced &
+        done
+        cunik image rm --force race >/dev/null
+        wait
+        for name in $(cunik list -aq --filter name=race1 --filter name=race2 --filter name=race3); do
+            cunik rm -f "$name" >/dev/null
+        done
+    done
+    ! grep -v 'no such image: race' raced >"$OUT"
+}
+check 'runs and removals of one image do not disturb each other' race
 printf 'name: st\nservices: {a: {image: nowhere/at/all, pull_policy: never, network_mode: none}}\n' >compose.yaml
 check 'never fetched, an image that is not there is an error' not cunik-compose up -d
 check '… that names it' err_has "no such image: nowhere/at/all"

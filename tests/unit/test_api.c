@@ -88,6 +88,14 @@ int cunik_engine_volumes(struct engine *e _unused_, json_t **ret, struct error *
     return 0;
 }
 
+void cunik_engine_images_hold(struct engine *e _unused_)
+{
+}
+
+void cunik_engine_images_release(struct engine *e _unused_)
+{
+}
+
 int cunik_engine_image_users(struct engine *e _unused_, struct strv *ret_digests,
                              struct strv *ret_names, struct error **err _unused_)
 {
