@@ -5,6 +5,7 @@ base_SOURCES = \
 	src/base/error.c \
 	src/base/file.c \
 	src/base/filter.c \
+	src/base/interrupt.c \
 	src/base/json.c \
 	src/base/log.c \
 	src/base/map.c \

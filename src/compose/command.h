@@ -89,12 +89,6 @@ int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns
 /* --index of a command; *ret stays as it is when it was not given. */
 int cunik_command_index(const struct arguments *a, uint64_t *ret, struct error **err);
 
-/* Interrupts (SIGINT, SIGTERM): the descriptor becomes readable at the first one; call again for
- * the next. One per process. */
-int cunik_interrupt_fd(void);
-/* Makes the descriptor unreadable again, so that it waits for the next interrupt. */
-void cunik_interrupt_clear(void);
-
 int cunik_command_up(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_events(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_graph(void *context, const struct arguments *a, int *status, struct error **err);

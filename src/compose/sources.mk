@@ -40,7 +40,6 @@ compose_SOURCES = \
 	src/compose/fields_walk.c \
 	src/compose/graph.c \
 	src/compose/interpolate.c \
-	src/compose/interrupt.c \
 	src/compose/listing.c \
 	src/compose/load.c \
 	src/compose/load_document.c \

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <termios.h>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "engine/detach_keys.h"
 
@@ -40,17 +40,6 @@ struct session {
     bool at_end;           /* of standard input */
 };
 
-static int interrupts = -1; /* eventfd */
-
-static void on_signal(int number _unused_)
-{
-    const uint64_t one = 1;
-    int saved = errno;
-
-    (void)!write(interrupts, &one, sizeof(one));
-    errno = saved;
-}
-
 static void signal_event(int fd)
 {
     const uint64_t one = 1;
@@ -69,18 +58,6 @@ static int make_event(int *ret, struct error **err)
 {
     *ret = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return *ret < 0 ? cunik_error_errno(err, errno, "making an eventfd") : 0;
-}
-
-static int take_interrupts(struct error **err)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    int r = interrupts < 0 ? make_event(&interrupts, err) : 0;
-
-    if (r < 0)
-        return r;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    return 0;
 }
 
 /* Key by key, without echo; what is shown still begins each line at the left. */
@@ -129,14 +106,14 @@ static void end_guest(struct session *s)
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
     _cleanup_error_ struct error *err = NULL;
 
-    how.cancel_fd = interrupts;
+    how.cancel_fd = cunik_interrupt_fd();
     int r = cunik_client_create(&how, &client, &err);
     for (size_t i = 0; i < ARRAY_SIZE(harder) && client; i++) {
         s->ending.action = harder[i];
         r = cunik_client_apply(client, &s->ending, NULL, &err);
         if (r == 0 || err->code != ERROR_CANCELLED)
             break;
-        clear(interrupts);
+        cunik_interrupt_clear();
         cunik_error_destroy(TAKE_PTR(err));
     }
     if (r < 0 && err)
@@ -145,7 +122,7 @@ static void end_guest(struct session *s)
 
 static void heed_interrupt(struct session *s)
 {
-    clear(interrupts);
+    cunik_interrupt_clear();
     if (s->o->proxy) {
         end_guest(s);
         return;
@@ -202,7 +179,7 @@ static void *type(void *arg)
         bool reads = s->o->input && s->ready && !s->at_end && !s->left &&
                      (s->terminal || s->pending.size < PENDING_MOST);
         struct pollfd fds[] = {{.fd = s->poke, .events = POLLIN},
-                               {.fd = interrupts, .events = POLLIN},
+                               {.fd = cunik_interrupt_fd(), .events = POLLIN},
                                {.fd = reads ? STDIN_FILENO : -1, .events = POLLIN}};
         poll(fds, ARRAY_SIZE(fds), s->pending.size ? 0 : -1);
         clear(s->poke);
@@ -235,12 +212,11 @@ static int prepare(struct session *s, struct error **err)
     struct world_cunik *c;
     int r = cunik_detach_keys_init(&s->keys, keys, err);
 
+    (void)cunik_interrupt_fd(); /* from now on they do not end this process */
     if (r == 0)
         r = make_event(&s->leave, err);
     if (r == 0)
         r = make_event(&s->poke, err);
-    if (r == 0)
-        r = take_interrupts(err);
     if (r == 0)
         r = find(s, &w, &c, err);
     if (r < 0)
@@ -268,6 +244,7 @@ static int stay(struct session *s, struct error **err)
     s->stop = true;
     signal_event(s->poke);
     pthread_join(typist, NULL);
+    cunik_interrupt_clear(); /* one that came too late is for nobody */
     return r;
 }
 

@@ -135,7 +135,14 @@ static int begin(struct attached *a, bool from_start, struct error **err)
     a->offset = from_start ? a->run.from : cunik_console_size(s->consoles, a->name);
     if (!a->run.active && from_start)
         return 0;
-    return open_terminal(a, err);
+    _cleanup_error_ struct error *why = NULL;
+    r = open_terminal(a, &why);
+    /* Its end may not have been noticed yet: what it wrote is there all the same. */
+    if (r == 0 || (from_start && why->code == ERROR_CONFLICT))
+        return 0;
+    if (err)
+        *err = TAKE_PTR(why);
+    return r;
 }
 
 enum MHD_Result cunik_server_attach(struct server *s, struct MHD_Connection *connection,

@@ -143,11 +143,13 @@ void cunik_terminals_destroy(struct terminals *t)
 }
 
 /* Bytes go through as they are, whoever used it before. */
-static int open_raw(const char *path, int *ret, struct error **err)
+static int open_raw(const char *name, const char *path, int *ret, struct error **err)
 {
     _cleanup_close_ int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     struct termios settings;
 
+    if (fd < 0 && (errno == ENOENT || errno == EIO))
+        return cunik_error_set(err, ERROR_CONFLICT, "'%s' has ended", name);
     if (fd < 0)
         return cunik_error_errno(err, errno, "opening '%s'", path);
     if (tcgetattr(fd, &settings) < 0)
@@ -166,7 +168,7 @@ int cunik_terminal_open(struct terminals *t, const char *name, const char *path,
 
     pthread_mutex_lock(&t->lock);
     struct terminal *found = find(t, name, path);
-    if (!found && (r = open_raw(path, &fd, err)) == 0) {
+    if (!found && (r = open_raw(name, path, &fd, err)) == 0) {
         found = cunik_calloc(1, sizeof(*found));
         found->name = cunik_strdup(name);
         found->path = cunik_strdup(path);

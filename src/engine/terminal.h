@@ -26,7 +26,8 @@ int cunik_terminals_create(struct terminals **ret, struct error **err);
 /* All have been closed before. */
 void cunik_terminals_destroy(struct terminals *t);
 
-/* Opens the terminal at `path` of the cunik `name`, or joins those that have it open. */
+/* Opens the terminal at `path` of the cunik `name`, or joins those that have it open.
+ * ERROR_CONFLICT when its guest has ended. */
 int cunik_terminal_open(struct terminals *t, const char *name, const char *path,
                         struct terminal **ret, struct error **err);
 /* The last one closes it. NULL is none. */

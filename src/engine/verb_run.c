@@ -1,42 +1,18 @@
 /* run and create: one cunik without a stack file. It is a stack of its own name. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "engine/attach.h"
 #include "engine/run_options.h"
 #include "engine/run_volumes.h"
-
-static int interrupts = -1;
-
-static void on_signal(int number _unused_)
-{
-    const uint64_t one = 1;
-    int saved = errno;
-
-    (void)!write(interrupts, &one, sizeof(one));
-    errno = saved;
-}
-
-static int take_interrupts(struct error **err)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-
-    interrupts = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (interrupts < 0)
-        return cunik_error_errno(err, errno, "taking interrupts");
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    return 0;
-}
 
 /* "cunik-3f9a2c". */
 static char *any_name(void)
@@ -226,7 +202,6 @@ static int follow(struct client *client, const char *name, struct error **err)
 {
     static const enum request_action harder[] = {ACTION_STOP, ACTION_KILL};
     _cleanup_strv_ struct strv names = {0};
-    uint64_t count;
     int r;
 
     cunik_strv_add(&names, name);
@@ -235,7 +210,7 @@ static int follow(struct client *client, const char *name, struct error **err)
     cunik_client_leave_at_once(client); /* who interrupts again does not wait */
     for (size_t i = 0; i < ARRAY_SIZE(harder) && r < 0 && (*err)->code == ERROR_CANCELLED; i++) {
         cunik_error_destroy(TAKE_PTR(*err));
-        (void)!read(interrupts, &count, sizeof(count));
+        cunik_interrupt_clear();
         r = cunik_verb_apply_stack(client, name, harder[i], err);
     }
     return r;
@@ -311,9 +286,7 @@ int cunik_verb_run(void *context _unused_, const struct arguments *a, int *ret_s
     if (detach && cunik_arguments_flag(a, "rm"))
         return cunik_error_set(err, ERROR_INVALID,
                                "options '--detach' and '--rm' exclude each other");
-    int r = detach ? 0 : take_interrupts(err);
-    if (r == 0)
-        r = cunik_verb_reach_with(a, interrupts, &client, err);
+    int r = cunik_verb_reach_with(a, detach ? -1 : cunik_interrupt_fd(), &client, err);
     if (r == 0)
         r = make(a, client, &g, true, err);
     if (r < 0)

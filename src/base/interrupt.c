@@ -1,9 +1,13 @@
-/* Interrupts as a descriptor that can be waited for (see command.h). */
+#include "base/interrupt.h"
+
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
-#include "compose/command.h"
+#include "base/macros.h"
 
 static int event_fd = -1;
 
