@@ -61,13 +61,16 @@ int cunik_host_files_own(const struct host_real *h, const struct world_cunik *c,
                          const struct world_cunik *attached, struct error **err)
 {
     const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
-    _cleanup_free_ char *initrd = cunik_host_image_path(h, c->name, HOST_INITRD_WITH_FILES);
+    static const char *const kinds[] = {"kernel", "initrd", HOST_INITRD_WITH_FILES};
     int r = own_disks(h, c, err);
 
     if (r == 0)
         r = own_disks(h, attached, err);
-    if (r == 0 && cunik_file_exists(initrd))
-        r = cunik_access_own(u, initrd, false, err);
+    for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++) {
+        _cleanup_free_ char *path = cunik_host_image_path(h, c->name, kinds[i]);
+        if (cunik_file_exists(path))
+            r = cunik_access_own(u, path, false, err);
+    }
     return r;
 }
 

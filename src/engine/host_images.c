@@ -64,7 +64,8 @@ static int make_copy(const char *source, int from, const struct stat *st, const 
     if (to < 0)
         return cunik_error_errno(err, errno, "copying '%s' to '%s'", source, path);
     int r = copy(from, to, st->st_size);
-    if (r == 0 && fchmod(to, 0444) < 0)
+    /* What not everybody may read is not everybody's here either (host_files.c). */
+    if (r == 0 && fchmod(to, st->st_mode & S_IROTH ? 0444 : 0400) < 0)
         r = -errno;
     if (r == 0 && rename(temporary, path) < 0)
         r = -errno;

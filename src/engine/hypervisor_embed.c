@@ -236,13 +236,14 @@ static int check_root(const char *root, struct error **err)
     if (root[0] != '/' || strlen(root) > ROOT_MOST)
         return cunik_error_set(err, ERROR_INVALID,
                                "the engine's folder '%s' must be an absolute path of at most %d "
-                               "bytes, for the sake of the sockets in it",
+                               "bytes, for the sake of the sockets in it; CUNIK_ROOT names "
+                               "another",
                                root, ROOT_MOST);
     /* It becomes a part of URIs, of libvirt's settings and of kernels' command lines. */
     if (root[strspn(root, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")])
         return cunik_error_set(err, ERROR_INVALID,
                                "the engine's folder '%s' may only have letters, digits and "
-                               "'/', '.', '_', '-' in its path",
+                               "'/', '.', '_', '-' in its path; CUNIK_ROOT names another",
                                root);
     return 0;
 }

@@ -147,12 +147,13 @@ check '… and is named' err_has 'no such volume: keep_data'
 mkdir -p "$WORK/own"
 truncate -s 1M "$WORK/own/disk"
 chown 1234:1234 "$WORK/own/disk"
-chmod 600 "$WORK/own/disk"
+cp "$PROBE" "$WORK/own/kernel"
+chmod 600 "$WORK/own/disk" "$WORK/own/kernel"
 cat >own.yaml <<END
 name: own
 services:
   probe:
-    unikernel: {backend: raw, kernel: $PROBE, disks: [{path: $WORK/own/disk}]}
+    unikernel: {backend: raw, kernel: $WORK/own/kernel, disks: [{path: $WORK/own/disk}]}
     mem_limit: 16m
 END
 chmod 711 "$WORK"
@@ -161,6 +162,7 @@ check 'a disk in a closed folder is refused' expect 1 cunik-compose -f own.yaml 
 check '… with the reason' err_has "may not write to '$WORK/own/disk'"
 chmod 711 "$WORK/own"
 check 'a private disk serves a guest' expect 0 cunik-compose -f own.yaml up -d
+check '… with a private kernel, whose copy is private too' equal "$(stat -c %a "$CUNIK_ROOT/images/own-probe-1/kernel")" 400
 check '… and keeps its owner' equal "$(stat -c %u:%g "$WORK/own/disk")" 1234:1234
 check 'down' expect 0 cunik-compose -f own.yaml down
 check '… leaves it as it was' equal "$(getfacl -cp "$WORK/own/disk")" "$(printf 'user::rw-\ngroup::---\nother::---')"
