@@ -41,6 +41,8 @@ struct engine_prober {
 
 struct waiter {
     struct waiter *next;
+    const char *who;  /* "up by cunik-compose (7)", for those that wait for it */
+    int64_t since_ms; /* when it got its turn */
 };
 
 /* One stack. Slots are made when a stack is first heard of and stay. */
@@ -54,10 +56,8 @@ struct slot {
     bool loaded;
     /* Under `lock`: */
     struct waiter *first, **last; /* requests; the first is carried out */
-    const char *holder;           /* that one, for those that wait: "up by cunik-compose (7)" */
-    int64_t since_ms;
-    bool held;         /* no restart may begin */
-    size_t restarting; /* restarts under way */
+    bool held;                    /* no restart may begin */
+    size_t restarting;            /* restarts under way */
     bool repairing;
     bool resume;           /* cuniks that ended when there was no engine are to come back */
     _Atomic bool *resumed; /* the resumption under way: true cancels it, so that others need not
@@ -130,9 +130,9 @@ void cunik_engine_slots_done(struct engine *e);
 /* Whether a request has the stack's turn now. */
 bool cunik_engine_busy(struct engine *e, const struct slot *s);
 /* Waits for the stack's turn, until the deadline (ERROR_TIMEOUT, saying who has it); the waiter and
- * the holder's name are the caller's until cunik_engine_leave(). No restart is under way or begins
+ * who it is are the caller's until cunik_engine_leave(). No restart is under way or begins
  * until `held` is cleared by cunik_engine_unhold(). */
-int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *holder,
+int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *who,
                        const struct event_sink *sink, const _Atomic bool *cancel,
                        int64_t deadline_ns, struct error **err);
 void cunik_engine_unhold(struct engine *e, struct slot *s);

@@ -51,28 +51,28 @@ void cunik_engine_slots_done(struct engine *e)
 }
 
 /* "up by cunik-compose (pid 7, root), since 2026-11-22T00:34:59Z, for 5 s" */
-static char *holder_text(struct engine *e, const struct slot *s)
+static char *holder_text(struct engine *e, const struct waiter *holder)
 {
-    int64_t seconds = (cunik_engine_wall_ms(e) - s->since_ms) / SECOND_MS;
-    time_t since = s->since_ms / SECOND_MS;
+    int64_t seconds = (cunik_engine_wall_ms(e) - holder->since_ms) / SECOND_MS;
+    time_t since = holder->since_ms / SECOND_MS;
     char stamp[sizeof("9999-12-31T23:59:59")];
     struct tm tm;
 
     gmtime_r(&since, &tm);
     strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-    return cunik_asprintf("%s, since %sZ, for %lld s", s->holder, stamp, (long long)seconds);
+    return cunik_asprintf("%s, since %sZ, for %lld s", holder->who, stamp, (long long)seconds);
 }
 
 static void say_waiting(struct engine *e, const struct slot *s, const struct event_sink *sink)
 {
-    _cleanup_free_ char *holder = holder_text(e, s);
+    _cleanup_free_ char *holder = holder_text(e, s->first);
     _cleanup_free_ char *text =
         cunik_asprintf("waiting for another request for stack '%s' (%s)", s->stack, holder);
 
     cunik_engine_warn(e, sink, s->stack, text);
 }
 
-static void unlink_waiter(struct slot *s, struct waiter *w)
+static void unlink_waiter(struct engine *e, struct slot *s, struct waiter *w)
 {
     struct waiter **p = &s->first;
 
@@ -81,6 +81,8 @@ static void unlink_waiter(struct slot *s, struct waiter *w)
     *p = w->next;
     if (s->last == &w->next)
         s->last = p;
+    if (p == &s->first && s->first)
+        s->first->since_ms = cunik_engine_wall_ms(e);
 }
 
 bool cunik_engine_busy(struct engine *e, const struct slot *s)
@@ -99,17 +101,17 @@ static int check_turn(struct engine *e, const struct slot *s, const _Atomic bool
         return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
     if (cunik_engine_now(e) < deadline_ns)
         return 0;
-    _cleanup_free_ char *holder = holder_text(e, s);
+    _cleanup_free_ char *holder = holder_text(e, s->first);
     return cunik_error_set(err, ERROR_TIMEOUT, "stack '%s' is held by another request (%s)",
                            s->stack, holder);
 }
 
-int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *holder,
+int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *who,
                        const struct event_sink *sink, const _Atomic bool *cancel,
                        int64_t deadline_ns, struct error **err)
 {
     pthread_mutex_lock(&e->lock);
-    w->next = NULL;
+    *w = (struct waiter){.who = who, .since_ms = cunik_engine_wall_ms(e)};
     *s->last = w;
     s->last = &w->next;
     e->requests++;
@@ -124,15 +126,13 @@ int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const
     while (s->first != w) {
         int r = check_turn(e, s, cancel, deadline_ns, err);
         if (r < 0) {
-            unlink_waiter(s, w);
+            unlink_waiter(e, s, w);
             e->requests--;
             pthread_mutex_unlock(&e->lock);
             return r;
         }
         e->clock->wait(e->clock->ctx, &e->turn, &e->lock, deadline_ns);
     }
-    s->holder = holder;
-    s->since_ms = cunik_engine_wall_ms(e);
     s->held = true;
     while (s->restarting)
         e->clock->wait(e->clock->ctx, &e->turn, &e->lock, CLOCK_NEVER);
@@ -151,7 +151,7 @@ void cunik_engine_unhold(struct engine *e, struct slot *s)
 void cunik_engine_leave(struct engine *e, struct slot *s, struct waiter *w)
 {
     pthread_mutex_lock(&e->lock);
-    unlink_waiter(s, w);
+    unlink_waiter(e, s, w);
     s->held = false;
     e->requests--;
     pthread_cond_broadcast(&e->turn);

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "engine/engine_internal.h"
 #include "engine/plan_saved.h"
 #include "tests/support/demo_world.h"
 #include "tests/support/scene.h"
@@ -892,6 +893,59 @@ static void test_bad_requests(void **state)
 
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 
+struct turn {
+    struct scene *s;
+    struct slot *slot;
+    struct waiter w;
+};
+
+static void *take_turn(void *data)
+{
+    struct turn *t = data;
+    const struct event_sink nobody = {0};
+
+    assert_int_equal(cunik_engine_enter(t->s->f.engine, t->slot, &t->w, "the second", &nobody, NULL,
+                                        CLOCK_NEVER, NULL),
+                     0);
+    return NULL;
+}
+
+static bool somebody_waits(struct engine *e, const struct waiter *w)
+{
+    pthread_mutex_lock(&e->lock);
+    bool waits = w->next;
+    pthread_mutex_unlock(&e->lock);
+    return waits;
+}
+
+/* Whose turn it is from the moment that the one before has left, whether or not it knows yet. */
+static void test_whose_turn(void **state)
+{
+    struct scene *s = *state;
+    struct engine *e = s->f.engine;
+    const struct event_sink nobody = {0};
+
+    for (int i = 0; i < 50; i++) {
+        struct turn second = {.s = s, .slot = cunik_engine_slot(e, "demo")};
+        struct waiter first, third;
+        _cleanup_error_ struct error *err = NULL;
+        char *who = cunik_strdup("the first");
+        pthread_t thread;
+
+        assert_int_equal(
+            cunik_engine_enter(e, second.slot, &first, who, &nobody, NULL, CLOCK_NEVER, NULL), 0);
+        assert_int_equal(pthread_create(&thread, NULL, take_turn, &second), 0);
+        AWAIT(somebody_waits(e, &first));
+        cunik_engine_leave(e, second.slot, &first);
+        free(who);
+        assert_true(
+            cunik_engine_enter(e, second.slot, &third, "the third", &nobody, NULL, 0, &err) < 0);
+        assert_non_null(strstr(err->message, "(the second, since "));
+        pthread_join(thread, NULL);
+        cunik_engine_leave(e, second.slot, &second.w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -914,6 +968,7 @@ int main(void)
         SCENE(test_partial_failure),
         SCENE(test_checks_come_first),
         SCENE(test_one_at_a_time),
+        SCENE(test_whose_turn),
         SCENE(test_names_are_taken_once),
         SCENE(test_new_ones_are_made_once),
         SCENE(test_waiting_request_is_cancelled),
