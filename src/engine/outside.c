@@ -158,8 +158,16 @@ int cunik_outside_find(const char *root, struct outside **ret, struct namespaces
         return errno == ENOENT || errno == ECONNREFUSED
                    ? 0
                    : cunik_error_errno(err, errno, "connecting to '%s'", path);
-    /* One that was just ending is none. */
-    if (look(o, ret_namespaces, NULL) < 0 || ret_namespaces->user < 0)
+    _cleanup_error_ struct error *why = NULL;
+    r = look(o, ret_namespaces, &why);
+    /* One that was just ending is none; one that lives and answers otherwise must not be replaced.
+     */
+    if (r < 0 && (!why || why->code != ERROR_UNAVAILABLE)) {
+        if (err)
+            *err = TAKE_PTR(why);
+        return cunik_error_prefix(err, r, "asking at '%s'", path);
+    }
+    if (r < 0 || ret_namespaces->user < 0)
         return 0;
     *ret = TAKE_PTR(o);
     return 0;
