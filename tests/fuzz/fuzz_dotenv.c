@@ -36,6 +36,12 @@ static bool can_quote(const char *s)
     return true;
 }
 
+/* "export" and a blank before a name are no part of it. */
+static bool can_name(const char *name)
+{
+    return strncmp(name, "export", 6) != 0 || !isspace((unsigned char)name[6]);
+}
+
 static void read_again(const struct variables *v)
 {
     _cleanup_variables_ struct variables again = {0};
@@ -43,7 +49,7 @@ static void read_again(const struct variables *v)
 
     cunik_buffer_char(&b, '\n'); /* a name may begin with what would be a byte order mark */
     for (size_t i = 0; i < cunik_variables_count(v); i++)
-        if (can_quote(cunik_variables_value(v, i))) {
+        if (can_name(cunik_variables_name(v, i)) && can_quote(cunik_variables_value(v, i))) {
             cunik_buffer_printf(&b, "%s=", cunik_variables_name(v, i));
             append_quoted(&b, cunik_variables_value(v, i));
         }

@@ -5,6 +5,7 @@
  * (see below). Whatever the files hold, the load ends with a stack or with mistakes in words; what
  * `config` prints of a stack is loaded again, as YAML and as JSON, and gives the same.
  */
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -143,16 +144,17 @@ static void load_again(const struct load_options *first, const char *text, const
     free(f.items[0].path);
 }
 
-/* YAML's readers give up on a key of more than 1024 characters that nothing announces, and JSON
- * announces none. */
-static bool has_long_key(const struct node *n)
+/* What JSON cannot say: a number that is none or has no end, and what YAML's readers, who give up
+ * on a key of more than 1024 characters that nothing announces, would not find in it. */
+static bool is_beyond_json(const struct node *n)
 {
     enum { CHARACTERS = 1024, ESCAPED = 6 };
 
-    if (n->key && strlen(n->key) > CHARACTERS / ESCAPED)
+    if ((n->key && strlen(n->key) > CHARACTERS / ESCAPED) ||
+        (n->kind == NODE_FLOAT && !isfinite(n->number)))
         return true;
     for (size_t i = 0; i < n->n; i++)
-        if (has_long_key(n->items[i]))
+        if (is_beyond_json(n->items[i]))
             return true;
     return false;
 }
@@ -170,7 +172,7 @@ static void use(const struct load_options *o, const struct loaded *l, const stru
             abort();
     }
     load_again(o, yaml, yaml);
-    if (!has_long_key(l->root))
+    if (!is_beyond_json(l->root))
         load_again(o, json, yaml);
     if (cunik_config_hashes(l, "*", &hashes, &err) < 0)
         abort();
