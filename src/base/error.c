@@ -47,8 +47,7 @@ static void store(struct error **err, enum error_code code, int number, char *me
     e->code = code;
     e->number = number;
     e->message = message;
-    cunik_error_destroy(*err);
-    *err = e;
+    cunik_error_pass(err, 0, &e);
 }
 
 static int result_of(enum error_code code)
@@ -108,6 +107,25 @@ int cunik_error_prefix(struct error **err, int r, const char *format, ...)
     free((*err)->message);
     (*err)->message = message;
     return r;
+}
+
+int cunik_error_pass(struct error **err, int r, struct error **why)
+{
+    struct error *passed = TAKE_PTR(*why);
+
+    if (!err || !passed) {
+        cunik_error_destroy(passed);
+        return r;
+    }
+    cunik_error_destroy(*err);
+    *err = passed;
+    return r;
+}
+
+void cunik_error_forget(struct error **err)
+{
+    if (err)
+        cunik_error_destroy(TAKE_PTR(*err));
 }
 
 void cunik_error_destroy(struct error *err)

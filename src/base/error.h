@@ -53,6 +53,13 @@ int cunik_error_at(struct error **err, enum error_code code, const struct place 
 /* Puts "TEXT: " in front of the message of *err; does nothing when there is none. Returns r. */
 int cunik_error_prefix(struct error **err, int r, const char *format, ...) _printf_(3, 4);
 
+/* Hands *why, an error of the function's own, over to its caller in place of what it was told; does
+ * nothing when there is none. Returns r. For those who look at an error before they pass it on. */
+int cunik_error_pass(struct error **err, int r, struct error **why);
+
+/* For what turned out to be no failure: *err, if there is one, is no more. */
+void cunik_error_forget(struct error **err);
+
 void cunik_error_destroy(struct error *err);
 DEFINE_CLEANUP(struct error *, cunik_error_destroy)
 #define _cleanup_error_ _cleanup_(cunik_error_destroyp)

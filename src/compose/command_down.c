@@ -80,18 +80,14 @@ static int remove_volumes(struct command *c, const char *stack, struct error **e
     json_array_foreach (list, i, volume) {
         const char *owner = json_string_value(json_object_get(volume, "stack"));
         const char *name = json_string_value(json_object_get(volume, "name"));
-        struct error *why = NULL;
+        _cleanup_error_ struct error *why = NULL;
         if (!owner || strcmp(owner, stack) != 0)
             continue;
         r = cunik_client_volume_remove(client, name, &why);
-        if (r < 0 && why->code == ERROR_CONFLICT) {
+        if (r < 0 && why->code == ERROR_CONFLICT)
             fprintf(stderr, "warning: %s; it is left alone\n", why->message);
-        } else if (r < 0 && why->code != ERROR_NOT_FOUND) {
-            if (err)
-                *err = why;
-            return r;
-        }
-        cunik_error_destroy(why);
+        else if (r < 0 && why->code != ERROR_NOT_FOUND)
+            return cunik_error_pass(err, r, &why);
     }
     return 0;
 }

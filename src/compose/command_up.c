@@ -56,7 +56,7 @@ static int stop_after_interrupt(struct command *c, const char *stack, struct err
     r = end_stack(c, stack, ACTION_STOP, err);
     if (r == 0 || (*err)->code != ERROR_CANCELLED)
         return r;
-    cunik_error_destroy(TAKE_PTR(*err));
+    cunik_error_forget(err);
     cunik_interrupt_clear();
     return end_stack(c, stack, ACTION_KILL, err);
 }
@@ -85,7 +85,7 @@ static int follow(struct command *c, const struct request *r, int *status, struc
         return cunik_command_abort(c, r->stack, status, err);
     if (failed == 0 || (*err)->code != ERROR_CANCELLED)
         return failed;
-    cunik_error_destroy(TAKE_PTR(*err));
+    cunik_error_forget(err);
     *status = 130;
     return stop_after_interrupt(c, r->stack, err);
 }
@@ -110,11 +110,11 @@ static int apply_timed(struct command *c, const struct request *r, struct error 
         return failed;
     _cleanup_json_ json_t *trace = cunik_timeline_trace(&timeline);
     _cleanup_free_ char *text = cunik_json_text(trace, JSON_COMPACT);
-    if (cunik_file_write_output(path, text, strlen(text), 0644, &why) == 0)
-        return failed;
+    int written = cunik_file_write_output(path, text, strlen(text), 0644, &why);
     if (failed == 0)
-        return cunik_error_set(err, why->code, "%s", why->message);
-    fprintf(stderr, "%s\n", why->message);
+        return cunik_error_pass(err, written, &why);
+    if (written < 0)
+        fprintf(stderr, "%s\n", why->message);
     return failed;
 }
 

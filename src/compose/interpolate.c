@@ -175,8 +175,7 @@ static void hide(struct walk *w, const struct node *n, struct error **err)
 {
     _cleanup_free_ char *text = NULL;
 
-    cunik_error_destroy(*err);
-    *err = NULL;
+    cunik_error_forget(err);
     cunik_substitute(n->text, w->lookup, true, NULL, &text, err);
 }
 

@@ -22,8 +22,7 @@ static void mistake(struct load_context *c, const struct node *n, struct error *
         return;
     }
     cunik_diagnostics_error(c->d, &n->place, "include", "%s", (*err)->message);
-    cunik_error_destroy(*err);
-    *err = NULL;
+    cunik_error_forget(err);
 }
 
 /* Only these sections are taken; the name and extensions of an included file are its own. */

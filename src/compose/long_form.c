@@ -28,8 +28,7 @@ static void mistake(const struct lengthening *l, const struct node *n,
     int length = (int)(secret ? strcspn((*err)->message, ":") : strlen((*err)->message));
 
     cunik_diagnostics_error(l->d, &n->place, where, "%.*s%s", length, (*err)->message, origin);
-    cunik_error_destroy(*err);
-    *err = NULL;
+    cunik_error_forget(err);
 }
 
 /* What was not interpolated stays in its short form where nobody can tell its parts. */

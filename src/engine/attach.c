@@ -114,7 +114,7 @@ static void end_guest(struct session *s)
         if (r == 0 || err->code != ERROR_CANCELLED)
             break;
         cunik_interrupt_clear();
-        cunik_error_destroy(TAKE_PTR(err));
+        cunik_error_forget(&err);
     }
     if (r < 0 && err)
         fprintf(stderr, "%s\n", err->message);
@@ -274,7 +274,7 @@ int cunik_attach(const struct client_settings *how, const char *name,
     if (o->ret_ended)
         *o->ret_ended = r == 0;
     if (r < 0 && s.left && (*err)->code == ERROR_CANCELLED) {
-        cunik_error_destroy(TAKE_PTR(*err));
+        cunik_error_forget(err);
         fprintf(stderr, "left '%s', which goes on\n", name);
         return 0;
     }

@@ -245,11 +245,7 @@ int cunik_client_apply(struct client *c, const struct request *request,
 
     if (l.ended && (r == 0 || l.result < 0)) {
         /* What the engine said of it counts more than how the connection ended. */
-        if (r < 0 && err)
-            cunik_error_destroy(TAKE_PTR(*err));
-        if (err)
-            *err = TAKE_PTR(l.err);
-        r = l.result;
+        r = cunik_error_pass(err, l.result, &l.err);
     } else if (r == 0) {
         r = cunik_error_set(err, ERROR_UNAVAILABLE,
                             "the engine ended in the middle of the request");

@@ -242,11 +242,8 @@ static int judge(const struct client *c, struct transfer *t, CURLcode code, bool
 {
     long status = status_of(t->easy);
 
-    if (t->result < 0) {
-        if (err)
-            *err = TAKE_PTR(t->err);
-        return t->result;
-    }
+    if (t->result < 0)
+        return cunik_error_pass(err, t->result, &t->err);
     if (code == CURLE_OK)
         return status == HTTP_OK ? 0 : remote_error(t, status, err);
     *ret_again =
@@ -329,11 +326,7 @@ int cunik_client_call(struct client *c, struct call *call, struct error **err)
                 return r;
             continue;
         }
-        if (why && err)
-            *err = why;
-        else
-            cunik_error_destroy(why);
-        return r;
+        return cunik_error_pass(err, r, &why);
     }
     return r;
 }

@@ -135,9 +135,7 @@ int cunik_client_image_there(struct client *c, const char *name, bool *ret, stru
     *ret = r == 0;
     if (r == 0 || why->code == ERROR_NOT_FOUND)
         return 0;
-    if (err)
-        *err = TAKE_PTR(why);
-    return r;
+    return cunik_error_pass(err, r, &why);
 }
 
 int cunik_client_image_need(struct client *c, const char *name, const char *policy,

@@ -353,9 +353,7 @@ static int enter_namespaces(struct daemon *d, struct error **err)
 
     if (r == 0 && !d->outside)
         cunik_log(LOG_LEVEL_WARNING, "no guests can be run: %s", why->message);
-    if (r < 0 && err)
-        *err = TAKE_PTR(why);
-    return r;
+    return r < 0 ? cunik_error_pass(err, r, &why) : 0;
 }
 
 static int run(struct daemon *d, struct error **err)

@@ -391,11 +391,7 @@ static int apply_in_turn(struct engine *e, struct slot *s, const struct request 
     cunik_engine_hold(e, &p.plan, false);
     cunik_engine_prepared_done(&p);
     cunik_world_done(&before.desired);
-    if (err)
-        *err = why;
-    else
-        cunik_error_destroy(why);
-    return e_;
+    return cunik_error_pass(err, e_, &why);
 }
 
 /* A kill does not wait until another request has given its guests their grace: destroying them is

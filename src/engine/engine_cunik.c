@@ -93,11 +93,7 @@ int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c,
     /* It may have ended before it was known to run. */
     if (wakes(e) != before)
         cunik_engine_wake(e, c->name);
-    if (err && why)
-        *err = why;
-    else
-        cunik_error_destroy(why);
-    return r;
+    return cunik_error_pass(err, r, &why);
 }
 
 int cunik_engine_stop_cunik(struct engine *e, const struct world_cunik *c, bool kill,

@@ -72,11 +72,7 @@ static int find_volume(struct attach *a, const struct world_mount *m, struct vol
     }
     if (r < 0 && why->code == ERROR_NOT_FOUND)
         why->code = ERROR_INVALID;
-    if (r < 0 && err)
-        *err = why;
-    else
-        cunik_error_destroy(why);
-    return r;
+    return cunik_error_pass(err, r, &why);
 }
 
 static int attach_volume(struct attach *a, const struct world_mount *m, struct error **err)

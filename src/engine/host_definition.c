@@ -69,10 +69,10 @@ void cunik_host_definition_keep(struct host_real *h, const char *cunik)
 static int judge(int r, struct error *why, bool *ret_gone, struct error **err)
 {
     *ret_gone = r < 0 && why && why->code == ERROR_NOT_FOUND;
-    if (r < 0 && !*ret_gone && err)
-        *err = TAKE_PTR(why);
+    if (!*ret_gone)
+        return cunik_error_pass(err, r, &why);
     cunik_error_destroy(why);
-    return *ret_gone ? 0 : r;
+    return 0;
 }
 
 /* One with another UUID is another domain, which the plan sees by itself. */

@@ -32,10 +32,7 @@ int cunik_host_forwards(const struct links *links, bool *ret, struct error **err
         if (is_way(&links->items[i]))
             r = cunik_link_forwards(links->items[i].name, &all, err);
     if (r == -ENOENT) { /* it has gone */
-        if (err) {
-            cunik_error_destroy(*err);
-            *err = NULL;
-        }
+        cunik_error_forget(err);
         r = 0;
     }
     *ret = all;

@@ -35,11 +35,10 @@ static int get(const char *link, const char *key, int *ret, struct error **err)
     _cleanup_error_ struct error *e = NULL;
     int r = cunik_sysctl_get(path, ret, &e);
 
-    if (r == -ENOENT)
-        *ret = -1;
-    else if (r < 0 && err)
-        *err = TAKE_PTR(e);
-    return r == -ENOENT ? 0 : r;
+    if (r != -ENOENT)
+        return cunik_error_pass(err, r, &e);
+    *ret = -1;
+    return 0;
 }
 
 static int set(const char *link, const char *key, int value, struct error **err)
@@ -48,9 +47,7 @@ static int set(const char *link, const char *key, int value, struct error **err)
     _cleanup_error_ struct error *e = NULL;
     int r = cunik_sysctl_set(path, value, &e);
 
-    if (r < 0 && r != -ENOENT && err)
-        *err = TAKE_PTR(e);
-    return r < 0 && r != -ENOENT ? r : 0;
+    return r == -ENOENT ? 0 : cunik_error_pass(err, r, &e);
 }
 
 static bool is_way(const struct link *l)

@@ -107,9 +107,7 @@ static int remove_bridge(const struct host_real *h, const struct world_network *
         cunik_log(LOG_LEVEL_WARNING, "network '%s': %s; it is left alone", n->name, why->message);
         return 0;
     }
-    if (err)
-        *err = TAKE_PTR(why);
-    return r;
+    return cunik_error_pass(err, r, &why);
 }
 
 int cunik_host_network_remove(void *ctx, const struct world_network *n, struct error **err)

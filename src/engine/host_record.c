@@ -19,9 +19,7 @@ int cunik_host_record_read(const struct host_real *h, const char *name, struct s
 
     if (r == 0)
         cunik_strv_split(ret, text, "\n");
-    else if (r != -ENOENT && err)
-        *err = TAKE_PTR(e);
-    return r == -ENOENT ? 0 : r;
+    return r == -ENOENT ? 0 : cunik_error_pass(err, r, &e);
 }
 
 int cunik_host_record_write(const struct host_real *h, const char *name, const struct strv *lines,

@@ -163,8 +163,7 @@ int cunik_outside_find(const char *root, struct outside **ret, struct namespaces
     /* One that was just ending is none; one that lives and answers otherwise must not be replaced.
      */
     if (r < 0 && (!why || why->code != ERROR_UNAVAILABLE)) {
-        if (err)
-            *err = TAKE_PTR(why);
+        cunik_error_pass(err, r, &why);
         return cunik_error_prefix(err, r, "asking at '%s'", path);
     }
     if (r < 0 || ret_namespaces->user < 0)

@@ -140,9 +140,7 @@ static int begin(struct attached *a, bool from_start, struct error **err)
     /* Its end may not have been noticed yet: what it wrote is there all the same. */
     if (r == 0 || (from_start && why->code == ERROR_CONFLICT))
         return 0;
-    if (err)
-        *err = TAKE_PTR(why);
-    return r;
+    return cunik_error_pass(err, r, &why);
 }
 
 enum MHD_Result cunik_server_attach(struct server *s, struct MHD_Connection *connection,

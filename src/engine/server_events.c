@@ -138,11 +138,8 @@ static int read_query(struct listener *l, struct MHD_Connection *connection, str
     r = read_time(connection, "since", &l->since_ms, err);
     if (r == 0)
         r = read_time(connection, "until", &l->until_ms, err);
-    if (r == 0 && l->complaint) {
-        r = -EINVAL;
-        if (err)
-            *err = TAKE_PTR(l->complaint);
-    }
+    if (r == 0 && l->complaint)
+        r = cunik_error_pass(err, -EINVAL, &l->complaint);
     if (r == 0 && l->since_ms >= 0 && !l->server->log)
         r = cunik_error_set(err, ERROR_UNAVAILABLE, "this engine keeps no events");
     return r;

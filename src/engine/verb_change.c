@@ -85,18 +85,15 @@ static int carry_out(const struct change *c, struct error **err)
         cunik_map_add(&stacks, cunik_world_cunik(&c->world, c->chosen.items[i])->stack, NULL);
     for (size_t i = 0; i < stacks.n; i++) {
         const char *stack = stacks.entries[i].key;
-        struct error *why = NULL;
+        _cleanup_error_ struct error *why = NULL;
         int r = change_stack(c, stack, &why);
         for (size_t k = 0; k < c->chosen.n && r == 0; k++)
             if (strcmp(cunik_world_cunik(&c->world, c->chosen.items[k])->stack, stack) == 0)
                 puts(cunik_world_called(cunik_world_cunik(&c->world, c->chosen.items[k])));
-        if (r < 0 && result == 0) {
-            result = r;
-            *err = why;
-        } else if (r < 0) {
+        if (r < 0 && result == 0)
+            result = cunik_error_pass(err, r, &why);
+        else if (r < 0)
             fprintf(stderr, "%s\n", why->message);
-            cunik_error_destroy(why);
-        }
     }
     return result;
 }

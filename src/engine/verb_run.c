@@ -209,7 +209,7 @@ static int follow(struct client *client, const char *name, struct error **err)
     r = cunik_client_logs(client, &q, print_line, NULL, err);
     cunik_client_leave_at_once(client); /* who interrupts again does not wait */
     for (size_t i = 0; i < ARRAY_SIZE(harder) && r < 0 && (*err)->code == ERROR_CANCELLED; i++) {
-        cunik_error_destroy(TAKE_PTR(*err));
+        cunik_error_forget(err);
         cunik_interrupt_clear();
         r = cunik_verb_apply_stack(client, name, harder[i], err);
     }
@@ -264,13 +264,10 @@ static int attached(const struct arguments *a, struct client *client, const stru
     if (!ended && cunik_arguments_flag(a, "rm"))
         fprintf(stderr, "'%s' is not removed when it ends: see cunik rm\n", g->called);
     if (ended && cunik_arguments_flag(a, "rm")) {
-        struct error *why = NULL;
+        _cleanup_error_ struct error *why = NULL;
         int gone = cunik_verb_apply_stack(client, g->name, ACTION_DOWN, &why);
-        if (r == 0 && gone < 0) {
-            r = gone;
-            *err = TAKE_PTR(why);
-        }
-        cunik_error_destroy(why);
+        if (r == 0)
+            r = cunik_error_pass(err, gone, &why);
     }
     return r;
 }

@@ -224,19 +224,14 @@ int cunik_verb_volume_rm(void *context _unused_, const struct arguments *a,
     int r = cunik_verb_reach(a, &client, err);
 
     for (size_t i = 0; i < names->n && r == 0; i++) {
-        struct error *why = NULL;
+        _cleanup_error_ struct error *why = NULL;
         r = cunik_client_volume_remove(client, names->items[i], &why);
-        if (r < 0 && cunik_arguments_flag(a, "force") && why->code == ERROR_NOT_FOUND) {
-            cunik_error_destroy(why);
-            r = 0;
-            continue;
-        }
         if (r == 0)
             puts(names->items[i]);
-        else if (err)
-            *err = why;
+        else if (cunik_arguments_flag(a, "force") && why->code == ERROR_NOT_FOUND)
+            r = 0;
         else
-            cunik_error_destroy(why);
+            cunik_error_pass(err, r, &why);
     }
     return r;
 }
@@ -263,20 +258,16 @@ int cunik_verb_volume_prune(void *context _unused_, const struct arguments *a,
     if (!cunik_verb_agrees(a, "Remove all volumes that nothing uses, with what they hold?"))
         return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
     json_array_foreach (list, i, volume) {
-        struct error *why = NULL;
+        _cleanup_error_ struct error *why = NULL;
         /* What a damaged one holds may be saved yet. */
         if (is_used(volume) || *text_of(volume, "damage") || !(all || is_nameless(volume)))
             continue;
         r = cunik_client_volume_remove(client, text_of(volume, "name"), &why);
-        if (r == 0) {
+        /* Else somebody was quicker. */
+        if (r < 0 && why->code != ERROR_CONFLICT && why->code != ERROR_NOT_FOUND)
+            return cunik_error_pass(err, r, &why);
+        if (r == 0)
             puts(text_of(volume, "name"));
-        } else if (why->code == ERROR_CONFLICT || why->code == ERROR_NOT_FOUND) {
-            cunik_error_destroy(why); /* somebody was quicker */
-        } else {
-            if (err)
-                *err = why;
-            return r;
-        }
     }
     return 0;
 }

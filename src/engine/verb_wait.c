@@ -43,8 +43,7 @@ static int await_end(struct client *client, struct ending *w, const char *name, 
     (void)!read(w->fd, &count, sizeof(count));
     if (!w->over)
         return r;
-    cunik_error_destroy(*err);
-    *err = NULL;
+    cunik_error_forget(err);
     return 0;
 }
 

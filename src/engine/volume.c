@@ -176,11 +176,7 @@ static int ensure(const char *root, const struct world_volume *wanted, const cha
         cunik_volume_done(ret);
         return cunik_error_set(err, ERROR_CONFLICT, "there is a volume '%s' already", wanted->name);
     }
-    if (r < 0 && err)
-        *err = missing;
-    else
-        cunik_error_destroy(missing);
-    return r;
+    return cunik_error_pass(err, r, &missing);
 }
 
 int cunik_volume_ensure(const char *root, const struct world_volume *v, const char *filesystem,
@@ -244,19 +240,14 @@ int cunik_volume_remove(const char *root, const char *name, struct error **err)
     _cleanup_free_ char *doomed = cunik_asprintf("%s/volumes/.old-%s", root, name);
     _cleanup_volume_ struct volume v = {0};
     _cleanup_close_ int lock = -1, shared = -1;
-    struct error *why = NULL;
+    _cleanup_error_ struct error *why = NULL;
     int r = lock_store(root, &lock, err);
 
     if (r < 0)
         return r;
     r = cunik_volume_read(root, name, &v, &why);
-    if (r < 0 && why->code == ERROR_NOT_FOUND) {
-        if (err)
-            *err = TAKE_PTR(why);
-        cunik_error_destroy(why);
-        return r;
-    }
-    cunik_error_destroy(why);
+    if (r < 0 && why->code == ERROR_NOT_FOUND)
+        return cunik_error_pass(err, r, &why);
     if ((r = cunik_volume_share(root, name, &shared, err)) < 0)
         return r;
     if (rename(folder, doomed) < 0)

@@ -31,11 +31,8 @@ static int mark(const struct image_store *s, const char *digest, struct map *use
     int r = cunik_image_manifest_read(s->folder, &d, IMAGE_CHECK, &m, &damage);
     if (r < 0 && (damage->code == ERROR_INVALID || damage->code == ERROR_NOT_FOUND))
         return 0;
-    if (r < 0) {
-        if (err)
-            *err = TAKE_PTR(damage);
-        return r;
-    }
+    if (r < 0)
+        return cunik_error_pass(err, r, &damage);
     cunik_map_set(used, m.config.digest + 7, used);
     for (size_t i = 0; i < m.n_layers; i++)
         cunik_map_set(used, m.layers[i].digest + 7, used);

@@ -54,9 +54,7 @@ static int save(const struct family *f, const char *kind, const char *table, cha
         *ret = cunik_strdup("");
         return 0;
     }
-    if (r < 0 && err)
-        *err = TAKE_PTR(e);
-    return r;
+    return cunik_error_pass(err, r, &e);
 }
 
 /* No such file: the kernel has no tables of that kind. */

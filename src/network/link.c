@@ -70,11 +70,7 @@ static int no_ipv6(const char *name, struct error **err)
     _cleanup_error_ struct error *e = NULL;
     int r = set_for_link("ipv6", name, "disable_ipv6", 1, &e);
 
-    if (r == -ENOENT)
-        return 0;
-    if (r < 0 && err)
-        *err = TAKE_PTR(e);
-    return r;
+    return r == -ENOENT ? 0 : cunik_error_pass(err, r, &e);
 }
 
 int cunik_link_forwards(const char *name, bool *ret, struct error **err)
@@ -93,11 +89,7 @@ int cunik_link_forward(const char *name, bool on, struct error **err)
     _cleanup_error_ struct error *e = NULL;
     int r = set_for_link("ipv4", name, "forwarding", on, &e);
 
-    if (r == -ENOENT)
-        return 0;
-    if (r < 0 && err)
-        *err = TAKE_PTR(e);
-    return r < 0 ? r : 0;
+    return r == -ENOENT ? 0 : cunik_error_pass(err, r, &e);
 }
 
 static int check_name(const char *name, struct error **err)
@@ -206,9 +198,7 @@ static int remove_address(struct nl_sock *s, const char *name, const struct cidr
     int r = cunik_netlink_send(s, m, &e, "taking an address from bridge '%s'", name);
     if (r == -EADDRNOTAVAIL) /* gone since it was looked up */
         return 0;
-    if (r < 0 && err)
-        *err = TAKE_PTR(e);
-    return r;
+    return cunik_error_pass(err, r, &e);
 }
 
 static bool is_wanted(const struct bridge_settings *b, const struct cidr *c)
@@ -238,11 +228,7 @@ static int forward_ipv6(const char *name, struct error **err)
     _cleanup_error_ struct error *e = NULL;
     int r = set_for_link("ipv6", name, "force_forwarding", 1, &e);
 
-    if (r == -ENOENT)
-        return 0;
-    if (r < 0 && err)
-        *err = TAKE_PTR(e);
-    return r;
+    return r == -ENOENT ? 0 : cunik_error_pass(err, r, &e);
 }
 
 /* The host of a network with IPv6 neither learns routes from its guests nor makes up addresses. */
@@ -347,18 +333,12 @@ static int create_tap(struct nl_sock *s, const struct tap_settings *t, struct er
     cunik_process_hold();
     tap = make_tap(s, t, alias, &made, &busy);
     cunik_process_release();
-    if (made) {
-        if (tap < 0 && err)
-            *err = TAKE_PTR(busy);
-        return tap;
-    }
+    if (made)
+        return cunik_error_pass(err, tap, &busy);
     if ((r = look(s, t->name, &old, err)) < 0)
         return r;
-    if (!old.there) {
-        if (err)
-            *err = TAKE_PTR(busy);
-        return tap;
-    }
+    if (!old.there)
+        return cunik_error_pass(err, tap, &busy);
     /* One without alias is not ours half-made: a tap is kept only when it has its label. */
     if (!old.alias || strcmp(old.alias, alias) != 0)
         return not_ours(t->name, err);
@@ -389,9 +369,7 @@ static int delete (struct nl_sock *s, unsigned index, uint32_t group, const char
     int r = cunik_netlink_send(s, m, &e, "removing %s", name);
     if (r == -ENODEV) /* gone since it was looked up */
         return 0;
-    if (r < 0 && err)
-        *err = TAKE_PTR(e);
-    return r;
+    return cunik_error_pass(err, r, &e);
 }
 
 int cunik_link_remove(const char *name, const char *engine, uint32_t group, struct error **err)

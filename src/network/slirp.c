@@ -322,7 +322,7 @@ static int carry_out(const char *api, const json_t *what, struct error **err)
     if (r == 0)
         r = refused(what, answer, &e);
     if (r < 0 && err && !*err)
-        *err = TAKE_PTR(e);
+        cunik_error_pass(err, r, &e);
     return r;
 }
 

@@ -96,11 +96,8 @@ static int read_table(const struct table *t, struct strv *ret, struct error **er
 
     if (r == -ENOENT) /* a kernel without IPv6 */
         return 0;
-    if (r < 0) {
-        if (err)
-            *err = TAKE_PTR(e);
-        return r;
-    }
+    if (r < 0)
+        return cunik_error_pass(err, r, &e);
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = '\0';
         read_line(line, t, ret);

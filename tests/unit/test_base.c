@@ -39,6 +39,28 @@ static void errors_know_their_place(void **state _unused_)
     assert_int_equal(cunik_error_set(NULL, ERROR_FAILED, "x"), -EIO);
 }
 
+static void errors_are_handed_over_once(void **state _unused_)
+{
+    _cleanup_error_ struct error *err = NULL, *why = NULL;
+
+    /* What the caller has stays, when there is nothing to hand over. */
+    cunik_error_set(&err, ERROR_FAILED, "old");
+    assert_int_equal(cunik_error_pass(&err, 0, &why), 0);
+    assert_string_equal(err->message, "old");
+    int r = cunik_error_errno(&why, ENOENT, "new");
+    assert_int_equal(cunik_error_pass(&err, r, &why), -ENOENT);
+    assert_null(why);
+    assert_string_equal(err->message, "new: No such file or directory");
+    /* Nobody listening ends it. */
+    cunik_error_set(&why, ERROR_FAILED, "unheard");
+    assert_int_equal(cunik_error_pass(NULL, -EIO, &why), -EIO);
+    assert_null(why);
+    cunik_error_forget(&err);
+    assert_null(err);
+    cunik_error_forget(&err);
+    cunik_error_forget(NULL);
+}
+
 static void error_names_go_both_ways(void **state _unused_)
 {
     for (enum error_code c = 0; c < ERROR_CODE_MAX_; c++)
@@ -214,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_grow_once_per_layer),
         cmocka_unit_test(errors_know_their_place),
+        cmocka_unit_test(errors_are_handed_over_once),
         cmocka_unit_test(error_names_go_both_ways),
         cmocka_unit_test(maps_keep_order),
         cmocka_unit_test(lists),
