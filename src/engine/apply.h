@@ -47,6 +47,8 @@ struct apply_settings {
     void (*updated)(void *ctx, const struct world_cunik *c, const struct world_cunik *old);
     /* The update of a service has failed, and is to be undone when all else is over. */
     void (*roll_back)(void *ctx, const char *service);
+    /* Who waits to end the service, so that its update is not to be waited for; NULL = nobody. */
+    char *(*ended_by)(void *ctx, const char *service);
     /* A cunik's step is over: it is nobody's until its next one. */
     void (*released)(void *ctx, const char *name);
     void (*emit)(void *ctx, const struct event *e);

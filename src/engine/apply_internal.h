@@ -56,6 +56,7 @@ struct update {
     const struct world_update *policy;
     size_t n, well, failed; /* copies */
     bool stopped;           /* no further copy is touched */
+    bool called_off;        /* for a request that ends the service */
 };
 
 /* The time in which a copy that was recreated has to prove well, and the pause after it; a job that

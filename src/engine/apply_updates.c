@@ -4,7 +4,8 @@
  * own, its turn: it lasts until the copy has proved well (as `up --wait` sees it, and for as long
  * as `monitor` says), and then for `delay`. The plan says which copy comes after which. A copy that
  * could not be made, ends, or is unhealthy within its turn has failed; when more have than the
- * policy puts up with, it says what becomes of the others.
+ * policy puts up with, it says what becomes of the others. A request that waits to end the service
+ * calls its update off as soon as that only waits.
  */
 #include <string.h>
 
@@ -92,6 +93,22 @@ static const char *const stopped[] = {
 };
 _Static_assert(ARRAY_SIZE(stopped) == UPDATE_MAX_, "every action says why the rest is left");
 
+static const char *why_left(const struct update *u)
+{
+    return u->called_off ? "the update is called off" : stopped[u->policy->action];
+}
+
+/* No further copy is touched. */
+static void leave_rest(struct apply *a, const struct turn *t)
+{
+    struct update *u = &a->updates[t->update];
+
+    u->stopped = true;
+    for (size_t i = 0; i < a->n_turns; i++)
+        if (a->turns[i].update == t->update)
+            cunik_apply_skip(a, a->turns[i].step, why_left(u));
+}
+
 static void stop(struct apply *a, struct turn *t, enum error_code code, const char *why)
 {
     struct update *u = &a->updates[t->update];
@@ -99,16 +116,13 @@ static void stop(struct apply *a, struct turn *t, enum error_code code, const ch
 
     if (u->stopped)
         return;
-    u->stopped = true;
     _cleanup_free_ char *message = cunik_asprintf(
         "the update of '%s' %s, %zu of %zu done: '%s' %s", u->service,
         back ? "has failed" : "is paused", u->well, u->n, a->s->plan->steps[t->step].name, why);
     cunik_apply_fail(a, t->step, code, message);
     if (back)
         a->s->roll_back(a->s->ctx, u->service);
-    for (size_t i = 0; i < a->n_turns; i++)
-        if (a->turns[i].update == t->update)
-            cunik_apply_skip(a, a->turns[i].step, stopped[u->policy->action]);
+    leave_rest(a, t);
 }
 
 /* late: the deadline has come, whatever the policy puts up with. */
@@ -215,10 +229,38 @@ void cunik_apply_updates_poke(struct apply *a, const char *name)
         look_at(a, &a->turns[at - 1]);
 }
 
+/* And not over. */
+static bool is_begun(const struct apply *a, const struct turn *t)
+{
+    return t->begun && a->jobs[a->first_turn + (size_t)(t - a->turns)].state == JOB_BLOCKED;
+}
+
+/* Whoever ends the service all the same need not wait until its copies have proved well. */
+static void call_off(struct apply *a, struct turn *t)
+{
+    struct update *u = &a->updates[t->update];
+    _cleanup_free_ char *who = a->s->ended_by(a->s->ctx, u->service);
+
+    if (!who)
+        return;
+    u->called_off = true;
+    _cleanup_free_ char *message =
+        cunik_asprintf("the update of '%s' is called off for '%s', %zu of %zu done", u->service,
+                       who, u->well, u->n);
+    cunik_apply_fail(a, t->step, ERROR_CANCELLED, message);
+    leave_rest(a, t);
+    for (size_t i = 0; i < a->n_turns; i++)
+        if (a->turns[i].update == t->update && is_begun(a, &a->turns[i]))
+            end_turn(a, &a->turns[i]);
+}
+
 int64_t cunik_apply_updates_look(struct apply *a)
 {
     int64_t next = CLOCK_NEVER;
 
+    for (size_t i = 0; i < a->n_turns; i++)
+        if (is_begun(a, &a->turns[i]) && !a->updates[a->turns[i].update].stopped)
+            call_off(a, &a->turns[i]);
     for (size_t i = 0; i < a->n_turns; i++)
         if (a->turns[i].due_ns <= now(a))
             look_at(a, &a->turns[i]);
@@ -238,7 +280,7 @@ bool cunik_apply_update_stopped(const struct apply *a, size_t step, const char *
     if (step >= a->s->plan->n || !a->turn_of[step])
         return false;
     const struct update *u = &a->updates[a->turns[a->turn_of[step] - 1].update];
-    *ret_why = stopped[u->policy->action];
+    *ret_why = why_left(u);
     return u->stopped;
 }
 

@@ -11,6 +11,7 @@ enum { CHECKS_AT_ONCE = 8, KILLS_AT_ONCE = 32 };
 /* What the apply's calls get. */
 struct engine_run {
     struct engine *e;
+    struct slot *slot;
     struct prepared *prepared;
     const struct event_sink *sink;
     struct map steps_left; /* of each cunik: a counter in `counters` */
@@ -52,6 +53,13 @@ static void run_emit(void *ctx, const struct event *event)
 static void run_roll_back(void *ctx, const char *service)
 {
     cunik_strv_add(&((struct engine_run *)ctx)->prepared->rollback, service);
+}
+
+static char *run_ended_by(void *ctx, const char *service)
+{
+    const struct engine_run *run = ctx;
+
+    return cunik_engine_ended_by(run->e, run->slot, service);
 }
 
 static void run_released(void *ctx, const char *name)
@@ -96,7 +104,8 @@ int cunik_engine_run_plan(struct engine *e, struct prepared *p, const struct req
                           const struct event_sink *sink, const _Atomic bool *cancel,
                           int64_t deadline_ns, struct error **err)
 {
-    struct engine_run run = {.e = e, .prepared = p, .sink = sink};
+    struct engine_run run = {
+        .e = e, .slot = cunik_engine_slot(e, p->options.stack), .prepared = p, .sink = sink};
     const struct apply_settings settings = {
         .host = &e->host,
         .clock = e->clock,
@@ -118,6 +127,7 @@ int cunik_engine_run_plan(struct engine *e, struct prepared *p, const struct req
         .stop = run_stop,
         .updated = run_updated,
         .roll_back = run_roll_back,
+        .ended_by = run_ended_by,
         .released = run_released,
         .emit = run_emit,
     };
@@ -450,6 +460,12 @@ static char *holder_of(const struct request *r)
                           r->client);
 }
 
+static bool ends_services(const struct request *r)
+{
+    return !r->cuniks.n &&
+           (r->action == ACTION_DOWN || r->action == ACTION_STOP || r->action == ACTION_KILL);
+}
+
 /* Until when to wait for the stack's turn: the whole has one deadline. */
 static int64_t turn_deadline(const struct engine *e, const struct request *r, int64_t deadline)
 {
@@ -462,7 +478,6 @@ int cunik_engine_apply(struct engine *e, const struct request *r, const struct e
                        const _Atomic bool *cancel, struct error **err)
 {
     struct watcher watcher = {r->stack, sink};
-    struct waiter w;
     int e_ = cunik_request_check(r, err);
 
     if (e_ < 0)
@@ -474,8 +489,9 @@ int cunik_engine_apply(struct engine *e, const struct request *r, const struct e
     if (r->action == ACTION_KILL && cunik_engine_busy(e, s))
         e_ = kill_at_once(e, r, err);
     _cleanup_free_ char *holder = holder_of(r);
+    struct waiter w = {.who = holder, .ends = ends_services(r) ? r : NULL};
     if (e_ == 0)
-        e_ = cunik_engine_enter(e, s, &w, holder, sink, cancel, turn_deadline(e, r, deadline), err);
+        e_ = cunik_engine_enter(e, s, &w, sink, cancel, turn_deadline(e, r, deadline), err);
     if (e_ < 0)
         return e_;
     size_t id =

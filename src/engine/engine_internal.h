@@ -41,8 +41,10 @@ struct engine_prober {
 
 struct waiter {
     struct waiter *next;
-    const char *who;  /* "up by cunik-compose (7)", for those that wait for it */
-    int64_t since_ms; /* when it got its turn */
+    const char *who;            /* "up by cunik-compose (7)", for those that wait for it */
+    int64_t since_ms;           /* when it got its turn */
+    const struct request *ends; /* the request, when it ends what it names: an update of that is not
+                                   waited for */
 };
 
 /* One stack. Slots are made when a stack is first heard of and stay. */
@@ -130,11 +132,13 @@ void cunik_engine_slots_done(struct engine *e);
 /* Whether a request has the stack's turn now. */
 bool cunik_engine_busy(struct engine *e, const struct slot *s);
 /* Waits for the stack's turn, until the deadline (ERROR_TIMEOUT, saying who has it); the waiter and
- * who it is are the caller's until cunik_engine_leave(). No restart is under way or begins
+ * what it says are the caller's until cunik_engine_leave(). No restart is under way or begins
  * until `held` is cleared by cunik_engine_unhold(). */
-int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *who,
+int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w,
                        const struct event_sink *sink, const _Atomic bool *cancel,
                        int64_t deadline_ns, struct error **err);
+/* Who waits for the turn to end the service, as "down by cunik-compose (7)"; NULL = nobody. */
+char *cunik_engine_ended_by(struct engine *e, const struct slot *s, const char *service);
 void cunik_engine_unhold(struct engine *e, struct slot *s);
 void cunik_engine_leave(struct engine *e, struct slot *s, struct waiter *w);
 /* The rule set for what all stacks are wanted to be. */

@@ -106,23 +106,47 @@ static int check_turn(struct engine *e, const struct slot *s, const _Atomic bool
                            s->stack, holder);
 }
 
-int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w, const char *who,
+/* What the one whose turn it is should hear of at once: a resumption is cancelled, an update that
+ * only waits is called off (cunik_engine_ended_by()). With `lock` held. */
+static void disturb(struct engine *e, const struct slot *s, const struct waiter *w)
+{
+    bool resumed = s->resumed && !*s->resumed;
+
+    if (resumed)
+        *s->resumed = true;
+    if (!resumed && !w->ends)
+        return;
+    pthread_mutex_unlock(&e->lock);
+    cunik_engine_interrupt(e);
+    pthread_mutex_lock(&e->lock);
+}
+
+char *cunik_engine_ended_by(struct engine *e, const struct slot *s, const char *service)
+{
+    char *who = NULL;
+
+    pthread_mutex_lock(&e->lock);
+    for (const struct waiter *w = s->first ? s->first->next : NULL; w && !who; w = w->next)
+        if (w->ends && (!w->ends->services.n || cunik_strv_has(&w->ends->services, service)))
+            who = cunik_strdup(w->who);
+    pthread_mutex_unlock(&e->lock);
+    return who;
+}
+
+int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w,
                        const struct event_sink *sink, const _Atomic bool *cancel,
                        int64_t deadline_ns, struct error **err)
 {
     pthread_mutex_lock(&e->lock);
-    *w = (struct waiter){.who = who, .since_ms = cunik_engine_wall_ms(e)};
+    w->next = NULL;
+    w->since_ms = cunik_engine_wall_ms(e);
     *s->last = w;
     s->last = &w->next;
     e->requests++;
     if (s->first != w && cunik_engine_now(e) < deadline_ns)
         say_waiting(e, s, sink);
-    if (s->first != w && s->resumed && !*s->resumed) {
-        *s->resumed = true;
-        pthread_mutex_unlock(&e->lock);
-        cunik_engine_interrupt(e);
-        pthread_mutex_lock(&e->lock);
-    }
+    if (s->first != w)
+        disturb(e, s, w);
     while (s->first != w) {
         int r = check_turn(e, s, cancel, deadline_ns, err);
         if (r < 0) {

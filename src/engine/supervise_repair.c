@@ -109,13 +109,12 @@ static int carry_out(struct engine *e, struct slot *s, bool resume, const _Atomi
 static int take_turn(struct engine *e, struct slot *s, struct error **err)
 {
     _Atomic bool cancel = false;
-    struct waiter w;
 
     pthread_mutex_lock(&e->lock);
     bool resume = s->resume;
     pthread_mutex_unlock(&e->lock);
-    int r =
-        cunik_engine_enter(e, s, &w, resume ? "resume" : "repair", NULL, NULL, CLOCK_NEVER, err);
+    struct waiter w = {.who = resume ? "resume" : "repair"};
+    int r = cunik_engine_enter(e, s, &w, NULL, NULL, CLOCK_NEVER, err);
     if (r < 0)
         return r;
     pthread_mutex_lock(&e->lock);

@@ -13,7 +13,7 @@ services:
     environment: {GREETING: "${GREETING:-one}"}
     healthcheck: {test: ["HTTP", "http://:80/health"], interval: 300ms, timeout: 5s, retries: 2}
     stop_grace_period: 0s
-    deploy: {update_config: {parallelism: 1, failure_action: $1${ORDER:+, order: $ORDER}}}
+    deploy: {update_config: {parallelism: 1, failure_action: $1${ORDER:+, order: $ORDER}${DELAY:+, delay: $DELAY}}}
     unikernel: {backend: unikraft, kernel: $PROBE}
 END
 }
@@ -57,6 +57,27 @@ check '… for the next one' bash -c 'cunik-compose plan | grep -q "2 to recreat
 GREETING=two ORDER=start-first stack pause
 check 'what was there again is a change of one' expect 0 up --wait
 check '… and the order that cannot be is named' err_has "order: 'start-first' means stop-first here"
-check 'down' expect 0 cunik-compose down
-check '… leaves nothing' nothing_left
+
+# An update that waits between two copies, in $up.
+begin_update() {
+    : >up.err
+    cunik-compose --progress json up -d 2>>up.err &
+    up=$!
+    wait_until 60 jq -e 'select(.type == "step" and .phase == "waiting")' up.err &&
+        wait_until 60 jq -e 'select(.type == "health" and .state == "healthy")' up.err
+}
+ended() { # STATUS
+    wait "$up"
+    equal $? "$1"
+}
+GREETING=four DELAY=1h stack pause
+check 'an update waits for its delay' begin_update
+kill -TERM $up
+check '… and leaves for a signal' ended 130
+check '… with the others as they were' bash -c 'cunik-compose plan | grep -q "2 to recreate"'
+check 'it goes on when it is told to' begin_update
+check 'down does not wait for it' expect 0 timeout 60 cunik-compose down
+check '… and leaves nothing' nothing_left
+check '… and the update says who has ended it' ended 130
+check '… in words' grep -q "the update of 'web' is called off for 'down by cunik-compose" up.err
 plan_tests_done

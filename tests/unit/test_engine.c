@@ -904,9 +904,9 @@ static void *take_turn(void *data)
     struct turn *t = data;
     const struct event_sink nobody = {0};
 
-    assert_int_equal(cunik_engine_enter(t->s->f.engine, t->slot, &t->w, "the second", &nobody, NULL,
-                                        CLOCK_NEVER, NULL),
-                     0);
+    t->w = (struct waiter){.who = "the second"};
+    assert_int_equal(
+        cunik_engine_enter(t->s->f.engine, t->slot, &t->w, &nobody, NULL, CLOCK_NEVER, NULL), 0);
     return NULL;
 }
 
@@ -927,19 +927,18 @@ static void test_whose_turn(void **state)
 
     for (int i = 0; i < 50; i++) {
         struct turn second = {.s = s, .slot = cunik_engine_slot(e, "demo")};
-        struct waiter first, third;
         _cleanup_error_ struct error *err = NULL;
         char *who = cunik_strdup("the first");
+        struct waiter first = {.who = who}, third = {.who = "the third"};
         pthread_t thread;
 
         assert_int_equal(
-            cunik_engine_enter(e, second.slot, &first, who, &nobody, NULL, CLOCK_NEVER, NULL), 0);
+            cunik_engine_enter(e, second.slot, &first, &nobody, NULL, CLOCK_NEVER, NULL), 0);
         assert_int_equal(pthread_create(&thread, NULL, take_turn, &second), 0);
         AWAIT(somebody_waits(e, &first));
         cunik_engine_leave(e, second.slot, &first);
         free(who);
-        assert_true(
-            cunik_engine_enter(e, second.slot, &third, "the third", &nobody, NULL, 0, &err) < 0);
+        assert_true(cunik_engine_enter(e, second.slot, &third, &nobody, NULL, 0, &err) < 0);
         assert_non_null(strstr(err->message, "(the second, since "));
         pthread_join(thread, NULL);
         cunik_engine_leave(e, second.slot, &second.w);

@@ -422,6 +422,78 @@ static void test_cancel(void **state)
     assert_recreated(s, 1);
 }
 
+/* The same in the pause after a copy. */
+static void test_cancel_in_delay(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    begin(s, false, (struct world_update){.parallelism = 1, .delay_ns = 1000 * second});
+    fake_engine_begin(&s->f, &a, &s->up);
+    await_done(s, 1);
+    fake_engine_advance(&s->f, second);
+    fake_engine_advance(&s->f, second);
+    assert_recreated(s, 1);
+    a.cancel = true;
+    cunik_engine_interrupt(s->f.engine);
+    assert_error(fake_engine_end(&a), "cancelled: 1 of 4 steps done");
+    assert_recreated(s, 1);
+    assert_int_equal(planned(s), COPIES - 1);
+}
+
+/* What ends the service is not kept waiting by its update, be that in a pause or watching a copy;
+ * what ends another one is. */
+static void test_ended_meanwhile(void **state)
+{
+    struct scene *s = *state;
+    struct request down = {.stack = (char *)"demo",
+                           .action = ACTION_DOWN,
+                           .client = (char *)"somebody",
+                           .stop_grace_ns = -1,
+                           .lock_timeout_ns = -1};
+    struct fake_apply a, b;
+
+    demo_add_cunik(&s->up.desired, "db", 1, "default");
+    begin(s, false,
+          (struct world_update){
+              .parallelism = 1, .delay_ns = 1000 * second, .action = UPDATE_ROLLBACK});
+    fake_engine_begin(&s->f, &a, &s->up);
+    await_done(s, 1);
+    fake_engine_advance(&s->f, second);
+    cunik_strv_add(&down.services, "db");
+    fake_engine_begin(&s->f, &b, &down);
+    assert_recreated(s, 1);
+    assert_false(a.over);
+    assert_false(b.over);
+    b.cancel = true;
+    cunik_engine_interrupt(s->f.engine);
+    assert_error(fake_engine_end(&b), "cancelled");
+
+    cunik_strv_done(&down.services);
+    fake_engine_begin(&s->f, &b, &down);
+    assert_error(fake_engine_end(&a),
+                 "the update of 'web' is called off for 'down by somebody', 1 of 4 done");
+    assert_null(fake_engine_end(&b));
+    assert_recreated(s, 1);
+    fake_engine_assert_empty(&s->f);
+
+    scene_apply(s, &s->up);
+    set_policy(s, (struct world_update){.parallelism = 2, .monitor_ns = 1000 * second});
+    change(s, "3");
+    fake_engine_begin(&s->f, &a, &s->up);
+    await_done(s, 1);
+    await_done(s, 2);
+    cunik_strv_add(&down.services, "web");
+    down.action = ACTION_STOP;
+    fake_engine_begin(&s->f, &b, &down);
+    assert_error(fake_engine_end(&a),
+                 "the update of 'web' is called off for 'stop by somebody', 0 of 4 done");
+    assert_null(fake_engine_end(&b));
+    assert_false(fake_host_runs(s->f.host, "demo-web-3"));
+    assert_true(fake_host_runs(s->f.host, "demo-db-1"));
+    cunik_strv_done(&down.services);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +509,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_atomic, scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(test_not_in_time, scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(test_cancel, scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(test_cancel_in_delay, scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(test_ended_meanwhile, scene_setup, scene_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
