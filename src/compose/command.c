@@ -213,6 +213,21 @@ int cunik_command_client(struct command *c, struct client **ret, struct error **
     return r;
 }
 
+int cunik_command_world(struct command *c, char **ret_stack, struct world *ret, struct error **err)
+{
+    _cleanup_free_ char *stack = NULL;
+    struct client *client;
+    int r = cunik_command_stack_name(c, &stack, err);
+
+    if (r == 0)
+        r = cunik_command_client(c, &client, err);
+    if (r == 0)
+        r = cunik_client_world(client, stack, ret, err);
+    if (r == 0)
+        *ret_stack = TAKE_PTR(stack);
+    return r;
+}
+
 static int apply_scale(struct stack *s, const struct strv *values, struct error **err)
 {
     for (size_t i = 0; i < values->n; i++) {

@@ -50,6 +50,8 @@ int cunik_command_stack_name(struct command *c, char **ret, struct error **err);
 struct client_settings cunik_command_client_settings(const struct command *c);
 /* Connects to the engine, starting it when needed, once. */
 int cunik_command_client(struct command *c, struct client **ret, struct error **err);
+/* The stack's name, which the caller frees, and what of it is there. */
+int cunik_command_world(struct command *c, char **ret_stack, struct world *ret, struct error **err);
 
 /* Loads, lowers and fills a request of `action` with what the common options of `up` and `plan` say
  * (--scale, --force-recreate, --no-recreate, --no-deps, --remove-orphans, services). */

@@ -26,16 +26,11 @@ int cunik_command_attach(void *context, const struct arguments *a, int *status, 
     _cleanup_world_ struct world w = {0};
     _cleanup_free_ char *stack = NULL;
     struct attach_options o;
-    struct client *client;
     uint64_t index = 0;
     int r = cunik_command_index(a, &index, err);
 
     if (r == 0)
-        r = cunik_command_stack_name(context, &stack, err);
-    if (r == 0)
-        r = cunik_command_client(context, &client, err);
-    if (r == 0)
-        r = cunik_client_world(client, stack, &w, err);
+        r = cunik_command_world(context, &stack, &w, err);
     if (r < 0)
         return r;
     const struct world_cunik *c = find(&w, service, index);

@@ -29,7 +29,6 @@ int cunik_command_logs(void *context, const struct arguments *a, int *status _un
     _cleanup_free_ char *stack = NULL;
     _cleanup_world_ struct world w = {0};
     struct log_query query = {.services = *cunik_arguments_positional(a)};
-    struct client *client;
     int r;
 
     query.follow = cunik_arguments_flag(a, "follow");
@@ -37,11 +36,7 @@ int cunik_command_logs(void *context, const struct arguments *a, int *status _un
     if (r == 0)
         r = cunik_verb_log_times(a, &query, err);
     if (r == 0)
-        r = cunik_command_stack_name(c, &stack, err);
-    if (r == 0)
-        r = cunik_command_client(c, &client, err);
-    if (r == 0)
-        r = cunik_client_world(client, stack, &w, err);
+        r = cunik_command_world(c, &stack, &w, err);
     if (r < 0)
         return r;
     _cleanup_(cunik_log_printer_done) struct log_printer printer = {
@@ -52,5 +47,5 @@ int cunik_command_logs(void *context, const struct arguments *a, int *status _un
     };
     cunik_log_printer_expect(&printer, &w);
     query.stack = stack;
-    return cunik_client_logs(client, &query, cunik_log_printer_put, &printer, err);
+    return cunik_client_logs(c->client, &query, cunik_log_printer_put, &printer, err);
 }

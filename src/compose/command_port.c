@@ -56,7 +56,6 @@ int cunik_command_port(void *context, const struct arguments *a, int *status _un
     const char *protocol = cunik_arguments_value(a, "protocol");
     _cleanup_world_ struct world w = {0};
     _cleanup_free_ char *stack = NULL;
-    struct client *client;
     uint64_t port, index = 1;
 
     ((struct command *)context)->load.no_services = true;
@@ -65,11 +64,7 @@ int cunik_command_port(void *context, const struct arguments *a, int *status _un
     if (!protocol)
         protocol = "tcp";
     if (r == 0)
-        r = cunik_command_stack_name(context, &stack, err);
-    if (r == 0)
-        r = cunik_command_client(context, &client, err);
-    if (r == 0)
-        r = cunik_client_world(client, stack, &w, err);
+        r = cunik_command_world(context, &stack, &w, err);
     if (r < 0)
         return r;
     const struct world_cunik *c = find(&w, service, (int64_t)index);

@@ -56,14 +56,8 @@ int cunik_command_ps(void *context, const struct arguments *a, int *status _unus
     struct command *c = context;
     _cleanup_world_ struct world w = {0};
     _cleanup_free_ char *stack = NULL;
-    struct client *client;
-    int r;
+    int r = cunik_command_world(c, &stack, &w, err);
 
-    r = cunik_command_stack_name(c, &stack, err);
-    if (r == 0)
-        r = cunik_command_client(c, &client, err);
-    if (r == 0)
-        r = cunik_client_world(client, stack, &w, err);
     if (r == 0)
         r = check_services(&w, cunik_arguments_positional(a), err);
     if (r < 0)

@@ -8,26 +8,15 @@ if ! command -v firewalld >/dev/null || ! command -v dbus-daemon >/dev/null; the
     echo "ok 1 - beside firewalld # SKIP optional: there is no firewalld (Debian's package firewalld)"
     exit 0
 fi
-unshare --net sleep 1000 &
-client=$!
+another_machine_4
 bus='' daemon=''
 ends() {
-    for pid in $client $daemon $bus; do
+    for pid in $other $daemon $bus; do
         kill "$pid" && wait "$pid"
     done 2>/dev/null
     cleanup
 }
 trap ends EXIT
-apart() { [ "$(readlink /proc/$$/ns/net)" != "$(readlink "/proc/$client/ns/net")" ]; }
-wait_until 10 apart
-outside() { nsenter --net="/proc/$client/ns/net" "$@"; }
-ip link add wire type veth peer name eth0 netns "$client"
-ip address add 192.0.2.1/24 dev wire
-ip link set wire up
-outside ip address add 192.0.2.2/24 dev eth0
-outside ip link set eth0 up
-outside ip route add default via 192.0.2.1
-outside_answers() { [ "$(outside curl -sS --max-time 10 --connect-timeout 3 "$1" 2>"$ERR" | tee "$OUT")" = "$2" ]; }
 
 cat >bus.conf <<EOF
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -61,14 +50,14 @@ check 'firewalld starts and rejects' wait_until 60 rejects
 rules >before
 check 'up' expect 0 cunik-compose up -d --wait
 check '… with a rule of ours in two of its chains' equal "$(ours)" 2
-check '… another machine is answered' outside_answers http://192.0.2.1:8080/ 'hello from web'
+check '… another machine is answered' answers_there http://192.0.2.1:8080/ 'hello from web'
 check '… and a guest has names' answers 'http://127.0.0.1:8080/resolve?web' "$(cunik inspect f-web-1 | jq -r '.[0].networks[0].address')"
 repairs() { grep -c "repairing stack 'f'" "$CUNIK_ROOT/cunikd.log"; }
 first=$(repairs)
 anew() { [ "$(repairs)" -gt "$first" ] && [ "$(ours)" = 2 ]; }
 kill -HUP "$daemon"
 check 'firewalld makes its rules anew, and ours are put in again' wait_until 60 anew
-check '… another machine is answered again' wait_until 60 outside_answers http://192.0.2.1:8080/ 'hello from web'
+check '… another machine is answered again' wait_until 60 answers_there http://192.0.2.1:8080/ 'hello from web'
 check 'down' expect 0 cunik-compose down
 rules >after
 check '… and its rules are as they were' cmp before after

@@ -74,6 +74,27 @@ wait_until() {
     done
 }
 
+# Another machine: a network namespace of its own, that of the process $other, joined by a veth pair, "wire" here and
+# "eth0" there. Whoever asks for one ends $other when it exits.
+another_machine() {
+    unshare --net sleep 1000 &
+    other=$!
+    wait_until 10 other_is_apart
+    ip link add wire type veth peer name eth0 netns "$other"
+}
+other_is_apart() { [ "$(readlink /proc/$$/ns/net)" != "$(readlink "/proc/$other/ns/net")" ]; }
+there() { nsenter --net="/proc/$other/ns/net" "$@"; }
+# With 192.0.2.1 here and 192.0.2.2 there.
+another_machine_4() {
+    another_machine
+    ip address add 192.0.2.1/24 dev wire
+    ip link set wire up
+    there ip address add 192.0.2.2/24 dev eth0
+    there ip link set eth0 up
+    there ip route add default via 192.0.2.1
+}
+answers_there() { [ "$(there curl -sS --max-time 10 --connect-timeout 3 "$1" 2>"$ERR" | tee "$OUT")" = "$2" ]; }
+
 ok() {
     N=$((N + 1))
     echo "ok $N - $1"

@@ -286,14 +286,8 @@ networks:
     ipam: {config: [{subnet: "fd66::/64", gateway: "fd66::ffff"}]}
   auto: {enable_ipv6: true, internal: true}
 EOF
-    # Another machine: a namespace of its own, joined by a veth pair.
-    unshare --net sleep 1000 &
-    outside=$!
-    trap 'kill "$outside"; cleanup' EXIT
-    apart() { [ "$(readlink /proc/$$/ns/net)" != "$(readlink "/proc/$outside/ns/net")" ]; }
-    wait_until 10 apart
-    there() { nsenter --net="/proc/$outside/ns/net" "$@"; }
-    ip link add wire type veth peer name eth0 netns "$outside"
+    another_machine
+    trap 'kill "$other"; cleanup' EXIT
     echo 0 >/proc/sys/net/ipv6/conf/wire/accept_dad
     ip address add 2001:db8::1/64 dev wire nodad
     ip link set wire up

@@ -5,27 +5,15 @@
 . "$(dirname "$0")/lib.sh"
 cd "$WORK" || exit 1
 
-# Another machine: a namespace of its own, joined by a veth pair.
-unshare --net sleep 1000 &
-client=$!
+another_machine_4
 dockerd=
 ends() {
-    kill "$client" 2>/dev/null
+    kill "$other" 2>/dev/null
     [ -z "$dockerd" ] || { kill "$dockerd" && wait "$dockerd"; }
     cleanup
 }
 trap ends EXIT
-apart() { [ "$(readlink /proc/$$/ns/net)" != "$(readlink "/proc/$client/ns/net")" ]; }
-wait_until 10 apart
-outside() { nsenter --net="/proc/$client/ns/net" "$@"; }
-ip link add wire type veth peer name eth0 netns "$client"
-ip address add 192.0.2.1/24 dev wire
-ip link set wire up
-outside ip address add 192.0.2.2/24 dev eth0
-outside ip link set eth0 up
-outside ip route add default via 192.0.2.1
 forwards() { [ "$(cat "/proc/sys/net/ipv4/conf/$1/forwarding")" = "$2" ]; }
-outside_answers() { [ "$(outside curl -sS --max-time 10 --connect-timeout 3 "$1" 2>"$ERR" | tee "$OUT")" = "$2" ]; }
 refused() { ! curl -sS --max-time 2 "$1" >"$OUT" 2>"$ERR"; }
 nothing_left_but_wire() {
     leftovers | grep -v '^link wire@' >"$OUT"
@@ -73,11 +61,11 @@ check 'nothing was started' nothing_left_but_wire
 check 'up' expect 0 cunik-compose -f a.yaml up -d --wait
 check 'the way in forwards' forwards wire 1
 check '… and the host as a whole does not' test "$(cat /proc/sys/net/ipv4/ip_forward)" = 0
-check 'another machine is answered' outside_answers http://192.0.2.1:8080/ 'hello from web'
-check '… at one address alone' outside_answers http://192.0.2.1:8083/ 'hello from web'
-check '… not at the guest'\''s own' not outside_answers "http://$(cunik inspect a-web-1 | jq -r '.[0].networks[0].address')/" 'hello from web'
+check 'another machine is answered' answers_there http://192.0.2.1:8080/ 'hello from web'
+check '… at one address alone' answers_there http://192.0.2.1:8083/ 'hello from web'
+check '… not at the guest'\''s own' not answers_there "http://$(cunik inspect a-web-1 | jq -r '.[0].networks[0].address')/" 'hello from web'
 check 'a range is published' answers http://127.0.0.1:8081/ 'hello from web'
-check '… on 127.0.0.1' not outside_answers http://192.0.2.1:8081/ 'hello from web'
+check '… on 127.0.0.1' not answers_there http://192.0.2.1:8081/ 'hello from web'
 port=$(cunik-compose -f a.yaml ps --format json | jq '[.Publishers[] | select(.PublishedPort >= 49152)][0].PublishedPort')
 check "a port of the engine's choice is shown by ps" answers "http://127.0.0.1:$port/" 'hello from web'
 
@@ -102,9 +90,9 @@ before=$(pid_of a-web-1)/$(pid_of b-b-1)
 bridge_of() { ip -o link show type bridge | awk -F': ' -v n="network $1" 'index($0, "alias") {print $2}' | while read -r l; do
     grep -q "network $1\$" "/sys/class/net/$l/ifalias" && echo "$l"; done; }
 ip link del "$(bridge_of a_default)"
-check 'a bridge that is deleted comes back' wait_until 20 outside_answers http://192.0.2.1:8080/ 'hello from web'
+check 'a bridge that is deleted comes back' wait_until 20 answers_there http://192.0.2.1:8080/ 'hello from web'
 nft flush ruleset
-check 'rules that are flushed come back' wait_until 20 outside_answers http://192.0.2.1:8080/ 'hello from web'
+check 'rules that are flushed come back' wait_until 20 answers_there http://192.0.2.1:8080/ 'hello from web'
 for pid in $(engine_pids); do
     [ "$(cat "/proc/$pid/comm")" != dnsmasq ] || kill -9 "$pid"
 done
@@ -117,7 +105,7 @@ check 'a link that comes later forwards too' wait_until 20 forwards late 1
 
 check 'down of one' expect 0 cunik-compose -f b.yaml down
 check 'the other keeps its ways' forwards wire 1
-check '… and answers' outside_answers http://192.0.2.1:8080/ 'hello from web'
+check '… and answers' answers_there http://192.0.2.1:8080/ 'hello from web'
 check 'down of the last' expect 0 cunik-compose -f a.yaml down
 check 'nothing forwards any more' forwards wire 0
 check '… on any link' forwards late 0
@@ -140,7 +128,7 @@ unshare --mount --propagation private bash -c 'mount -t tmpfs none /run && exec 
 dockerd=$!
 docker_api() { curl -sS --max-time 20 --unix-socket "$WORK/run/docker.sock" "$@"; }
 check 'dockerd starts and drops' wait_until 60 dropping
-check 'another machine is answered all the same' wait_until 20 outside_answers http://192.0.2.1:8080/ 'hello from web'
+check 'another machine is answered all the same' wait_until 20 answers_there http://192.0.2.1:8080/ 'hello from web'
 check 'there is a rule of ours where Docker wants it' wait_until 20 \
     bash -c 'iptables-nft -S DOCKER-USER | grep -q "mark --mark 0x1000/0x1000 -m comment --comment cunik_.* -j ACCEPT"'
 check 'Docker makes a network' wait_until 20 docker_api -f -o /dev/null -H 'Content-Type: application/json' \
@@ -154,7 +142,7 @@ check 'Docker'\''s rules are as they were' cmp before after
 check '… and there is none of ours' bash -c '! iptables-nft -S | grep -q cunik_'
 check 'what Docker has switched on stays' test "$(cat /proc/sys/net/ipv4/ip_forward)" = 1
 check 'up beside dockerd' expect 0 cunik-compose -f a.yaml up -d --wait
-check '… is answered' outside_answers http://192.0.2.1:8080/ 'hello from web'
+check '… is answered' answers_there http://192.0.2.1:8080/ 'hello from web'
 check 'down' expect 0 cunik-compose -f a.yaml down
 kill "$dockerd"
 wait "$dockerd"
