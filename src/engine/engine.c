@@ -286,7 +286,7 @@ static void init(struct engine *e, const struct host *host, const struct engine_
     e->woken = true;
     cunik_registry_init(&e->registry, e->clock, registry_changed_hook, e);
     pthread_mutex_init(&e->worlds, NULL);
-    pthread_rwlock_init(&e->images, NULL);
+    pthread_rwlock_init(&e->taking, NULL);
     pthread_mutex_init(&e->lock, NULL);
     pthread_mutex_init(&e->listeners_lock, NULL);
     pthread_mutex_init(&e->events, NULL);
@@ -330,7 +330,7 @@ void cunik_engine_destroy(struct engine *e)
     pthread_cond_destroy(&e->wake);
     pthread_cond_destroy(&e->may_start);
     pthread_mutex_destroy(&e->worlds);
-    pthread_rwlock_destroy(&e->images);
+    pthread_rwlock_destroy(&e->taking);
     pthread_mutex_destroy(&e->lock);
     pthread_mutex_destroy(&e->listeners_lock);
     pthread_mutex_destroy(&e->events);

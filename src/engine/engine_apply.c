@@ -393,6 +393,7 @@ static int apply_in_turn(struct engine *e, struct slot *s, const struct request 
         else if (e_ < 0 && p.rollback.n)
             cunik_engine_roll_back(e, s, &p, &before, sink, cancel, &why);
         cunik_engine_unmark(e, s);
+        cunik_engine_unreserve(e, s); /* first, for who hears of the end may remove what it had */
         emit_end(e, r, &p, sink, e_, why);
     } else {
         cunik_engine_unreserve(e, s);

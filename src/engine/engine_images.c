@@ -31,40 +31,38 @@ int cunik_engine_use_images(struct engine *e, struct world *w, struct error **er
     return r;
 }
 
-static void add_users(const struct world *w, struct strv *digests, struct strv *names)
+struct image_users {
+    struct strv *digests, *names;
+};
+
+static void add_user(void *ctx, const struct world_cunik *c)
 {
-    for (size_t i = 0; i < w->n_cuniks; i++)
-        if (*w->cuniks[i].image_digest) {
-            cunik_strv_add(digests, w->cuniks[i].image_digest);
-            cunik_strv_add(names, w->cuniks[i].name);
-        }
+    const struct image_users *u = ctx;
+
+    if (!*c->image_digest)
+        return;
+    cunik_strv_add(u->digests, c->image_digest);
+    cunik_strv_add(u->names, c->name);
 }
 
 void cunik_engine_images_hold(struct engine *e)
 {
-    pthread_rwlock_wrlock(&e->images);
+    pthread_rwlock_wrlock(&e->taking);
 }
 
 void cunik_engine_images_release(struct engine *e)
 {
-    pthread_rwlock_unlock(&e->images);
+    pthread_rwlock_unlock(&e->taking);
 }
 
 int cunik_engine_image_users(struct engine *e, struct strv *ret_digests, struct strv *ret_names,
                              struct error **err)
 {
     _cleanup_world_ struct world observed = {0};
+    struct image_users users = {ret_digests, ret_names};
     int r = cunik_engine_observe(e, &observed, err);
 
-    if (r < 0)
-        return r;
-    add_users(&observed, ret_digests, ret_names);
-    pthread_mutex_lock(&e->worlds);
-    for (size_t i = 0; i < e->slots.n; i++) {
-        const struct slot *s = e->slots.entries[i].value;
-        if (s->reserved)
-            add_users(s->reserved, ret_digests, ret_names);
-    }
-    pthread_mutex_unlock(&e->worlds);
-    return 0;
+    if (r == 0)
+        cunik_engine_users(e, &observed, add_user, &users);
+    return r;
 }

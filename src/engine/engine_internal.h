@@ -3,7 +3,8 @@
  *     engine.c          creating it, events, looking at the world
  *     engine_slots.c    one request at a time for each stack; what each stack is wanted to be
  *     engine_prepare.c  from a request to a plan
- *     engine_images.c   with what the images of its cuniks give
+ *     engine_images.c   with what the images of its cuniks give; who has them
+ *     engine_users.c    the cuniks that are asked who has what
  *     engine_apply.c    carrying it out
  *     engine_back.c     and, when that fails, going back
  *     engine_await.c    waiting for what came of it
@@ -51,10 +52,12 @@ struct waiter {
 struct slot {
     char *stack;
     /* Under `worlds`: */
-    struct world desired;         /* the last one wanted; its cuniks' states say what should run */
-    struct world others;          /* there, and not wanted: orphans that were left alone */
-    const struct world *reserved; /* of the request under way: what it is about to take */
-    bool known;                   /* `desired` is what the state file has */
+    struct world desired; /* the last one wanted; its cuniks' states say what should run */
+    struct world others;  /* there, and not wanted: orphans that were left alone */
+    /* Of the request under way: what it is about to take, until that is `desired`; and what was on
+     * the host when it began, to which it may go back. */
+    const struct world *reserved, *found;
+    bool known; /* `desired` is what the state file has */
     bool loaded;
     /* Under `lock`: */
     struct waiter *first, **last; /* requests; the first is carried out */
@@ -84,9 +87,11 @@ struct engine {
     void *prober;
     struct registry registry;
 
-    pthread_rwlock_t images; /* held from taking an image to reserving it, or to remove some */
-    pthread_mutex_t worlds;  /* also: one rule set, one assignment at a time */
-    struct map slots;        /* by stack; looked up under `worlds` */
+    /* Held from looking for what a request takes (images, volumes) to reserving it; wholly, from
+     * asking who has it to removing what nobody has. */
+    pthread_rwlock_t taking;
+    pthread_mutex_t worlds; /* also: one rule set, one assignment at a time */
+    struct map slots;       /* by stack; looked up under `worlds` */
 
     pthread_mutex_t lock;
     pthread_cond_t turn; /* slots, threads */
@@ -158,11 +163,18 @@ struct prepared {
     struct strv rollback; /* services whose update has failed and is to be undone */
 };
 
+/* engine_users.c: gives each cunik that has, is wanted to have, or may come back to have what it
+ * says: those observed, and those of stacks' wishes and of requests under way. A cunik may be given
+ * more than once, as it differs. */
+typedef void cunik_engine_user(void *ctx, const struct world_cunik *c);
+void cunik_engine_users(struct engine *e, const struct world *observed, cunik_engine_user *user,
+                        void *ctx);
+
 /* engine_images.c: fills in what the images of its cuniks give. */
 int cunik_engine_use_images(struct engine *e, struct world *w, struct error **err);
 
-/* reserve: what was assigned stays taken until cunik_engine_settle() or
- * cunik_engine_unreserve(). */
+/* reserve: what was assigned stays taken until cunik_engine_settle(), and all that the request
+ * began with until cunik_engine_unreserve(), which comes before `ret` is done with. */
 int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request *r, bool reserve,
                          struct prepared *ret, struct error **err);
 void cunik_engine_unreserve(struct engine *e, struct slot *s);

@@ -236,12 +236,12 @@ static int prepare_up(struct engine *e, struct slot *s, const struct request *r,
     int e_ = r->only_new ? check_new(s, p, err) : 0;
     if (e_ == 0)
         e_ = find_scope(r, &p->desired, &in_scope, err);
-    pthread_rwlock_rdlock(&e->images);
+    pthread_rwlock_rdlock(&e->taking);
     if (e_ == 0)
         e_ = cunik_engine_use_images(e, &p->desired, err);
     if (e_ == 0)
         e_ = assign(e, s, r, reserve, in_scope, p, err);
-    pthread_rwlock_unlock(&e->images);
+    pthread_rwlock_unlock(&e->taking);
     if (e_ < 0)
         return e_;
     pthread_mutex_lock(&e->worlds);
@@ -369,9 +369,10 @@ int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request 
     find_others(s, &p);
     p.whole = takes_all(r, &p);
     *ret = p;
-    if (reserve && r->action == ACTION_UP) {
+    if (reserve) {
         pthread_mutex_lock(&e->worlds);
-        s->reserved = &ret->desired;
+        s->reserved = r->action == ACTION_UP ? &ret->desired : NULL;
+        s->found = &ret->observed;
         pthread_mutex_unlock(&e->worlds);
     }
     return 0;
@@ -464,7 +465,7 @@ int cunik_engine_prepare_repair(struct engine *e, struct slot *s, bool resume, s
 void cunik_engine_unreserve(struct engine *e, struct slot *s)
 {
     pthread_mutex_lock(&e->worlds);
-    s->reserved = NULL;
+    s->reserved = s->found = NULL;
     pthread_mutex_unlock(&e->worlds);
 }
 

@@ -13,25 +13,25 @@ static bool has(const struct world_cunik *c, const char *volume)
     return false;
 }
 
-static void find_users(const struct world *w, const char *volume, struct strv *ret)
+struct volume_users {
+    const char *volume;
+    struct strv *names;
+};
+
+static void add_user(void *ctx, const struct world_cunik *c)
 {
-    for (size_t i = 0; i < w->n_cuniks; i++)
-        if (has(&w->cuniks[i], volume) && !cunik_strv_has(ret, w->cuniks[i].name))
-            cunik_strv_add(ret, w->cuniks[i].name);
+    const struct volume_users *u = ctx;
+
+    if (has(c, u->volume) && !cunik_strv_has(u->names, c->name))
+        cunik_strv_add(u->names, c->name);
 }
 
-/* Those that are there, and those that requests under way are about to make. */
-static void users(struct engine *e, const struct world *observed, const char *volume,
-                  struct strv *ret)
+static void find_users(struct engine *e, const struct world *observed, const char *volume,
+                       struct strv *ret)
 {
-    find_users(observed, volume, ret);
-    pthread_mutex_lock(&e->worlds);
-    for (size_t i = 0; i < e->slots.n; i++) {
-        const struct slot *s = e->slots.entries[i].value;
-        if (s->reserved)
-            find_users(s->reserved, volume, ret);
-    }
-    pthread_mutex_unlock(&e->worlds);
+    struct volume_users users = {volume, ret};
+
+    cunik_engine_users(e, observed, add_user, &users);
     cunik_strv_sort(ret);
 }
 
@@ -55,7 +55,7 @@ int cunik_engine_volumes(struct engine *e, json_t **ret, struct error **err)
         return r;
     json_array_foreach (list, i, volume) {
         _cleanup_strv_ struct strv names = {0};
-        users(e, &observed, json_string_value(json_object_get(volume, "name")), &names);
+        find_users(e, &observed, json_string_value(json_object_get(volume, "name")), &names);
         cunik_json_set_strv(volume, "used_by", &names);
     }
     *ret = TAKE_PTR(list);
@@ -69,22 +69,30 @@ int cunik_engine_volume_create(struct engine *e, const struct world_volume *v, j
                                       : unsupported(err);
 }
 
-int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err)
+static int remove_unused(struct engine *e, const char *name, struct error **err)
 {
     _cleanup_world_ struct world observed = {0};
     _cleanup_strv_ struct strv names = {0};
-    int r;
+    int r = cunik_engine_observe(e, &observed, err);
 
-    if (!e->host.ops->volume_remove)
-        return unsupported(err);
-    if ((r = cunik_engine_observe(e, &observed, err)) < 0)
+    if (r < 0)
         return r;
-    users(e, &observed, name, &names);
+    find_users(e, &observed, name, &names);
     if (names.n) {
         _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
         return cunik_error_set(err, ERROR_CONFLICT, "the volume '%s' is used by %s", name, list);
     }
     return e->host.ops->volume_remove(e->host.ctx, name, err);
+}
+
+int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err)
+{
+    if (!e->host.ops->volume_remove)
+        return unsupported(err);
+    pthread_rwlock_wrlock(&e->taking);
+    int r = remove_unused(e, name, err);
+    pthread_rwlock_unlock(&e->taking);
+    return r;
 }
 
 int cunik_engine_file_put(struct engine *e, const void *data, size_t size, struct error **err)

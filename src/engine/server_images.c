@@ -139,10 +139,12 @@ enum MHD_Result cunik_server_images_prune(struct server *s, struct MHD_Connectio
     struct error *err = NULL;
     json_t *json = NULL;
     int64_t freed = 0;
-    int r = cunik_engine_image_users(s->engine, &digests, &cuniks, &err);
+    int r;
 
-    if (r == 0)
+    cunik_engine_images_hold(s->engine);
+    if ((r = cunik_engine_image_users(s->engine, &digests, &cuniks, &err)) == 0)
         r = cunik_image_prune(s->images, which, &digests, &removed, &freed, &err);
+    cunik_engine_images_release(s->engine);
     if (r == 0) {
         json = json_pack("{s:[]}", "removed");
         for (size_t i = 0; i < removed.n; i++)

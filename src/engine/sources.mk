@@ -49,6 +49,7 @@ engine_SOURCES = \
 	src/engine/engine_prepare.c \
 	src/engine/engine_slots.c \
 	src/engine/engine_terminal.c \
+	src/engine/engine_users.c \
 	src/engine/engine_verdict.c \
 	src/engine/engine_volumes.c \
 	src/engine/event.c \

@@ -516,6 +516,53 @@ static void test_cancel(void **state)
     fake_engine_assert_empty(&s->f);
 }
 
+static bool image_used(struct scene *s, const char *digest, const char *name)
+{
+    _cleanup_strv_ struct strv digests = {0}, names = {0};
+    bool found = false;
+
+    test_ok(cunik_engine_image_users(s->f.engine, &digests, &names, NULL), NULL);
+    for (size_t i = 0; i < digests.n; i++)
+        found =
+            found || (strcmp(digests.items[i], digest) == 0 && strcmp(names.items[i], name) == 0);
+    return found;
+}
+
+/* From a request's beginning to its end nobody may take away what it is about to make, and what it
+ * may go back to. */
+static void test_users_of_images(void **state)
+{
+    struct scene *s = *state;
+    struct fake_apply a;
+
+    add_three(&s->up.desired);
+    cunik_replace(&s->up.desired.cuniks[0].image_digest, "sha256:old");
+    cunik_replace(&s->up.desired.cuniks[1].image_digest, "sha256:app");
+    fake_engine_sicken(&s->f, "db");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    assert_true(image_used(s, "sha256:old", "demo-db-1"));
+    assert_true(image_used(s, "sha256:app", "demo-app-1"));
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+
+    fake_engine_clear_events(&s->f);
+    cunik_replace(&s->up.desired.cuniks[0].image_digest, "sha256:new");
+    cunik_replace(&s->up.desired.cuniks[1].image_digest, "sha256:app2");
+    fake_engine_begin(&s->f, &a, &s->up);
+    fake_engine_await_event(&s->f, "step recreate demo-app-1 waiting");
+    assert_true(image_used(s, "sha256:old", "demo-db-1"));
+    assert_true(image_used(s, "sha256:new", "demo-db-1"));
+    assert_true(image_used(s, "sha256:app2", "demo-app-1"));
+    fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
+    assert_null(fake_engine_end(&a));
+    assert_false(image_used(s, "sha256:old", "demo-db-1"));
+    assert_false(image_used(s, "sha256:app", "demo-app-1"));
+    act(s, ACTION_DOWN);
+    assert_false(image_used(s, "sha256:new", "demo-db-1"));
+    assert_false(image_used(s, "sha256:app2", "demo-app-1"));
+}
+
 static void test_stop_start_restart_kill(void **state)
 {
     struct scene *s = *state;
@@ -963,6 +1010,7 @@ int main(void)
         SCENE(test_atomic_with_a_new_kernel),
         SCENE(test_kept_plan),
         SCENE(test_cancel),
+        SCENE(test_users_of_images),
         SCENE(test_stop_start_restart_kill),
         SCENE(test_partial_failure),
         SCENE(test_checks_come_first),
