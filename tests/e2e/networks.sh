@@ -231,8 +231,7 @@ cat >sick.yaml <<EOF
 name: sick
 services:
   web:
-    healthcheck: {test: ["HTTP", "http://:80/health"], interval: 200ms, timeout: 5s, retries: 1}
-    command: [unhealthy_after=3000, healthy_after=6000]
+    healthcheck: {test: ["HTTP", "http://:80/health"], interval: 200ms, timeout: 30s, retries: 1}
     unikernel: {backend: unikraft, kernel: $PROBE}
   asker: {unikernel: {backend: unikraft, kernel: $PROBE}}
 networks:
@@ -240,7 +239,9 @@ networks:
 EOF
 check 'a service that will be ill' expect 0 cunik-compose -f sick.yaml up -d --wait
 asker=$(address sick-asker-1 sick_default) ill=$(address sick-web-1 sick_default)
+check '… falls ill' answers "http://$ill/health?ill" unhealthy
 check '… is not resolved while it is' wait_until 30 resolves "$asker" web 'no such name'
+check '… gets well' answers "http://$ill/health?well" healthy
 check '… and is again when it is well' wait_until 30 resolves "$asker" web "$ill"
 check '… down' expect 0 cunik-compose -f sick.yaml down
 check '… wholly' nothing_left

@@ -64,11 +64,6 @@ static void set_unhealthy(uint32_t number)
     arguments.unhealthy = true;
 }
 
-static void set_unhealthy_after(uint32_t number)
-{
-    arguments.unhealthy_after_ms = number;
-}
-
 static void set_healthy_after(uint32_t number)
 {
     arguments.healthy_after_ms = number;
@@ -158,7 +153,6 @@ static const struct request {
     {"reset", 0, 0, add_reset, NULL},
     {"say=", 0, 0, NULL, say},
     {"unhealthy", 0, 0, set_unhealthy, NULL},
-    {"unhealthy_after=", 1, MOST, set_unhealthy_after, NULL},
 };
 
 static void read_word(const char *word)

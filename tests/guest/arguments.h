@@ -22,8 +22,8 @@ struct arguments {
     bool echo;         /* answer what is typed */
     bool debug_exit;   /* end through isa-debug-exit */
     bool unhealthy;
-    uint32_t unhealthy_after_ms, healthy_after_ms; /* 0: never */
-    struct action actions[ARGUMENTS_ACTIONS];      /* in this order */
+    uint32_t healthy_after_ms;                /* 0: never */
+    struct action actions[ARGUMENTS_ACTIONS]; /* in this order */
     size_t action_count;
     const char *last_words;           /* of behave_halt() */
     const char *gets[ARGUMENTS_GETS]; /* addresses to fetch */

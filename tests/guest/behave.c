@@ -27,8 +27,7 @@ static struct get {
     struct timer retry;
 } gets[ARGUMENTS_GETS];
 
-static struct timer serve_timer, act_timer, flood_timer, unhealthy_timer, healthy_timer,
-    typed_timer;
+static struct timer serve_timer, act_timer, flood_timer, healthy_timer, typed_timer;
 static size_t next_action;
 static uint32_t flood_done, flood_lines;
 static bool healthy = true;
@@ -158,18 +157,22 @@ static void serve(void *data)
     }
 }
 
-static void become(void *data)
+void behave_become(bool well)
 {
-    healthy = data != NULL;
+    healthy = well;
+}
+
+static void recover(void *unused)
+{
+    (void)unused;
+    behave_become(true);
 }
 
 static void start_health(void)
 {
     healthy = !arguments.unhealthy;
-    if (arguments.unhealthy_after_ms)
-        start_timer(&unhealthy_timer, become, NULL, arguments.unhealthy_after_ms);
     if (arguments.healthy_after_ms)
-        start_timer(&healthy_timer, become, &healthy, arguments.healthy_after_ms);
+        start_timer(&healthy_timer, recover, NULL, arguments.healthy_after_ms);
 }
 
 static void take_line(const char *line)

@@ -10,6 +10,7 @@ void behave_start(void);
 /* The power button was pressed and the arguments say to heed it. */
 _Noreturn void behave_power_button(void);
 bool behave_is_healthy(void);
+void behave_become(bool healthy);
 
 void behave_exit(uint32_t code);
 /* These take a number only to fit where behave_exit() fits. */

@@ -67,9 +67,11 @@ static uint32_t handle_net(struct http *http, struct http_body *body)
 
 static uint32_t handle_health(struct http *http, struct http_body *body)
 {
+    if (text_equal(http->query, "ill") || text_equal(http->query, "well"))
+        behave_become(text_equal(http->query, "well"));
+    else if (*http->query != '\0')
+        return bad_request(body, "/health, /health?ill or /health?well");
     bool healthy = behave_is_healthy();
-
-    (void)http;
     out_print(&body->text, "%s\n", healthy ? "healthy" : "unhealthy");
     return healthy ? 200 : 503;
 }

@@ -330,14 +330,15 @@ test_calls() {
 
 test_delay() {
     local begin
-    start slow t2 'ip=10.9.0.2::10.9.0.1:24 arg=delay=800 arg=unhealthy_after=1500'
+    start slow t2 'ip=10.9.0.2::10.9.0.1:24 arg=delay=800'
     soon 5 said slow 'eth0'
     begin=$(now_ms)
     soon 5 answers 10.9.0.2
     is 'delay=' "$(($(now_ms) - begin > 400))" 1
     is 'healthy at first' "$(curl -s -o "$work/answer" -w '%{http_code}' 10.9.0.2/health)" 200
-    unhealthy() { [ "$(curl -s -o "$work/answer" -w '%{http_code}' 10.9.0.2/health)" = 503 ]; }
-    soon 3 unhealthy && ok 'unhealthy_after=' || not_ok 'unhealthy_after='
+    is 'ill when told to be' "$(curl -s -o "$work/answer" -w '%{http_code}' '10.9.0.2/health?ill')" 503
+    is '… from then on' "$(curl -s -o "$work/answer" -w '%{http_code}' 10.9.0.2/health)" 503
+    is '… and well again' "$(curl -s -o "$work/answer" -w '%{http_code}' '10.9.0.2/health?well')" 200
     stop slow
 }
 
