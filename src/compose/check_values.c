@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "compose/fields.h"
 #include "compose/fields_parts.h"
+#include "compose/volume_type.h"
 
 /* A string that is known by now: a template is not. */
 static const char *text_of(const struct diagnostics *d, const struct node *map, const char *key)
@@ -42,9 +43,7 @@ static void check_port(struct diagnostics *d, const struct node *map, const stru
 static void check_mount(struct diagnostics *d, const struct node *map,
                         const struct field_path *path)
 {
-    const char *type = text_of(d, map, "type");
-
-    if (type && strcmp(type, "bind") == 0 && !cunik_node_get(map, "source"))
+    if (cunik_volume_type_of(map) == VOLUME_TYPE_BIND && !cunik_node_get(map, "source"))
         mistake(d, map, path,
                 "invalid mount config for type \"bind\": field Source must not be empty");
 }
@@ -67,9 +66,9 @@ static void check_device(struct diagnostics *d, const struct node *map,
         mistake(d, count, path, "\"count\" and \"device_ids\" attributes are exclusive");
 }
 
-/* Where the content of a secret or config comes from. */
-static void check_source(struct diagnostics *d, const struct fields *table, const struct node *map,
-                         const struct field_path *path)
+/* How many say where the content of a secret or config comes from. */
+static size_t count_sources(struct diagnostics *d, const struct node *map,
+                            const struct field_path *path)
 {
     static const char *const keys[] = {"file", "environment", "content"};
     size_t n = 0;
@@ -78,7 +77,19 @@ static void check_source(struct diagnostics *d, const struct fields *table, cons
         n += cunik_node_get(map, keys[i]) != NULL;
     if (n > 1)
         mistake(d, map, path, "file|environment|content attributes are mutually exclusive");
-    else if (n == 0 && table == &cunik_fields_config && !cunik_node_get(map, "external"))
+    return n;
+}
+
+static void check_secret(struct diagnostics *d, const struct node *map,
+                         const struct field_path *path)
+{
+    count_sources(d, map, path);
+}
+
+static void check_config(struct diagnostics *d, const struct node *map,
+                         const struct field_path *path)
+{
+    if (count_sources(d, map, path) == 0 && !cunik_node_get(map, "external"))
         mistake(d, map, path, "one of file|environment|content must be set");
 }
 
@@ -111,21 +122,32 @@ static void check_service(struct diagnostics *d, const struct node *map,
     mistake(d, cunik_node_get(map, "pull_policy"), &inner, message);
 }
 
+static void check_watch(struct diagnostics *d, const struct node *map,
+                        const struct field_path *path)
+{
+    const struct node *watched = cunik_node_get(map, "path");
+    struct field_path inner = {.parent = path, .key = "path"};
+
+    if (watched && watched->kind == NODE_STRING && !*watched->text)
+        mistake(d, watched, &inner, "value can't be blank");
+}
+
 static void check_object(void *context, const struct fields *table, struct node *map,
                          const struct field_path *path)
 {
-    struct diagnostics *d = context;
+    static const struct {
+        const struct fields *table;
+        void (*check)(struct diagnostics *d, const struct node *map, const struct field_path *path);
+    } checks[] = {
+        {&cunik_fields_config, check_config},   {&cunik_fields_device_request, check_device},
+        {&cunik_fields_gpu, check_device},      {&cunik_fields_mount, check_mount},
+        {&cunik_fields_port, check_port},       {&cunik_fields_secret, check_secret},
+        {&cunik_fields_service, check_service}, {&cunik_fields_watch, check_watch},
+    };
 
-    if (table == &cunik_fields_port)
-        check_port(d, map, path);
-    else if (table == &cunik_fields_service)
-        check_service(d, map, path);
-    else if (table == &cunik_fields_mount)
-        check_mount(d, map, path);
-    else if (table == &cunik_fields_device_request || table == &cunik_fields_gpu)
-        check_device(d, map, path);
-    else if (table == &cunik_fields_secret || table == &cunik_fields_config)
-        check_source(d, table, map, path);
+    for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+        if (checks[i].table == table)
+            checks[i].check(context, map, path);
 }
 
 void cunik_check_values(struct node *root, struct diagnostics *d)

@@ -398,7 +398,7 @@ static const struct field watch_rows[] = {
      .help = "what is watched"},
     {.name = "target", .type = FIELD_STRING, .help = "where it goes"},
 };
-static const struct fields watch_fields = {
+const struct fields cunik_fields_watch = {
     .rows = watch_rows,
     .n = ARRAY_SIZE(watch_rows),
     .extensions = true,
@@ -406,6 +406,6 @@ static const struct fields watch_fields = {
 };
 
 static const struct field develop_rows[] = {
-    {.name = "watch", .type = FIELD_LIST, .sub = &watch_fields, .help = "what is watched"},
+    {.name = "watch", .type = FIELD_LIST, .sub = &cunik_fields_watch, .help = "what is watched"},
 };
 const struct fields cunik_fields_develop = FIELDS(develop_rows, true);

@@ -17,4 +17,5 @@ extern const struct fields cunik_fields_attachment;
 extern const struct fields cunik_fields_port;
 extern const struct fields cunik_fields_mount;
 extern const struct fields cunik_fields_develop;
+extern const struct fields cunik_fields_watch;
 extern const struct fields cunik_fields_external;

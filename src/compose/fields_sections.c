@@ -42,44 +42,47 @@ const struct fields cunik_fields_volume = {
     .order = "name|driver|driver_opts|external|labels",
 };
 
+#define NO_DRIVER "content comes from files and variables alone"
+
+/* What secrets and configs have in common, in the order of names. */
+#define CONTENT_ROWS(what_)                                                                        \
+    {.name = "environment",                                                                        \
+     .type = FIELD_STRING,                                                                         \
+     .support = SUPPORT_FULL,                                                                      \
+     .help = "the variable with its content"},                                                     \
+        {.name = "external",                                                                       \
+         .type = FIELD_EXTERNAL,                                                                   \
+         .sub = &cunik_fields_external,                                                            \
+         .support = SUPPORT_FULL,                                                                  \
+         .help = "it is there already"},                                                           \
+        {.name = "file",                                                                           \
+         .type = FIELD_STRING,                                                                     \
+         .base = BASE_PROJECT,                                                                     \
+         .support = SUPPORT_FULL,                                                                  \
+         .help = "its content"},                                                                   \
+        {.name = "labels",                                                                         \
+         .type = FIELD_PAIRS,                                                                      \
+         .merge = MERGE_PAIRS,                                                                     \
+         .support = SUPPORT_IDLE,                                                                  \
+         .reason = "nobody asks for them",                                                         \
+         .distinct = true,                                                                         \
+         .help = "labels of the " what_},                                                          \
+        {.name = "name",                                                                           \
+         .type = FIELD_STRING,                                                                     \
+         .support = SUPPORT_FULL,                                                                  \
+         .help = "its name on this host"},                                                         \
+    {                                                                                              \
+        .name = "template_driver", .type = FIELD_STRING, .reason = NO_DRIVER,                      \
+        .help = "what fills in its content"                                                        \
+    }
+
 static const struct field secret_rows[] = {
-    {.name = "driver",
-     .type = FIELD_STRING,
-     .reason = "content comes from files and variables alone",
-     .help = "what keeps the secret"},
+    {.name = "driver", .type = FIELD_STRING, .reason = NO_DRIVER, .help = "what keeps the secret"},
     {.name = "driver_opts",
      .type = FIELD_MAPPING,
-     .reason = "content comes from files and variables alone",
+     .reason = NO_DRIVER,
      .help = "settings of that driver"},
-    {.name = "environment",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "the variable with its content"},
-    {.name = "external",
-     .type = FIELD_EXTERNAL,
-     .sub = &cunik_fields_external,
-     .support = SUPPORT_FULL,
-     .help = "it is there already"},
-    {.name = "file",
-     .type = FIELD_STRING,
-     .base = BASE_PROJECT,
-     .support = SUPPORT_FULL,
-     .help = "its content"},
-    {.name = "labels",
-     .type = FIELD_PAIRS,
-     .merge = MERGE_PAIRS,
-     .support = SUPPORT_IDLE,
-     .reason = "nobody asks for them",
-     .distinct = true,
-     .help = "labels of the secret"},
-    {.name = "name",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "its name on this host"},
-    {.name = "template_driver",
-     .type = FIELD_STRING,
-     .reason = "content comes from files and variables alone",
-     .help = "what fills in its content"},
+    CONTENT_ROWS("secret"),
 };
 const struct fields cunik_fields_secret = {
     .rows = secret_rows,
@@ -94,35 +97,7 @@ static const struct field config_rows[] = {
      .support = SUPPORT_FULL,
      .omit = OMIT_NEVER,
      .help = "its content"},
-    {.name = "environment",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "the variable with its content"},
-    {.name = "external",
-     .type = FIELD_EXTERNAL,
-     .sub = &cunik_fields_external,
-     .support = SUPPORT_FULL,
-     .help = "it is there already"},
-    {.name = "file",
-     .type = FIELD_STRING,
-     .base = BASE_PROJECT,
-     .support = SUPPORT_FULL,
-     .help = "its content"},
-    {.name = "labels",
-     .type = FIELD_PAIRS,
-     .merge = MERGE_PAIRS,
-     .support = SUPPORT_IDLE,
-     .reason = "nobody asks for them",
-     .distinct = true,
-     .help = "labels of the config"},
-    {.name = "name",
-     .type = FIELD_STRING,
-     .support = SUPPORT_FULL,
-     .help = "its name on this host"},
-    {.name = "template_driver",
-     .type = FIELD_STRING,
-     .reason = "content comes from files and variables alone",
-     .help = "what fills in its content"},
+    CONTENT_ROWS("config"),
 };
 const struct fields cunik_fields_config = {
     .rows = config_rows,

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "compose/fields.h"
 #include "compose/long_form.h"
+#include "compose/volume_type.h"
 
 char *cunik_long_form_path(const char *path, const char *base, const char *home)
 {
@@ -44,12 +45,10 @@ static bool resolve_value(void *context, const struct field *field, struct node 
         resolve(p, n, base);
     /* Only the source of a bind is a path. */
     if (field->type == FIELD_VOLUMES && n->kind == NODE_LIST)
-        for (size_t i = 0; i < n->n; i++) {
-            const struct node *type = cunik_node_get(n->items[i], "type");
-            struct node *source = cunik_node_get(n->items[i], "source");
-            if (source && type && type->kind == NODE_STRING && strcmp(type->text, "bind") == 0)
-                resolve(p, source, base);
-        }
+        for (size_t i = 0; i < n->n; i++)
+            if (cunik_volume_type_of(n->items[i]) == VOLUME_TYPE_BIND)
+                resolve(p, cunik_node_get(n->items[i], "source"), base);
+
     return true;
 }
 

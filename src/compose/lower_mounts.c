@@ -34,13 +34,13 @@ void cunik_lower_mounts(const struct stack *s, const struct stack_service *servi
     for (size_t i = 0; i < service->n_mounts; i++) {
         const struct stack_mount *from = &service->mounts[i];
         struct world_mount *to = cunik_world_add_mount(c);
-        bool volume = strcmp(from->type, "volume") == 0;
+        bool volume = from->kind == MOUNT_VOLUME;
         const struct stack_volume *v = volume ? cunik_stack_volume(s, from->source) : NULL;
-        cunik_replace(&to->type, from->type);
+        to->kind = from->kind;
         cunik_replace(&to->source, v ? v->name : from->source);
         cunik_replace(&to->target, from->target);
         to->readonly = from->readonly;
-        if (strcmp(from->type, "file") == 0) {
+        if (from->kind == MOUNT_FILE) {
             cunik_replace(&to->digest, s->contents[from->content].digest);
             to->mode = from->mode;
             to->uid = from->uid;

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/volume_form.h"
+#include "compose/volume_type.h"
 
 static void set_string(struct tree *t, struct node *map, const char *key, const char *value)
 {
@@ -171,7 +172,8 @@ int cunik_short_volume(struct tree *t, const struct place *place, const char *te
         set_string(t, section(t, map, "bind"), "selinux", f.selinux);
     if (f.propagation)
         set_string(t, section(t, map, "bind"), "propagation", f.propagation);
-    set_string(t, map, "type", f.is_path ? "bind" : "volume");
+    set_string(t, map, "type",
+               cunik_volume_type_name(f.is_path ? VOLUME_TYPE_BIND : VOLUME_TYPE_VOLUME));
     if (f.is_path)
         cunik_node_set(t, section(t, map, "bind"), "create_host_path",
                        cunik_node_bool(t, place, true));

@@ -87,6 +87,7 @@ compose_SOURCES = \
 	src/compose/validate.c \
 	src/compose/variables.c \
 	src/compose/verb_build.c \
+	src/compose/volume_type.c \
 	src/compose/yaml.c \
 	src/compose/yaml_builder.c
 

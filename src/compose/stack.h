@@ -15,7 +15,7 @@
 #include "base/strv.h"
 #include "compose/diagnostics.h"
 #include "compose/tree.h"
-#include "engine/world.h" /* enum depend_condition, enum restart_policy */
+#include "engine/world.h" /* enum depend_condition, mount_kind, restart_policy */
 
 struct stack_pair {
     char *key;
@@ -78,7 +78,7 @@ struct stack_disk {
 
 /* One of a service's volumes, configs or secrets. */
 struct stack_mount {
-    char *type;   /* "volume", "bind" (a folder, or what is not there) or "file" */
+    enum mount_kind kind; /* a bind's source is a folder, or is not there */
     char *source; /* volume: its key, "" = one of the service's own; bind: absolute path; file: what
                      it is called in messages */
     char *target;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "compose/graph.h"
 #include "compose/stack_maker.h"
+#include "compose/volume_type.h"
 #include "network/address6.h"
 
 static void check_depends(struct stack_maker *m)
@@ -146,9 +147,9 @@ static void check_references(struct stack_maker *m)
             const struct node *defined = cunik_node_get(m->root, kinds[k].key);
             for (size_t j = 0; list && j < list->n; j++) {
                 const char *source = cunik_stack_text(list->items[j], "source");
-                const char *type = cunik_stack_text(list->items[j], "type");
-                if (!*source || (k == 0 && strcmp(type, "volume") != 0) ||
-                    cunik_node_get(defined, source))
+                bool elsewhere =
+                    k == 0 && cunik_volume_type_of(list->items[j]) != VOLUME_TYPE_VOLUME;
+                if (!*source || elsewhere || cunik_node_get(defined, source))
                     continue;
                 cunik_stack_mistake(m, &list->items[j]->place, name, kinds[k].key,
                                     "service \"%s\" refers to undefined %s %s", name, kinds[k].what,

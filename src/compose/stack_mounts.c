@@ -10,6 +10,7 @@
 #include "compose/secrecy.h"
 #include "compose/stack_maker.h"
 #include "compose/variables.h"
+#include "compose/volume_type.h"
 #include "engine/file_store.h"
 
 static char *path_of(const struct stack_service *s, const char *key)
@@ -18,11 +19,11 @@ static char *path_of(const struct stack_service *s, const char *key)
 }
 
 static struct stack_mount *add_mount(struct stack_maker *m, struct stack_service *s,
-                                     const struct node *n, const char *type)
+                                     const struct node *n, enum mount_kind kind)
 {
     struct stack_mount *to = ARRAY_APPEND(s->mounts, s->n_mounts);
 
-    to->type = cunik_strdup(type);
+    to->kind = kind;
     to->source = cunik_strdup("");
     to->target = cunik_strdup(cunik_stack_text(n, "target"));
     to->place = cunik_stack_place(m, &n->place);
@@ -69,7 +70,7 @@ static void read_bind(struct stack_maker *m, struct stack_service *s, const stru
             m->d, &n->place, path,
             "the guest gets a copy of the file '%s', which it cannot write to", mount->source);
     }
-    cunik_replace(&mount->type, "file");
+    mount->kind = MOUNT_FILE;
     mount->readonly = true;
     mount->mode = st.st_mode & 0777;
     mount->content = m->stack->n_contents;
@@ -80,7 +81,7 @@ static void read_bind(struct stack_maker *m, struct stack_service *s, const stru
 }
 
 /* A volume whose options are those of Docker for a folder of the host: that folder. */
-static const char *bound_folder(struct stack_maker *m, const char *type, const char *source)
+static const char *bound_folder(struct stack_maker *m, const char *source)
 {
     const struct node *v = cunik_node_get(cunik_node_get(m->root, "volumes"), source);
     const struct node *options = cunik_node_get(v, "driver_opts");
@@ -89,7 +90,7 @@ static const char *bound_folder(struct stack_maker *m, const char *type, const c
 
     cunik_strv_split(&words, cunik_stack_text(options, "o"), ",");
     bool bind = cunik_strv_has(&words, "bind") || cunik_strv_has(&words, "rbind");
-    return strcmp(type, "volume") == 0 && bind && device[0] == '/' ? device : NULL;
+    return bind && device[0] == '/' ? device : NULL;
 }
 
 static void read_volumes(struct stack_maker *m, const struct node *n, struct stack_service *s)
@@ -98,23 +99,23 @@ static void read_volumes(struct stack_maker *m, const struct node *n, struct sta
 
     for (size_t i = 0; list && i < list->n; i++) {
         const struct node *item = list->items[i];
-        const char *type = cunik_stack_text(item, "type");
-        if (strcmp(type, "volume") != 0 && strcmp(type, "bind") != 0) {
+        const char *source = cunik_stack_text(item, "source");
+        enum volume_type type = cunik_volume_type_of(item);
+        if (type != VOLUME_TYPE_VOLUME && type != VOLUME_TYPE_BIND) {
             _cleanup_free_ char *path = path_of(s, "volumes");
             cunik_diagnostics_unsupported(
                 m->d, &item->place, path,
-                "type '%s' is not supported and has no effect, only volume and bind have", type);
+                "type '%s' is not supported and has no effect, only volume and bind have",
+                cunik_stack_text(item, "type"));
             continue;
         }
-        struct stack_mount *mount = add_mount(m, s, item, type);
+        const char *folder = type == VOLUME_TYPE_BIND ? source : bound_folder(m, source);
+        struct stack_mount *mount = add_mount(m, s, item, folder ? MOUNT_BIND : MOUNT_VOLUME);
         mount->readonly = cunik_node_is_true(item, "read_only");
-        const char *folder = bound_folder(m, type, cunik_stack_text(item, "source"));
         if (folder)
-            cunik_replace(&mount->type, "bind");
-        if (folder || strcmp(type, "bind") == 0)
-            read_bind(m, s, item, folder ? folder : cunik_stack_text(item, "source"), mount);
+            read_bind(m, s, item, folder, mount);
         else
-            cunik_replace(&mount->source, cunik_stack_text(item, "source"));
+            cunik_replace(&mount->source, source);
         check_target(m, s, item, mount, "volumes");
     }
 }
@@ -187,7 +188,7 @@ static void read_files(struct stack_maker *m, const struct node *n, struct stack
                 defined->key);
             continue;
         }
-        struct stack_mount *mount = add_mount(m, s, item, "file");
+        struct stack_mount *mount = add_mount(m, s, item, MOUNT_FILE);
         if (mount->target[0] != '/') {
             const char *name = *mount->target ? mount->target : cunik_stack_text(item, "source");
             char *target = cunik_asprintf("%s%s", folder, name);
@@ -307,7 +308,7 @@ void cunik_stack_read_volumes(struct stack_maker *m)
         const struct stack_service *s = &m->stack->services[i];
         for (size_t k = 0; k < s->n_mounts; k++) {
             const struct stack_mount *mount = &s->mounts[k];
-            if (strcmp(mount->type, "volume") == 0 && *mount->source &&
+            if (mount->kind == MOUNT_VOLUME && *mount->source &&
                 !cunik_stack_volume(m->stack, mount->source))
                 read_volume(m, cunik_node_get(volumes, mount->source), mount->source);
         }
@@ -325,7 +326,6 @@ struct stack_volume *cunik_stack_volume(const struct stack *s, const char *key)
 void cunik_stack_mounts_done(struct stack_service *s)
 {
     for (size_t i = 0; i < s->n_mounts; i++) {
-        free(s->mounts[i].type);
         free(s->mounts[i].source);
         free(s->mounts[i].target);
     }

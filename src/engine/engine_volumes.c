@@ -8,7 +8,7 @@
 static bool has(const struct world_cunik *c, const char *volume)
 {
     for (size_t i = 0; i < c->n_mounts; i++)
-        if (strcmp(c->mounts[i].type, "volume") == 0 && strcmp(c->mounts[i].source, volume) == 0)
+        if (c->mounts[i].kind == MOUNT_VOLUME && strcmp(c->mounts[i].source, volume) == 0)
             return true;
     return false;
 }

@@ -140,11 +140,6 @@ static int attach_folder(struct attach *a, const struct world_mount *m, struct e
     return add_share(a, m, m->source, err);
 }
 
-static bool is(const struct world_mount *m, const char *type)
-{
-    return strcmp(m->type, type) == 0;
-}
-
 /* Files */
 
 static size_t count_files(const struct world_cunik *c)
@@ -152,7 +147,7 @@ static size_t count_files(const struct world_cunik *c)
     size_t n = 0;
 
     for (size_t i = 0; i < c->n_mounts; i++)
-        n += is(&c->mounts[i], "file");
+        n += c->mounts[i].kind == MOUNT_FILE;
     return n;
 }
 
@@ -186,7 +181,7 @@ static int attach_files(struct attach *a, struct error **err)
         const struct world_mount *m = &a->to->mounts[i];
         char *content = NULL;
         size_t size = 0;
-        if (!is(m, "file"))
+        if (m->kind != MOUNT_FILE)
             continue;
         if (!a->backend->takes_files || !*a->to->boot.initrd)
             return cunik_error_set(err, ERROR_INVALID,
@@ -224,12 +219,10 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
     r = cunik_host_cover(h, &to, make, err);
     for (size_t i = 0; i < to.n_mounts && r == 0; i++) {
         const struct world_mount *m = &to.mounts[i];
-        if (is(m, "volume"))
+        if (m->kind == MOUNT_VOLUME)
             r = attach_volume(&a, m, err);
-        else if (is(m, "bind"))
+        else if (m->kind == MOUNT_BIND)
             r = attach_folder(&a, m, err);
-        else if (!is(m, "file"))
-            r = cunik_error_set(err, ERROR_INVALID, "'%s' is no type of a mount", m->type);
         r = cunik_error_prefix(err, r, "volumes: '%s'", m->target);
     }
     if (r == 0)

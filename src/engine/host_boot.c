@@ -64,7 +64,7 @@ void cunik_host_kernels_done(struct host_real *h)
 static bool has_files(const struct world_cunik *c)
 {
     for (size_t i = 0; i < c->n_mounts; i++)
-        if (strcmp(c->mounts[i].type, "file") == 0)
+        if (c->mounts[i].kind == MOUNT_FILE)
             return true;
     return false;
 }

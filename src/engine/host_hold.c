@@ -14,7 +14,7 @@ int cunik_host_hold_volumes(const struct host_real *h, const struct world_cunik 
 
     for (size_t i = 0; i < c->n_mounts && r == 0; i++) {
         const struct world_mount *m = &c->mounts[i];
-        if (strcmp(m->type, "volume") != 0 || !*m->source)
+        if (m->kind != MOUNT_VOLUME || !*m->source)
             continue;
         r = cunik_volume_share(h->root, m->source, &fd, err);
         if (r == 0 && fd >= 0)

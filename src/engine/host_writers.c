@@ -35,7 +35,7 @@ static bool get(const struct host_real *h, const struct world_cunik *c, size_t i
     }
     const struct world_mount *m = &c->mounts[i - c->boot.n_disks];
     *ret = (struct use){m->source, NULL, m->readonly};
-    return strcmp(m->type, "volume") == 0;
+    return m->kind == MOUNT_VOLUME;
 }
 
 static bool is_folder(const struct host_real *h, const struct world *w, const char *volume)

@@ -60,7 +60,7 @@ int cunik_run_volume_add(struct world *w, struct world_cunik *c, const char *fol
     if (is_taken(c, f.target))
         return cunik_error_set(err, ERROR_INVALID, "two things are to be at '%s'", f.target);
     struct world_mount *m = cunik_world_add_mount(c);
-    cunik_replace(&m->type, f.is_path ? "bind" : "volume");
+    m->kind = f.is_path ? MOUNT_BIND : MOUNT_VOLUME;
     cunik_replace(&m->target, f.target);
     m->readonly = f.readonly;
     if (f.is_path) {
@@ -92,7 +92,7 @@ static int use_file(struct client *client, struct world_mount *m, const struct s
         char *name = cunik_asprintf("file '%s'", m->source);
         free(m->source);
         m->source = name;
-        cunik_replace(&m->type, "file");
+        m->kind = MOUNT_FILE;
         m->mode = st->st_mode & 0777;
         m->readonly = true;
     }
@@ -110,7 +110,7 @@ int cunik_run_volume_files(struct client *client, struct world_cunik *c, const c
     for (size_t i = 0; i < c->n_mounts; i++) {
         struct world_mount *m = &c->mounts[i];
         bool readonly = m->readonly;
-        if (strcmp(m->type, "bind") != 0 || stat(m->source, &st) < 0 || !S_ISREG(st.st_mode))
+        if (m->kind != MOUNT_BIND || stat(m->source, &st) < 0 || !S_ISREG(st.st_mode))
             continue; /* what is not there the engine complains of */
         int r = use_file(client, m, &st, err);
         if (r < 0)

@@ -32,8 +32,8 @@ static int check_idle(const struct world *w, const char *name, struct error **er
     for (size_t i = 0; i < w->n_cuniks; i++)
         for (size_t k = 0; k < w->cuniks[i].n_mounts; k++) {
             const struct world_mount *m = &w->cuniks[i].mounts[k];
-            if (cunik_state_is_active(w->cuniks[i].status.state) &&
-                strcmp(m->type, "volume") == 0 && strcmp(m->source, name) == 0)
+            if (cunik_state_is_active(w->cuniks[i].status.state) && m->kind == MOUNT_VOLUME &&
+                strcmp(m->source, name) == 0)
                 return cunik_error_set(err, ERROR_CONFLICT,
                                        "the volume '%s' is used by '%s', which runs; stop it first",
                                        name, w->cuniks[i].name);

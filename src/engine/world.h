@@ -73,6 +73,14 @@ enum update_failure {
     UPDATE_MAX_
 };
 
+/* What becomes of a mount's source in the guest. */
+enum mount_kind {
+    MOUNT_VOLUME, /* a volume */
+    MOUNT_BIND,   /* a folder of the host */
+    MOUNT_FILE,   /* a copy of a file: a config, a secret or one of the host */
+    MOUNT_KIND_MAX_,
+};
+
 const char *cunik_state_name(enum cunik_state s);   /* "running" */
 const char *cunik_health_name(enum cunik_health h); /* "healthy"; "none" */
 const char *cunik_end_name(enum cunik_end e);       /* "poweroff" */
@@ -149,7 +157,7 @@ struct world_disk {
 /* Something of the host's that the guest finds at a place of its own. The real host turns it into
  * a disk, a shared folder or a part of the initrd when the cunik is made (host_attach.c). */
 struct world_mount {
-    char *type;   /* "volume", "bind" (a folder of the host) or "file" */
+    enum mount_kind kind;
     char *source; /* volume: world_volume.name; bind: absolute path; file: its name in messages */
     char *target; /* absolute, in the guest */
     bool readonly;

@@ -73,7 +73,7 @@ static void add_volumes(struct world *w, struct world_cunik *c, const struct wor
         if (taken)
             continue;
         struct world_mount *m = cunik_world_add_mount(c);
-        cunik_replace(&m->type, "volume");
+        m->kind = MOUNT_VOLUME;
         cunik_replace(&m->target, target);
         cunik_world_own_volume(w, c, m);
     }

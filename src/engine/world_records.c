@@ -18,6 +18,9 @@ ENUM_NAMES(conditions,
            [DEPEND_COMPLETED] = "service_completed_successfully");
 ENUM_NAMES(restarts, RESTART_MAX_, [RESTART_NO] = "no", [RESTART_ALWAYS] = "always",
            [RESTART_ON_FAILURE] = "on-failure", [RESTART_UNLESS_STOPPED] = "unless-stopped");
+ENUM_NAMES(
+    mounts,
+    MOUNT_KIND_MAX_, [MOUNT_VOLUME] = "volume", [MOUNT_BIND] = "bind", [MOUNT_FILE] = "file");
 
 const struct enumeration cunik_world_conditions = {conditions_names, DEPEND_MAX_};
 
@@ -97,7 +100,7 @@ RECORD_FIELDS(, cunik_world_disk_record, struct world_disk, NULL,
               ROW("shared", BOOL, struct world_disk, shared, RECREATE));
 
 RECORD_FIELDS(, cunik_world_mount_record, struct world_mount, mount_label,
-              ROW("type", STRING, struct world_mount, type, RECREATE, .text = TEXT_NAME,
+              ROW("type", ENUM, struct world_mount, kind, RECREATE, .enumeration = &mounts,
                   .flags = FIELD_REQUIRED),
               ROW("source", STRING, struct world_mount, source, RECREATE, .text = TEXT_LINE),
               ROW("target", STRING, struct world_mount, target, RECREATE, .text = TEXT_PATH,

@@ -7,7 +7,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "compose/fields.h"
+#include "compose/fields_parts.h"
 #include "compose/tree.h"
+#include "compose/volume_type.h"
 #include "compose/yaml.h"
 
 enum { DEPTH = 16 };
@@ -263,11 +265,31 @@ static void manual(void **state _unused_)
     assert_null(strstr(text, "- include[]."));
 }
 
+/* What the table lets be said is what the types are called, in one order. */
+static void volume_types(void **state _unused_)
+{
+    const struct field *f = cunik_field_find(&cunik_fields_mount, "type");
+    _cleanup_(cunik_tree_destroyp) struct tree *t = cunik_tree_create();
+    struct node *entry = cunik_node_map(t, &(struct place){0});
+    _cleanup_strv_ struct strv names = {0};
+
+    cunik_strv_split(&names, f->choices, "|");
+    assert_int_equal(names.n, VOLUME_TYPE_MAX_);
+    assert_int_equal(cunik_volume_type_of(entry), VOLUME_TYPE_MAX_);
+    for (size_t i = 0; i < names.n; i++) {
+        const char *name = names.items[i];
+        cunik_node_set(t, entry, "type", cunik_node_string(t, &(struct place){0}, name));
+        assert_string_equal(cunik_volume_type_name(i), name);
+        assert_int_equal(cunik_volume_type_of(entry), i);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_whole), cmocka_unit_test(lookups), cmocka_unit_test(paths),
         cmocka_unit_test(walking),        cmocka_unit_test(manual),  cmocka_unit_test(every_key),
+        cmocka_unit_test(volume_types),
     };
     return cmocka_run_group_tests_name("fields", tests, NULL, NULL);
 }
