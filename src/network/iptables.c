@@ -1,7 +1,5 @@
 #include "network/iptables.h"
 
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +9,7 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "network/netlink.h"
+#include "network/nftables.h"
 #include "network/rules.h"
 
 enum { NAMES_LIMIT = 1 << 16 };
@@ -69,40 +67,12 @@ static bool has_legacy(const struct family *f, const char *table)
     return cunik_strv_has(&names, table);
 }
 
-struct found {
-    uint8_t family;
-    bool nat;
-};
-
-static int on_table(struct nl_msg *m, void *arg)
+static bool has_chain(const struct nftables_chains *chains, const struct family *f)
 {
-    struct found *f = arg;
-    struct nlattr *parts[NFTA_TABLE_MAX + 1];
-    const struct nfgenmsg *header = nlmsg_data(nlmsg_hdr(m));
-
-    if (header->nfgen_family == f->family &&
-        nlmsg_parse(nlmsg_hdr(m), sizeof(*header), parts, NFTA_TABLE_MAX, NULL) == 0 &&
-        parts[NFTA_TABLE_NAME] && strcmp(nla_get_string(parts[NFTA_TABLE_NAME]), "nat") == 0)
-        f->nat = true;
-    return NL_OK;
-}
-
-static int has_nat(const struct family *f, bool *ret, struct error **err)
-{
-    _cleanup_nl_socket_ struct nl_sock *s = NULL;
-    struct nfgenmsg header = {.nfgen_family = f->number, .version = NFNETLINK_V0};
-    struct found found = {.family = f->number};
-    int r = cunik_netlink_open(NETLINK_NETFILTER, &s, err);
-
-    if (r < 0)
-        return r;
-    struct nl_msg *m =
-        cunik_netlink_message(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NLM_F_DUMP);
-    cunik_netlink_append(m, &header, sizeof(header));
-    nl_socket_modify_cb(s, NL_CB_VALID, NL_CB_CUSTOM, on_table, &found);
-    r = cunik_netlink_dump(s, m, err, "listing the tables of nftables");
-    *ret = found.nat;
-    return r;
+    for (size_t i = 0; i < chains->n; i++)
+        if (chains->items[i].family == f->number)
+            return true;
+    return false;
 }
 
 /* Ports */
@@ -150,14 +120,13 @@ void cunik_iptables_read_ports(const char *text, bool six, struct strv *ret)
 
 int cunik_iptables_ports(struct strv *ret, struct error **err)
 {
-    int r = 0;
+    _cleanup_nftables_chains_ struct nftables_chains chains = {0};
+    int r = cunik_nftables_chains("nat", &chains, err);
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
         const struct family *f = &families[i];
         _cleanup_free_ char *newer = NULL, *older = NULL;
-        bool nat = false;
-        if ((r = has_nat(f, &nat, err)) < 0 ||
-            (nat && (r = save(f, "-nft-save", "nat", &newer, err)) < 0) ||
+        if ((has_chain(&chains, f) && (r = save(f, "-nft-save", "nat", &newer, err)) < 0) ||
             (has_legacy(f, "nat") && (r = save(f, "-legacy-save", "nat", &older, err)) < 0))
             return r;
         cunik_iptables_read_ports(newer ? newer : "", f->six, ret);

@@ -11,6 +11,8 @@
 
 #include "base/memory.h"
 
+enum { TRIES = 1000 }; /* at a list that changes as it is read */
+
 int cunik_netlink_open(int protocol, struct nl_sock **ret, struct error **err)
 {
     struct nl_sock *s = nl_socket_alloc();
@@ -128,15 +130,51 @@ int cunik_netlink_send(struct nl_sock *s, struct nl_msg *m, struct error **err, 
     return r;
 }
 
-int cunik_netlink_dump(struct nl_sock *s, struct nl_msg *m, struct error **err, const char *format,
-                       ...)
-{
-    va_list args;
-    int r = nl_send_auto(s, m);
+struct heard {
+    struct nl_msg **items;
+    size_t n;
+};
 
+static int hear(struct nl_msg *m, void *arg)
+{
+    struct heard *h = arg;
+
+    nlmsg_get(m);
+    *ARRAY_APPEND(h->items, h->n) = m;
+    return NL_OK;
+}
+
+static void heard_done(struct heard *h)
+{
+    for (size_t i = 0; i < h->n; i++)
+        nlmsg_free(h->items[i]);
+    free(h->items);
+    *h = (struct heard){0};
+}
+
+static int ask(struct nl_sock *s, struct nl_msg *m, struct heard *ret)
+{
+    nlmsg_hdr(m)->nlmsg_seq = NL_AUTO_SEQ;
+    nl_socket_modify_cb(s, NL_CB_VALID, NL_CB_CUSTOM, hear, ret);
+    int r = nl_send_auto(s, m);
+    return r < 0 ? r : nl_recvmsgs_default(s);
+}
+
+int cunik_netlink_dump(struct nl_sock *s, struct nl_msg *m, void (*on)(struct nl_msg *, void *),
+                       void *ctx, struct error **err, const char *format, ...)
+{
+    struct heard heard = {0};
+    va_list args;
+    int r = -NLE_DUMP_INTR;
+
+    for (int i = 0; r == -NLE_DUMP_INTR && i < TRIES; i++) {
+        heard_done(&heard);
+        r = ask(s, m, &heard);
+    }
     nlmsg_free(m);
-    if (r >= 0)
-        r = nl_recvmsgs_default(s);
+    for (size_t i = 0; r >= 0 && i < heard.n; i++)
+        on(heard.items[i], ctx);
+    heard_done(&heard);
     if (r >= 0)
         return 0;
     va_start(args, format);

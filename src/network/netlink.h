@@ -29,7 +29,8 @@ struct nlattr *cunik_netlink_nest(struct nl_msg *m, int attribute);
  * where it has some: "TEXT: Device or resource busy (…)". */
 int cunik_netlink_send(struct nl_sock *s, struct nl_msg *m, struct error **err, const char *format,
                        ...) _printf_(4, 5);
-/* Sends m (and frees it), a request with NLM_F_DUMP, and gives all of the answer to the callback
- * for valid messages that has been set on s. */
-int cunik_netlink_dump(struct nl_sock *s, struct nl_msg *m, struct error **err, const char *format,
-                       ...) _printf_(4, 5);
+/* Sends m (and frees it), a request with NLM_F_DUMP, and gives each message of the answer to `on`.
+ * When what is listed was changed meanwhile, which gives neither the old list nor the new, it is
+ * asked again before that. */
+int cunik_netlink_dump(struct nl_sock *s, struct nl_msg *m, void (*on)(struct nl_msg *, void *),
+                       void *ctx, struct error **err, const char *format, ...) _printf_(6, 7);

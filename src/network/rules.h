@@ -50,6 +50,8 @@
 
 /* A bit that neither Docker, Kubernetes nor the usual overlays use. */
 #define RULES_MARK 0x1000
+/* What the names of engines' tables begin with. */
+#define RULES_TABLE "cunik_"
 
 struct rules_network {
     const char *bridge;

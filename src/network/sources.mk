@@ -12,6 +12,7 @@ network_SOURCES = \
 	src/network/loopback.c \
 	src/network/names.c \
 	src/network/netlink.c \
+	src/network/nftables.c \
 	src/network/rules.c \
 	src/network/rules_apply.c \
 	src/network/rules_frames.c \
@@ -33,6 +34,7 @@ network_TESTS = \
 	tests/integration/test_gates.c \
 	tests/integration/test_iptables.c \
 	tests/integration/test_links.c \
+	tests/integration/test_nftables.c \
 	tests/integration/test_ports.c \
 	tests/integration/test_ports6.c \
 	tests/integration/test_sockets.c \
