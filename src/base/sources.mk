@@ -5,6 +5,7 @@ base_SOURCES = \
 	src/base/error.c \
 	src/base/file.c \
 	src/base/filter.c \
+	src/base/folder.c \
 	src/base/interrupt.c \
 	src/base/json.c \
 	src/base/log.c \
@@ -24,5 +25,6 @@ base_SOURCES = \
 base_TESTS = \
 	tests/unit/test_base.c \
 	tests/unit/test_completion.c \
+	tests/unit/test_folder.c \
 	tests/unit/test_text.c \
 	tests/unit/test_verbs.c

@@ -1,14 +1,13 @@
 #include "compose/cunikfile_cpio.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "backends/initrd.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "base/strv.h"
 
@@ -61,27 +60,12 @@ static int add_one(struct archive_maker *m, const char *name, int depth, struct 
     return add_folder(m, name, depth + 1, err);
 }
 
-static int list_folder(const char *path, struct strv *ret, struct error **err)
-{
-    DIR *d = opendir(path);
-    const struct dirent *entry;
-
-    if (!d)
-        return cunik_error_errno(err, errno, "'%s'", path);
-    while ((entry = readdir(d)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            cunik_strv_add(ret, entry->d_name);
-    closedir(d);
-    cunik_strv_sort(ret);
-    return 0;
-}
-
 /* `name`: of the folder in the archive, "" = its root. */
 static int add_folder(struct archive_maker *m, const char *name, int depth, struct error **err)
 {
     _cleanup_free_ char *path = cunik_asprintf("%s/%s", m->folder, name);
     _cleanup_strv_ struct strv names = {0};
-    int r = list_folder(path, &names, err);
+    int r = cunik_folder_list(path, FOLDER_DOTTED, &names, err);
 
     if (r == 0 && depth > DEPTH_MOST)
         r = cunik_error_set(err, ERROR_INVALID, "'%s' lies deeper than %d folders", path,

@@ -1,12 +1,12 @@
 /* Images to and from registries. skopeo runs here and not in the engine: so it has the logins of
  * who asks, and tells them how it goes. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/untar.h"
@@ -40,22 +40,16 @@ static void remove_folder(char **folder)
 static int add_blobs(const char *layout, struct tar *to, struct error **err)
 {
     _cleanup_free_ char *folder = cunik_asprintf("%s/blobs/sha256", layout);
-    DIR *d = opendir(folder);
-    const struct dirent *entry;
-    int r = 0;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_folder_list(folder, 0, &names, err);
 
-    if (!d)
-        return cunik_error_errno(err, errno, "opening '%s'", folder);
-    while (r == 0 && (entry = readdir(d))) {
-        _cleanup_free_ char *name = cunik_asprintf("blobs/sha256/%s", entry->d_name);
-        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] == '.')
-            continue;
+    for (size_t i = 0; i < names.n && r == 0; i++) {
+        _cleanup_free_ char *name = cunik_asprintf("blobs/sha256/%s", names.items[i]);
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, names.items[i]);
         r = to->n < BLOBS_MOST ? cunik_tar_add_file(to, name, path, err)
                                : cunik_error_set(err, ERROR_INVALID,
                                                  "the image has more than %d blobs", BLOBS_MOST);
     }
-    closedir(d);
     return r;
 }
 

@@ -1,6 +1,5 @@
 #include "engine/console_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +8,7 @@
 #include <sys/inotify.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -86,16 +86,16 @@ static char *console_name(const char *file)
 
 static void note_all(const struct consoles *c, bool at_start)
 {
-    DIR *dir = opendir(c->folder);
-    const struct dirent *entry;
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_strv_ struct strv files = {0};
 
-    while (dir && (entry = readdir(dir))) {
-        _cleanup_free_ char *name = console_name(entry->d_name);
+    if (cunik_folder_list(c->folder, FOLDER_DOTTED, &files, &err) < 0)
+        cunik_log(LOG_LEVEL_WARNING, "how far consoles have got is not noted: %s", err->message);
+    for (size_t i = 0; i < files.n; i++) {
+        _cleanup_free_ char *name = console_name(files.items[i]);
         if (name)
             note_growth(c, name, at_start);
     }
-    if (dir)
-        closedir(dir);
 }
 
 static void wake_watchers(const struct consoles *c)

@@ -1,30 +1,30 @@
 #include "engine/file_store.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 
 enum { KEPT_SECONDS = 3600 };
 
+/* One that stays is in nobody's way. */
 static void sweep(const char *folder)
 {
-    DIR *d = opendir(folder);
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = {0};
     time_t now = time(NULL);
     struct stat st;
 
-    while (d && (entry = readdir(d)))
-        if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode) && st.st_mtim.tv_sec + KEPT_SECONDS < now)
-            unlinkat(dirfd(d), entry->d_name, 0);
-    if (d)
-        closedir(d);
+    if (cunik_folder_list(folder, FOLDER_DOTTED, &names, NULL) < 0)
+        return;
+    for (size_t i = 0; i < names.n; i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, names.items[i]);
+        if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_mtim.tv_sec + KEPT_SECONDS < now)
+            unlink(path);
+    }
 }
 
 int cunik_file_store_put(const char *root, const void *data, size_t size, struct error **err)

@@ -1,5 +1,4 @@
 /* Kernels and initrds as guests boot them. See host_real.h for where they are. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -9,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "engine/host_real_internal.h"
 
@@ -126,20 +126,19 @@ bool cunik_host_image_changed(const struct host_real *h, const char *cunik, cons
     return stat(path, &kept) < 0 || kept.st_dev != used.st_dev || kept.st_ino != used.st_ino;
 }
 
-/* A copy with no other link is nobody's. */
+/* A copy with no other link is nobody's. One that stays is in nobody's way. */
 static void sweep(const char *store)
 {
-    DIR *d = opendir(store);
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = {0};
     struct stat st;
 
-    if (!d)
+    if (cunik_folder_list(store, FOLDER_DOTTED, &names, NULL) < 0)
         return;
-    while ((entry = readdir(d)))
-        if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode) && st.st_nlink == 1)
-            unlinkat(dirfd(d), entry->d_name, 0);
-    closedir(d);
+    for (size_t i = 0; i < names.n; i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", store, names.items[i]);
+        if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+            unlink(path);
+    }
 }
 
 int cunik_host_images_remove(struct host_real *h, const char *cunik, struct error **err)

@@ -1,10 +1,9 @@
 /* Names of the real host: a dnsmasq for each network, and one for each service that has a resolver
  * of its own, in RUN/names/NETWORK/resolvers/SERVICE. */
-#include <dirent.h>
-#include <errno.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "engine/host_real_internal.h"
 #include "engine/world_network.h"
@@ -63,26 +62,13 @@ static int start_resolver(const struct host_real *h, const struct world_network 
     return cunik_dnsmasq_start(&s, err);
 }
 
-static void list_resolvers(const char *folder, struct strv *ret)
-{
-    _cleanup_free_ char *path = cunik_asprintf("%s/resolvers", folder);
-    DIR *d = opendir(path);
-    const struct dirent *entry;
-
-    while (d && (entry = readdir(d)))
-        if (*entry->d_name != '.')
-            cunik_strv_add(ret, entry->d_name);
-    if (d)
-        closedir(d);
-}
-
 /* Those that `keep` does not have; all for NULL. */
 static int stop_resolvers(const char *folder, const struct world_network *keep, struct error **err)
 {
+    _cleanup_free_ char *path = cunik_asprintf("%s/resolvers", folder);
     _cleanup_strv_ struct strv services = {0};
-    int r = 0;
+    int r = cunik_folder_list(path, FOLDER_MAYBE, &services, err);
 
-    list_resolvers(folder, &services);
     for (size_t i = 0; r == 0 && i < services.n; i++) {
         _cleanup_free_ char *own = resolver_folder(folder, services.items[i]);
         if (!keep || !cunik_world_resolver(keep, services.items[i]))

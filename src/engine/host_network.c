@@ -1,10 +1,10 @@
 /* Networks, names, links and rules of the real host. */
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -27,17 +27,14 @@ char *cunik_host_names_folder(const struct host_real *h, const char *network)
 int cunik_host_network_names(const struct host_real *h, struct strv *ret, struct error **err)
 {
     _cleanup_free_ char *path = cunik_asprintf("%s/networks", h->run);
-    DIR *d = opendir(path);
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_folder_list(path, FOLDER_DOTTED, &names, err);
 
-    if (!d)
-        return cunik_error_errno(err, errno, "reading '%s'", path);
-    while ((entry = readdir(d)))
-        if (cunik_text_ends(entry->d_name, ".json"))
-            cunik_strv_take(ret,
-                            cunik_strndup(entry->d_name, strlen(entry->d_name) - strlen(".json")));
-    closedir(d);
-    return 0;
+    for (size_t i = 0; i < names.n; i++)
+        if (cunik_text_ends(names.items[i], ".json"))
+            cunik_strv_take(
+                ret, cunik_strndup(names.items[i], strlen(names.items[i]) - strlen(".json")));
+    return r;
 }
 
 static int write_file(const struct host_real *h, const struct world_network *n, struct error **err)

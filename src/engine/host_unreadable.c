@@ -1,8 +1,8 @@
 /* Domains of ours whose label cannot be read: damaged, taken away, or written by an engine that is
  * too new. They are seen all the same, so that they can be shown, replaced and taken down. */
-#include <dirent.h>
 #include <string.h>
 
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -22,23 +22,19 @@ static bool is_ours(struct host_real *h, const struct hypervisor_domain *d)
 static char *known_stack(const struct host_real *h, const char *name)
 {
     _cleanup_free_ char *folder = cunik_asprintf("%s/stacks", h->root);
-    DIR *d = opendir(folder);
-    const struct dirent *entry;
-    char *best = NULL;
+    _cleanup_strv_ struct strv files = {0};
+    size_t best = 0;
 
-    while (d && (entry = readdir(d))) {
-        if (!cunik_text_ends(entry->d_name, ".json"))
+    if (cunik_folder_list(folder, 0, &files, NULL) < 0)
+        return NULL; /* a guess is all that is lost */
+    for (size_t i = 0; i < files.n; i++) {
+        if (!cunik_text_ends(files.items[i], ".json"))
             continue;
-        size_t size = strlen(entry->d_name) - strlen(".json");
-        if (strncmp(name, entry->d_name, size) != 0 || name[size] != '-' ||
-            (best && strlen(best) >= size))
-            continue;
-        free(best);
-        best = cunik_strndup(entry->d_name, size);
+        size_t size = strlen(files.items[i]) - strlen(".json");
+        if (size > best && strncmp(name, files.items[i], size) == 0 && name[size] == '-')
+            best = size;
     }
-    if (d)
-        closedir(d);
-    return best;
+    return best ? cunik_strndup(name, best) : NULL;
 }
 
 /* What the label's object says of itself, when that can be read. */

@@ -1,7 +1,5 @@
 #include "engine/reaper.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "base/strv.h"
 #include "base/text.h"
@@ -101,16 +100,13 @@ static bool reap_children_of(const struct reaper *r, const char *thread)
 
 static bool reap_once(const struct reaper *r)
 {
-    DIR *tasks = opendir("/proc/self/task");
-    struct dirent *entry;
+    _cleanup_strv_ struct strv threads = {0};
     bool reaped = false;
 
-    if (!tasks)
+    if (cunik_folder_list("/proc/self/task", 0, &threads, NULL) < 0)
         return false;
-    while ((entry = readdir(tasks)))
-        if (isdigit((unsigned char)entry->d_name[0]))
-            reaped |= reap_children_of(r, entry->d_name);
-    closedir(tasks);
+    for (size_t i = 0; i < threads.n; i++)
+        reaped |= reap_children_of(r, threads.items[i]);
     return reaped;
 }
 

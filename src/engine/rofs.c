@@ -1,6 +1,5 @@
 #include "engine/rofs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "base/strv.h"
 
@@ -150,39 +150,18 @@ static int add_one(struct writer *w, int folder, const char *name, const char *p
     return add_folder(w, fd, path, inode, depth + 1, err);
 }
 
-/* Takes the descriptor. */
-static int read_names(int folder, const char *path, struct strv *ret, struct error **err)
-{
-    DIR *d = fdopendir(folder);
-    struct dirent *e;
-
-    if (!d) {
-        close(folder);
-        return cunik_error_errno(err, errno, "reading '%s'", path);
-    }
-    while ((errno = 0, e = readdir(d)))
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            cunik_strv_add(ret, e->d_name);
-    int r = errno ? cunik_error_errno(err, errno, "reading '%s'", path) : 0;
-    closedir(d);
-    cunik_strv_sort(ret);
-    return r;
-}
-
 /* Takes the descriptor. The entries of a folder stand together, so they come behind those of the
  * folders in it. */
 static int add_folder(struct writer *w, int folder, const char *path, size_t inode, unsigned depth,
                       struct error **err)
 {
-    _cleanup_close_ int at = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+    _cleanup_close_ int at = folder;
     _cleanup_strv_ struct strv names = {0};
-    int r = read_names(folder, path, &names, err);
+    int r = cunik_folder_list_fd(at, path, FOLDER_DOTTED, &names, err);
 
     if (r == 0 && depth > DEPTH_MOST)
         return cunik_error_set(err, ERROR_INVALID, "'%s' lies more than %d folders deep", path,
                                DEPTH_MOST);
-    if (r == 0 && at < 0)
-        return cunik_error_errno(err, errno, "reading '%s'", path);
     _cleanup_free_ uint64_t *inodes = cunik_calloc(names.n + 1, sizeof(*inodes));
     for (size_t i = 0; i < names.n && r == 0; i++) {
         _cleanup_free_ char *below = cunik_asprintf("%s/%s", path, names.items[i]);

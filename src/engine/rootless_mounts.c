@@ -1,14 +1,13 @@
 /* libvirt, for root, writes to /run/libvirt, wherever its own root is. There it gets an empty
  * folder of its own in this mount namespace; when the host has none, and we may not make one, /run
  * is put together anew from what is in it. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "base/folder.h"
 #include "base/memory.h"
 #include "engine/rootless.h"
 
@@ -44,17 +43,16 @@ static void put_back(int old, const char *name)
 
 static int rebuild_run(struct error **err)
 {
-    DIR *old = opendir(run);
-    const struct dirent *entry;
+    _cleanup_close_ int old = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_strv_ struct strv names = {0};
     int r;
 
-    if (!old)
+    if (old < 0)
         return cunik_error_errno(err, errno, "opening '%s'", run);
-    if ((r = mount_empty(run, err)) == 0)
-        while ((entry = readdir(old)))
-            if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-                put_back(dirfd(old), entry->d_name);
-    closedir(old);
+    if ((r = cunik_folder_list_fd(old, run, FOLDER_DOTTED, &names, err)) == 0)
+        r = mount_empty(run, err);
+    for (size_t i = 0; i < names.n && r == 0; i++)
+        put_back(old, names.items[i]);
     if (r == 0 && mkdir(libvirt, 0755) < 0 && errno != EEXIST)
         return cunik_error_errno(err, errno, "making '%s'", libvirt);
     return r;

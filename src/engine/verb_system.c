@@ -1,12 +1,11 @@
 /* system df: what the engine's folder takes. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/table.h"
@@ -22,26 +21,22 @@ struct usage {
 /* Files with several names count once for each; what cannot be read counts nothing. */
 static void add_folder(int above, const char *name, int depth, struct usage *u)
 {
-    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    const struct dirent *entry;
+    _cleanup_close_ int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_strv_ struct strv names = {0};
     struct stat st;
 
-    if (!dir && fd >= 0)
-        close(fd);
-    while (dir && (entry = readdir(dir))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fd < 0 || cunik_folder_list_fd(fd, name, FOLDER_DOTTED, &names, NULL) < 0)
+        return;
+    for (size_t i = 0; i < names.n; i++) {
+        if (fstatat(fd, names.items[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         if (S_ISDIR(st.st_mode) && depth < DEPTH_MOST) {
-            add_folder(dirfd(dir), entry->d_name, depth + 1, u);
+            add_folder(fd, names.items[i], depth + 1, u);
         } else if (S_ISREG(st.st_mode)) {
             u->files++;
             u->bytes += (uint64_t)st.st_blocks * 512;
         }
     }
-    if (dir)
-        closedir(dir);
 }
 
 static const struct {

@@ -1,6 +1,5 @@
 #include "engine/volume.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -42,16 +42,14 @@ static int lock_store(const char *root, int *ret_fd, struct error **err)
     _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || flock(fd, LOCK_EX) < 0)
         return cunik_error_errno(err, errno, "locking '%s'", path);
-    _cleanup_strv_ struct strv left = {0};
-    DIR *d = opendir(folder);
-    const struct dirent *entry;
-    while (d && (entry = readdir(d)))
-        if (cunik_text_starts(entry->d_name, ".new-") || cunik_text_starts(entry->d_name, ".old-"))
-            cunik_strv_addf(&left, "%s/%s", folder, entry->d_name);
-    if (d)
-        closedir(d);
-    for (size_t i = 0; i < left.n && r == 0; i++)
-        r = cunik_file_remove_tree(left.items[i], err);
+    _cleanup_strv_ struct strv names = {0};
+    r = cunik_folder_list(folder, FOLDER_DOTTED, &names, err);
+    for (size_t i = 0; i < names.n && r == 0; i++) {
+        _cleanup_free_ char *left = cunik_asprintf("%s/%s", folder, names.items[i]);
+        if (cunik_text_starts(names.items[i], ".new-") ||
+            cunik_text_starts(names.items[i], ".old-"))
+            r = cunik_file_remove_tree(left, err);
+    }
     if (r == 0)
         *ret_fd = TAKE_FD(fd);
     return r;
@@ -191,11 +189,6 @@ int cunik_volume_create(const char *root, const struct world_volume *v, const ch
     return ensure(root, v, filesystem, true, ret, err);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct volume *)a)->what.name, ((const struct volume *)b)->what.name);
-}
-
 static struct volume damaged(const char *root, const char *name, const char *why)
 {
     struct volume v = {.path = folder_of(root, name), .damage = cunik_strdup(why)};
@@ -207,28 +200,21 @@ static struct volume damaged(const char *root, const char *name, const char *why
 int cunik_volume_list(const char *root, struct volume **ret, size_t *ret_n, struct error **err)
 {
     _cleanup_free_ char *folder = cunik_asprintf("%s/volumes", root);
-    DIR *d = opendir(folder);
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = {0};
     struct volume *list = NULL;
     size_t n = 0;
+    int r = cunik_folder_list(folder, FOLDER_MAYBE, &names, err);
 
-    if (!d && errno != ENOENT)
-        return cunik_error_errno(err, errno, "opening '%s'", folder);
-    while (d && (entry = readdir(d))) {
-        struct error *why = NULL;
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < names.n; i++) {
+        _cleanup_error_ struct error *why = NULL;
         struct volume v;
-        if (entry->d_name[0] == '.')
-            continue;
-        if (cunik_volume_read(root, entry->d_name, &v, &why) == 0)
+        if (cunik_volume_read(root, names.items[i], &v, &why) == 0)
             *ARRAY_APPEND(list, n) = v;
         else if (why->code != ERROR_NOT_FOUND) /* else it was just removed */
-            *ARRAY_APPEND(list, n) = damaged(root, entry->d_name, why->message);
-        cunik_error_destroy(why);
+            *ARRAY_APPEND(list, n) = damaged(root, names.items[i], why->message);
     }
-    if (d)
-        closedir(d);
-    if (n)
-        qsort(list, n, sizeof(*list), by_name);
     *ret = list;
     *ret_n = n;
     return 0;

@@ -1,9 +1,9 @@
 /* Packing images: a layout of one image is made beside the store, and taken over when it is whole.
  */
-#include <dirent.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -108,23 +108,18 @@ static bool is_disk(const char *name)
 static int add_disks(const char *folder, struct image_build *b, struct error **err)
 {
     _cleanup_free_ char *path = cunik_asprintf("%s/cunik/disks", folder);
-    DIR *d = opendir(path);
-    const struct dirent *entry;
-    int r = 0;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_folder_list(path, FOLDER_MAYBE, &names, err);
 
-    while (d && r == 0 && (entry = readdir(d))) {
-        _cleanup_free_ char *name = cunik_asprintf("cunik/disks/%s", entry->d_name);
-        _cleanup_free_ char *source = cunik_asprintf("%s/%s", path, entry->d_name);
-        if (entry->d_name[0] == '.')
-            continue;
-        if (!is_disk(entry->d_name))
+    for (size_t i = 0; i < names.n && r == 0; i++) {
+        _cleanup_free_ char *name = cunik_asprintf("cunik/disks/%s", names.items[i]);
+        _cleanup_free_ char *source = cunik_asprintf("%s/%s", path, names.items[i]);
+        if (!is_disk(names.items[i]))
             r = cunik_error_set(err, ERROR_INVALID, "'%s' is no name of a disk", name);
         else if (cunik_text_ends(name, ".qcow2"))
             r = cunik_image_disk_check(source, err);
         cunik_image_build_add(b, name, source);
     }
-    if (d)
-        closedir(d);
     return r;
 }
 

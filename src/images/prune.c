@@ -1,10 +1,10 @@
 /* Removing what nobody uses. */
-#include <dirent.h>
-#include <fcntl.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -25,7 +25,7 @@ static int mark(const struct image_store *s, const char *digest, struct map *use
     _cleanup_free_ char *path = cunik_image_blob_path(s->folder, digest);
     cunik_map_set(used, digest + 7, used);
     if (stat(path, &st) < 0)
-        return 0;
+        return errno == ENOENT ? 0 : cunik_error_errno(err, errno, "'%s'", path);
     d.size = st.st_size;
     memcpy(d.digest, digest, sizeof(d.digest));
     int r = cunik_image_manifest_read(s->folder, &d, IMAGE_CHECK, &m, &damage);
@@ -41,23 +41,19 @@ static int mark(const struct image_store *s, const char *digest, struct map *use
 
 static int sweep(const char *folder, const struct map *used, int64_t *freed, struct error **err)
 {
-    _cleanup_strv_ struct strv doomed = {0};
-    DIR *d = opendir(folder);
-    const struct dirent *entry;
-    struct stat st;
-    int r = 0;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_folder_list(folder, FOLDER_MAYBE, &names, err);
 
-    while (d && (entry = readdir(d)))
-        if (entry->d_name[0] != '.' && !cunik_map_has(used, entry->d_name)) {
-            if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                S_ISREG(st.st_mode))
-                *freed += st.st_size;
-            cunik_strv_addf(&doomed, "%s/%s", folder, entry->d_name);
-        }
-    if (d)
-        closedir(d);
-    for (size_t i = 0; i < doomed.n && r == 0; i++)
-        r = cunik_file_remove_tree(doomed.items[i], err);
+    for (size_t i = 0; i < names.n && r == 0; i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, names.items[i]);
+        struct stat st;
+        if (cunik_map_has(used, names.items[i]))
+            continue;
+        int64_t size = lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
+        r = cunik_file_remove_tree(path, err);
+        if (r == 0)
+            *freed += size;
+    }
     return r;
 }
 

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -6,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "images/store.h"
@@ -15,23 +15,20 @@ enum { IMAGES_MOST = 65536 };
 static const char index_type[] = "application/vnd.oci.image.index.v1+json";
 static const char layout_text[] = IMAGE_LAYOUT_TEXT;
 
-/* Work whose maker is gone, and files that it is about to take the name of anyway. */
+/* Work whose maker is gone, and files that it is about to take the name of anyway. What stays is in
+ * nobody's way. */
 static void sweep_work(const char *folder)
 {
     _cleanup_free_ char *tmp = cunik_asprintf("%s/.tmp", folder);
-    _cleanup_strv_ struct strv all = {0};
-    DIR *d = opendir(tmp);
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = {0};
 
-    while (d && (entry = readdir(d)))
-        if (entry->d_name[0] != '.')
-            cunik_strv_addf(&all, "%s/%s", tmp, entry->d_name);
-    if (d)
-        closedir(d);
-    for (size_t i = 0; i < all.n; i++) {
-        _cleanup_close_ int fd = open(all.items[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (cunik_folder_list(tmp, 0, &names, NULL) < 0)
+        return;
+    for (size_t i = 0; i < names.n; i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", tmp, names.items[i]);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-            cunik_file_remove_tree(all.items[i], NULL);
+            cunik_file_remove_tree(path, NULL);
     }
 }
 

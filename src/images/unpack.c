@@ -1,10 +1,10 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -31,37 +31,36 @@ static char *first_of(const char *folder, const char *const *names, size_t n)
     return cunik_strdup("");
 }
 
-static void find_disks(const char *folder, struct strv *ret)
+static int find_disks(const char *folder, struct strv *ret, struct error **err)
 {
     _cleanup_free_ char *disks = cunik_asprintf("%s/cunik/disks", folder);
-    DIR *d = opendir(disks);
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_folder_list(disks, FOLDER_MAYBE, &names, err);
 
-    while (d && (entry = readdir(d)))
-        if (entry->d_name[0] != '.')
-            cunik_strv_addf(ret, "%s/%s", disks, entry->d_name);
-    if (d)
-        closedir(d);
-    cunik_strv_sort(ret);
+    for (size_t i = 0; i < names.n; i++)
+        cunik_strv_addf(ret, "%s/%s", disks, names.items[i]);
+    return r;
 }
 
 /* A root file system that lies beside Unikraft's kernel, whatever it is called. */
-static char *find_cpio(const char *folder)
+static int find_cpio(const char *folder, char **ret, struct error **err)
 {
     static const char *const places[] = {"unikraft/bin", "unikraft", "."};
-    char *found = NULL;
 
-    for (size_t i = 0; i < ARRAY_SIZE(places) && !found; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, places[i]);
-        DIR *d = opendir(path);
-        const struct dirent *entry;
-        while (d && !found && (entry = readdir(d)))
-            if (cunik_text_ends(entry->d_name, ".cpio"))
-                found = cunik_asprintf("%s/%s", path, entry->d_name);
-        if (d)
-            closedir(d);
+        _cleanup_strv_ struct strv names = {0};
+        int r = cunik_folder_list(path, FOLDER_DOTTED | FOLDER_MAYBE, &names, err);
+        if (r < 0)
+            return r;
+        for (size_t k = 0; k < names.n; k++)
+            if (cunik_text_ends(names.items[k], ".cpio")) {
+                *ret = cunik_asprintf("%s/%s", path, names.items[k]);
+                return 0;
+            }
     }
-    return found ? found : cunik_strdup("");
+    *ret = cunik_strdup("");
+    return 0;
 }
 
 static int find_files(const char *folder, const char *digest, struct image_files *ret,
@@ -72,18 +71,20 @@ static int find_files(const char *folder, const char *digest, struct image_files
 
     ret->kernel = first_of(folder, kernels, ARRAY_SIZE(kernels));
     ret->initrd = first_of(folder, initrds, ARRAY_SIZE(initrds));
-    if (!*ret->initrd && strstr(ret->kernel, "/unikraft/")) {
-        free(ret->initrd);
-        ret->initrd = find_cpio(folder);
+    int r = find_disks(folder, &ret->disks, err);
+    if (r == 0 && !*ret->initrd && strstr(ret->kernel, "/unikraft/")) {
+        free(TAKE_PTR(ret->initrd));
+        r = find_cpio(folder, &ret->initrd, err);
     }
-    find_disks(folder, &ret->disks);
-    if (*ret->kernel || ret->disks.n)
+    if (r == 0 && (*ret->kernel || ret->disks.n))
         return 0;
     cunik_image_files_done(ret);
-    return cunik_error_set(err, ERROR_INVALID,
-                           "image %s has neither a kernel nor a disk to boot from; it is none for "
-                           "a unikernel",
-                           digest);
+    return r < 0 ? r
+                 : cunik_error_set(
+                       err, ERROR_INVALID,
+                       "image %s has neither a kernel nor a disk to boot from; it is none for "
+                       "a unikernel",
+                       digest);
 }
 
 static int unpack_layers(const char *store, const struct image_manifest *m, const char *folder,
@@ -104,9 +105,8 @@ static int unpack_layers(const char *store, const struct image_manifest *m, cons
 static int check_disks(const char *folder, struct error **err)
 {
     _cleanup_strv_ struct strv disks = {0};
-    int r = 0;
+    int r = find_disks(folder, &disks, err);
 
-    find_disks(folder, &disks);
     for (size_t i = 0; i < disks.n && r == 0; i++)
         if (cunik_text_ends(disks.items[i], ".qcow2"))
             r = cunik_image_disk_check(disks.items[i], err);

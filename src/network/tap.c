@@ -1,6 +1,5 @@
 #include "network/tap.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +11,7 @@
 #include <sys/ioctl.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 
 enum { FDINFO_LIMIT = 1 << 16 };
@@ -63,20 +63,17 @@ static void read_descriptor(const char *path, struct strv *ret)
 int cunik_tap_held(pid_t pid, struct strv *ret, struct error **err)
 {
     _cleanup_free_ char *folder = cunik_asprintf("/proc/%" PRIdMAX "/fdinfo", (intmax_t)pid);
-    DIR *dir = opendir(folder);
+    _cleanup_error_ struct error *e = NULL;
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_folder_list(folder, 0, &names, &e);
 
     /* Who may not be looked at by who made the taps lives, or has just died, in a user namespace of
      * an engine before: it has none of this one's. */
-    if (!dir)
-        return errno == ENOENT || errno == ESRCH || errno == EACCES
-                   ? 0
-                   : cunik_error_errno(err, errno, "opening '%s'", folder);
-    for (struct dirent *d; (d = readdir(dir));) {
-        if (*d->d_name == '.')
-            continue;
-        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, d->d_name);
+    if (r == -ENOENT || r == -ESRCH || r == -EACCES)
+        return 0;
+    for (size_t i = 0; i < names.n; i++) {
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", folder, names.items[i]);
         read_descriptor(path, ret);
     }
-    closedir(dir);
-    return 0;
+    return cunik_error_pass(err, r, &e);
 }

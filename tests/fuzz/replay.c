@@ -1,20 +1,20 @@
 /* Feeds files, or all files of a folder, to a fuzz target and says so, one line for each: an
  * ordinary build runs the corpus with this in place of libFuzzer. */
-#include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
-#include "base/strv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int add_files(const char *path, struct strv *files)
 {
     struct stat st;
-    struct dirent *entry;
+    _cleanup_strv_ struct strv names = {0};
+    _cleanup_error_ struct error *err = NULL;
 
     if (stat(path, &st) < 0) {
         perror(path);
@@ -24,16 +24,12 @@ static int add_files(const char *path, struct strv *files)
         cunik_strv_add(files, path);
         return 0;
     }
-    DIR *folder = opendir(path);
-    if (!folder) {
-        perror(path);
+    if (cunik_folder_list(path, 0, &names, &err) < 0) {
+        fprintf(stderr, "%s\n", err->message);
         return -1;
     }
-    while ((entry = readdir(folder)))
-        if (entry->d_name[0] != '.')
-            cunik_strv_take(files, cunik_path_join(path, entry->d_name));
-    closedir(folder);
-    cunik_strv_sort(files);
+    for (size_t i = 0; i < names.n; i++)
+        cunik_strv_take(files, cunik_path_join(path, names.items[i]));
     return 0;
 }
 

@@ -1,11 +1,12 @@
 #include "tests/support/test.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 
 enum { GOLDEN_LIMIT = 64 << 20 };
@@ -45,15 +46,16 @@ void test_golden(const char *path, const char *text)
 
 void test_folders(const char *path, struct strv *ret)
 {
-    DIR *dir = opendir(path);
-    struct dirent *entry;
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_strv_ struct strv names = {0};
 
-    assert_non_null(dir);
-    while ((entry = readdir(dir)))
-        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-            cunik_strv_add(ret, entry->d_name);
-    closedir(dir);
-    cunik_strv_sort(ret);
+    test_ok(cunik_folder_list(path, 0, &names, &err), err);
+    for (size_t i = 0; i < names.n; i++) {
+        _cleanup_free_ char *one = cunik_path_join(path, names.items[i]);
+        struct stat st;
+        if (stat(one, &st) == 0 && S_ISDIR(st.st_mode))
+            cunik_strv_add(ret, names.items[i]);
+    }
 }
 
 char *test_temporary_folder(void)

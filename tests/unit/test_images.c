@@ -202,6 +202,45 @@ static void test_prune_unnamed(void **state)
     assert_true(!has(root, first) && has(root, second) && removed.n == 1);
 }
 
+/* What cannot be looked into is not taken for empty: no image goes for that, and who asks is told.
+ */
+static void test_prune_unreadable(void **state)
+{
+    static const char *const folders[] = {"store/blobs/sha256", "unpacked"};
+    const char *root = *state;
+    _cleanup_free_ char *digest = build(root, "a", "one");
+    _cleanup_free_ char *manifest = cunik_asprintf("%s/store/blobs/sha256/%s", root, digest + 7);
+    _cleanup_free_ char *aside = cunik_asprintf("%s/aside", root);
+    _cleanup_strv_ struct strv none = {0}, removed = {0};
+    _cleanup_image_files_ struct image_files files = {0};
+    _cleanup_error_ struct error *err = NULL;
+    int64_t freed = 0;
+
+    test_ok(cunik_image_unpack(root, digest, &files, &err), err);
+    assert_int_equal(rename(manifest, aside), 0);
+    assert_int_equal(symlink(manifest, manifest), 0);
+    assert_int_equal(cunik_image_prune(root, PRUNE_NONE, &none, &removed, &freed, &err), -ELOOP);
+    assert_non_null(strstr(err->message, manifest));
+    assert_int_equal(rename(aside, manifest), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        _cleanup_free_ char *folder = cunik_asprintf("%s/%s", root, folders[i]);
+        cunik_error_forget(&err);
+        if (i == 0)
+            test_ok(cunik_image_remove(root, "a", &err), err);
+        assert_int_equal(rename(folder, aside), 0);
+        assert_int_equal(symlink(folder, folder), 0);
+        assert_int_equal(cunik_image_prune(root, PRUNE_NONE, &none, &removed, &freed, &err),
+                         -ELOOP);
+        assert_non_null(strstr(err->message, folder));
+        assert_int_equal(freed > 0, i == 1); /* the blobs went before */
+        assert_int_equal(unlink(folder), 0);
+        assert_int_equal(rename(aside, folder), 0);
+    }
+    cunik_error_forget(&err);
+    test_ok(cunik_image_prune(root, PRUNE_NONE, &none, &removed, &freed, &err), err);
+    assert_false(cunik_file_exists(files.kernel));
+}
+
 static void test_import(void **state)
 {
     const char *root = *state;
@@ -758,12 +797,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_names),         TEST(test_build),          TEST(test_remove),
-        TEST(test_prune_unnamed), TEST(test_import),         TEST(test_untar),
-        TEST(test_large_member),  TEST(test_packed),         TEST(test_packed_wrongly),
-        TEST(test_archive),       TEST(test_platforms),      TEST(test_corrupt),
-        TEST(test_damaged),       TEST(test_hostile_layers), TEST(test_disks),
-        TEST(test_large_layer),   TEST(test_work),           TEST(test_config),
+        TEST(test_names),          TEST(test_build),
+        TEST(test_remove),         TEST(test_prune_unnamed),
+        TEST(test_import),         TEST(test_untar),
+        TEST(test_large_member),   TEST(test_packed),
+        TEST(test_packed_wrongly), TEST(test_archive),
+        TEST(test_platforms),      TEST(test_corrupt),
+        TEST(test_damaged),        TEST(test_hostile_layers),
+        TEST(test_disks),          TEST(test_prune_unreadable),
+        TEST(test_large_layer),    TEST(test_work),
+        TEST(test_config),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

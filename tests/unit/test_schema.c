@@ -3,7 +3,6 @@
  * A small validator of the keywords that the schema uses stands here; an unknown keyword fails. */
 #include "tests/support/test.h"
 
-#include <dirent.h>
 #include <jansson.h>
 #include <regex.h>
 #include <string.h>
@@ -222,18 +221,18 @@ static bool accepts_text(const char *text)
 static void golden_files(void **state _unused_)
 {
     static const char *const names[] = {"compose.yaml", "config.yaml"};
-    DIR *folder = opendir("tests/golden/compose");
+    _cleanup_strv_ struct strv cases = {0};
     size_t n = 0;
 
-    assert_non_null(folder);
-    for (struct dirent *e; (e = readdir(folder));) {
+    test_folders("tests/golden/compose", &cases);
+    for (size_t c = 0; c < cases.n; c++) {
         _cleanup_free_ char *config =
-            cunik_asprintf("tests/golden/compose/%s/config.yaml", e->d_name);
-        if (e->d_name[0] == '.' || !cunik_file_exists(config))
+            cunik_asprintf("tests/golden/compose/%s/config.yaml", cases.items[c]);
+        if (!cunik_file_exists(config))
             continue;
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
             _cleanup_free_ char *path =
-                cunik_asprintf("tests/golden/compose/%s/%s", e->d_name, names[i]);
+                cunik_asprintf("tests/golden/compose/%s/%s", cases.items[c], names[i]);
             if (!cunik_file_exists(path))
                 continue;
             _cleanup_free_ char *text = test_read(path);
@@ -245,7 +244,6 @@ static void golden_files(void **state _unused_)
             n++;
         }
     }
-    closedir(folder);
     assert_true(n > 60);
 }
 
