@@ -1,6 +1,8 @@
 /* The planner's own state, shared by its parts: plan.c (the order of things), plan_decide.c (what
- * each cunik and network needs, and why) and plan_edges.c (what waits for what). */
+ * each network and cunik needs, and why) and plan_edges.c (what waits for what). */
 #pragma once
+
+#include <string.h>
 
 #include "engine/plan.h"
 #include "engine/plan_graph.h"
@@ -52,7 +54,33 @@ struct planner {
     struct plan plan;
 };
 
+static inline bool cunik_plan_is_there(const struct world_cunik *c)
+{
+    return c && c->status.state != CUNIK_ABSENT;
+}
+
+static inline bool cunik_plan_is_ours(const struct planner *p, const char *stack)
+{
+    return strcmp(stack, p->o->stack) == 0;
+}
+
 /* plan_decide.c */
 int cunik_plan_decide(struct planner *p, struct error **err);
+
+/* plan_networks.c: those of the desired world, before all else; and when it is known who stays,
+ * those that nobody wants any more. */
+int cunik_plan_decide_networks(struct planner *p, struct error **err);
+void cunik_plan_decide_leftovers(struct planner *p);
+/* The network that is recreated under a cunik; NULL = none. */
+struct plan_net *cunik_plan_recreated(const struct planner *p, const struct world_cunik *c);
+
+/* plan_wishes.c: in the order of the graph, so that what is decided of a dependency is known. */
+int cunik_plan_decide_wishes(struct planner *p, struct error **err);
+/* Whether a repair starts it. */
+bool cunik_plan_comes_back(const struct planner *p, const struct plan_wish *w);
+
+/* plan_goings.c, when the wishes are decided. */
+int cunik_plan_decide_goings(struct planner *p, struct error **err);
+
 /* plan_edges.c; called when all steps are laid out. */
 void cunik_plan_connect(struct planner *p);

@@ -102,9 +102,12 @@ engine_SOURCES = \
 	src/engine/plan.c \
 	src/engine/plan_decide.c \
 	src/engine/plan_edges.c \
+	src/engine/plan_goings.c \
 	src/engine/plan_graph.c \
+	src/engine/plan_networks.c \
 	src/engine/plan_saved.c \
 	src/engine/plan_text.c \
+	src/engine/plan_wishes.c \
 	src/engine/probe.c \
 	src/engine/probe_command.c \
 	src/engine/probe_log.c \
