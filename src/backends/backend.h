@@ -125,6 +125,14 @@ struct boot {
     struct strv warnings;
 };
 
+/* How a guest is brought configs, secrets and single files of the host. */
+enum backend_files {
+    FILES_NONE,
+    FILES_INITRD, /* a cpio archive behind its initrd (initrd.h), each file to its place */
+    FILES_DISK,   /* a disk of the format `reads` for each folder that has some */
+    FILES_SHARE,  /* such a folder by `shares`, which whoever shares it keeps read-only */
+};
+
 struct backend {
     const char *name;
     const char *help;                       /* one line */
@@ -135,7 +143,8 @@ struct backend {
     const char *shares;     /* how it mounts folders: "virtiofs" or "9p"; NULL = it cannot */
     bool boots_from_disk;   /* without a kernel, by a command line that is written onto its first
                                disk (boot.cmdline_on_disk) */
-    bool takes_files;       /* a cpio archive behind its initrd brings it files (initrd.h) */
+    enum backend_files files;
+    const char *no_files;              /* FILES_NONE: why not, for errors */
     const struct ending_rule *endings; /* what its console says of its end; NULL = nothing */
     /* *ret is all zero before; the caller has to cunik_boot_done() it, also after an error. */
     int (*make)(const struct boot_settings *s, const struct kernel *k, struct boot *ret,

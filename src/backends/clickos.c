@@ -46,5 +46,6 @@ const struct backend cunik_backend_clickos = {
     .name = "clickos",
     .help = "a ClickOS kernel for Xen; its Click configuration goes to Xenstore",
     .claims = claims,
+    .no_files = "it has no file system",
     .make = make,
 };

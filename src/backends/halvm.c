@@ -75,5 +75,6 @@ const struct backend cunik_backend_halvm = {
     .name = "halvm",
     .help = "a HaLVM kernel (Haskell) for Xen",
     .claims = claims,
+    .no_files = "it cannot be told where to mount a disk",
     .make = make,
 };

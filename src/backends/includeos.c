@@ -92,5 +92,6 @@ const struct backend cunik_backend_includeos = {
     .help = "an IncludeOS service (multiboot), with its addresses in its config.json or by DHCP",
     .claims = claims,
     .endings = endings,
+    .no_files = "it cannot be told where to mount a disk",
     .make = make,
 };

@@ -86,5 +86,6 @@ const struct backend cunik_backend_ling = {
     .help = "a LING kernel (Erlang) for Xen",
     .claims = claims,
     .endings = endings,
+    .no_files = "it cannot be told where to mount a disk",
     .make = make,
 };

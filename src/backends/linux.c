@@ -228,8 +228,8 @@ const struct backend cunik_backend_linux = {
     .claims = claims,
     .filesystem = "ext4",
     .shares = "virtiofs",
-    .takes_files = true,
     .endings = endings,
+    .files = FILES_INITRD,
     .make = make,
     .ipv6 = true,
 };

@@ -69,5 +69,6 @@ const struct backend cunik_backend_nanos = {
     .help = "a disk image of Nanos, as `ops build` makes it",
     .claims = NULL,
     .endings = endings,
+    .no_files = "its disks hold a file system of its own that only its mkfs writes",
     .make = make,
 };

@@ -257,5 +257,6 @@ const struct backend cunik_backend_osv = {
     .shares = "virtiofs",
     .boots_from_disk = true,
     .endings = endings,
+    .files = FILES_DISK,
     .make = make,
 };

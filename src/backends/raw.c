@@ -124,6 +124,7 @@ const struct backend cunik_backend_raw = {
     .name = "raw",
     .help = "kernel, initrd, disks and command line exactly as given",
     .claims = NULL,
+    .no_files = "nobody tells its guest where they are",
     .make = make,
     .ipv6 = true,
 };

@@ -219,5 +219,6 @@ const struct backend cunik_backend_rumprun = {
     .filesystem = "ext2",
     .reads = "iso9660",
     .endings = endings,
+    .files = FILES_DISK,
     .make = make,
 };

@@ -88,5 +88,6 @@ const struct backend cunik_backend_runtimejs = {
     .help = "a runtime.js kernel (multiboot), with its JavaScript bundle as initrd",
     .claims = claims,
     .endings = endings,
+    .no_files = "it mounts no disks",
     .make = make,
 };

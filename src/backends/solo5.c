@@ -205,5 +205,6 @@ const struct backend cunik_backend_solo5 = {
     .claims = claims,
     .ipv6 = true,
     .endings = endings,
+    .no_files = "Solo5 gives a program blocks and no file system",
     .make = make,
 };

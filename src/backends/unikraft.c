@@ -329,5 +329,6 @@ const struct backend cunik_backend_unikraft = {
     .claims = claims,
     .shares = "9p",
     .endings = endings,
+    .files = FILES_SHARE,
     .make = make,
 };

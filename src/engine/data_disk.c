@@ -14,9 +14,13 @@
 
 static int make_iso(const char *path, const char *folder, struct error **err)
 {
-    return PROCESS_RUN(err, "SOURCE_DATE_EPOCH=" FIXED_EPOCH, "TZ=UTC", "xorriso", "-as", "mkisofs",
-                       "-quiet", "-R", "-V", "DATA", "--set_all_file_dates", FIXED_DATE, "-o", path,
-                       folder);
+    /* Made by us, so that nobody else reads it, not even for a moment. */
+    int r = cunik_sparse_make(path, 0, err);
+
+    return r < 0 ? r
+                 : PROCESS_RUN(err, "SOURCE_DATE_EPOCH=" FIXED_EPOCH, "TZ=UTC", "xorriso", "-as",
+                               "mkisofs", "-quiet", "-R", "-V", "DATA", "--set_all_file_dates",
+                               FIXED_DATE, "-o", path, folder);
 }
 
 int cunik_data_disk_make(const char *path, const char *filesystem, const char *folder, int64_t size,

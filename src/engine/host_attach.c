@@ -5,17 +5,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "backends/initrd.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "engine/data_disk.h"
-#include "engine/file_store.h"
 #include "engine/host_real_internal.h"
 #include "engine/volume.h"
-
-enum { INITRD_MAX = 1 << 30 };
 
 /* One attachment under way. */
 struct attach {
@@ -140,66 +135,6 @@ static int attach_folder(struct attach *a, const struct world_mount *m, struct e
     return add_share(a, m, m->source, err);
 }
 
-/* Files */
-
-static size_t count_files(const struct world_cunik *c)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < c->n_mounts; i++)
-        n += c->mounts[i].kind == MOUNT_FILE;
-    return n;
-}
-
-/* The initrd of one cunik: what the file gives, and its own files behind it. */
-static int write_initrd(struct attach *a, const struct initrd_file *files, size_t n,
-                        const char *path, struct error **err)
-{
-    _cleanup_buffer_ struct buffer b = {0};
-    _cleanup_free_ char *data = NULL;
-    size_t size;
-    int r = cunik_file_read(a->to->boot.initrd, INITRD_MAX, &data, &size, err);
-
-    if (r < 0)
-        return r;
-    cunik_buffer_append(&b, data, size);
-    cunik_initrd_append(&b, files, n);
-    return cunik_file_write(path, b.data, b.size, 0400, false, err);
-}
-
-static int attach_files(struct attach *a, struct error **err)
-{
-    size_t most = count_files(a->to), n = 0;
-    _cleanup_free_ struct initrd_file *files = cunik_calloc(most, sizeof(*files));
-    _cleanup_free_ char *path = cunik_host_image_path(a->h, a->to->name, HOST_INITRD_WITH_FILES);
-    _cleanup_strv_ struct strv data = {0};
-    int r = 0;
-
-    if (!most)
-        return 0;
-    for (size_t i = 0; i < a->to->n_mounts && r == 0; i++) {
-        const struct world_mount *m = &a->to->mounts[i];
-        char *content = NULL;
-        size_t size = 0;
-        if (m->kind != MOUNT_FILE)
-            continue;
-        if (!a->backend->takes_files || !*a->to->boot.initrd)
-            return cunik_error_set(err, ERROR_INVALID,
-                                   "%s at '%s': only guests of the backend linux that have an "
-                                   "initrd take single files",
-                                   m->source, m->target);
-        r = cunik_file_store_get(a->h->root, m->digest, &content, &size, err);
-        if (r < 0)
-            return cunik_error_prefix(err, r, "%s", m->source);
-        cunik_strv_take(&data, content);
-        files[n++] = (struct initrd_file){m->target,        (uint32_t)m->mode, (uint32_t)m->uid,
-                                          (uint32_t)m->gid, content,           size};
-    }
-    if (a->make)
-        r = write_initrd(a, files, n, path, err);
-    return r;
-}
-
 bool cunik_host_is_of_image(const struct host_real *h, const char *path)
 {
     _cleanup_free_ char *images = cunik_asprintf("%s/unpacked/", h->root);
@@ -226,7 +161,7 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
         r = cunik_error_prefix(err, r, "volumes: '%s'", m->target);
     }
     if (r == 0)
-        r = attach_files(&a, err);
+        r = cunik_host_attach_files(h, backend, make, &to, err);
     if (r < 0)
         cunik_world_cunik_done(&to);
     else

@@ -61,9 +61,9 @@ void cunik_host_kernels_done(struct host_real *h)
     cunik_map_done(&h->kernels);
 }
 
-static bool has_files(const struct world_cunik *c)
+static bool has_files(const struct backend *backend, const struct world_cunik *c)
 {
-    for (size_t i = 0; i < c->n_mounts; i++)
+    for (size_t i = 0; backend->files == FILES_INITRD && i < c->n_mounts; i++)
         if (c->mounts[i].kind == MOUNT_FILE)
             return true;
     return false;
@@ -85,10 +85,11 @@ static int find_backend(struct host_real *h, const struct world_cunik *c,
     return r;
 }
 
-static int boot_attached(struct host_real *h, const struct world_cunik *c, const struct world *w,
-                         struct boot *ret, struct error **err)
+static int boot_attached(struct host_real *h, const struct backend *backend,
+                         const struct world_cunik *c, const struct world *w, struct boot *ret,
+                         struct error **err)
 {
-    const char *kind = has_files(c) ? HOST_INITRD_WITH_FILES : "initrd";
+    const char *kind = has_files(backend, c) ? HOST_INITRD_WITH_FILES : "initrd";
     _cleanup_free_ char *image = cunik_host_image_path(h, c->name, "kernel");
     _cleanup_free_ char *initrd = cunik_host_image_path(h, c->name, kind);
     const struct kernel *kernel = NULL;
@@ -114,7 +115,7 @@ int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const stru
     if (r == 0)
         r = cunik_host_attach(h, c, w, backend, make, &attached, err);
     if (r == 0)
-        r = boot_attached(h, &attached, w, ret, err);
+        r = boot_attached(h, backend, &attached, w, ret, err);
     if (r == 0 && make && ret->cmdline_on_disk)
         r = cunik_host_cover_cmdline(h, &attached, ret->cmdline, err);
     if (r < 0)

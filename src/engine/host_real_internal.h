@@ -86,6 +86,10 @@ int cunik_host_attach(struct host_real *h, const struct world_cunik *c, const st
                       const struct backend *backend, bool make, struct world_cunik *ret,
                       struct error **err);
 
+/* host_attach_files.c: the part of it that brings single files. */
+int cunik_host_attach_files(struct host_real *h, const struct backend *backend, bool make,
+                            struct world_cunik *to, struct error **err);
+
 /* Whether a file is of an unpacked image: nobody writes to it, cuniks do to a file over it. */
 bool cunik_host_is_of_image(const struct host_real *h, const char *path);
 

@@ -59,11 +59,13 @@ engine_SOURCES = \
 	src/engine/exit_status.c \
 	src/engine/ext_disk.c \
 	src/engine/ext_times.c \
+	src/engine/file_folders.c \
 	src/engine/file_store.c \
 	src/engine/health.c \
 	src/engine/health_attempt.c \
 	src/engine/health_schedule.c \
 	src/engine/host_attach.c \
+	src/engine/host_attach_files.c \
 	src/engine/host_boot.c \
 	src/engine/host_cover.c \
 	src/engine/host_definition.c \
@@ -188,6 +190,7 @@ engine_TESTS = \
 	tests/unit/test_data_disk.c \
 	tests/unit/test_detach_keys.c \
 	tests/unit/test_exit_status.c \
+	tests/unit/test_file_folders.c \
 	tests/unit/test_health.c \
 	tests/unit/test_outside.c \
 	tests/unit/test_paths.c \

@@ -152,4 +152,52 @@ check 'unikraft: the folder of a volume is the guests'"'"' user'"'"'s' bash -c "
 check 'unikraft: folders: down' expect 0 cunik-compose -f folders.yaml down -v
 check 'nothing is left' nothing_left
 
+# Configs, secrets and single files for guests that unpack no initrd: on a disk, or in a folder, that is only read. What is
+# on it is checked here; that their kernels read such disks and folders was seen on these (docs/backends.md).
+echo 'a secret of theirs' >pw
+echo 'one file' >motd
+cat >files.yaml <<EOF
+name: f
+x-files: &files
+  network_mode: none
+  configs: [{source: conf, target: /config/deep/app.conf}, {source: conf, target: /config/again, mode: 0440}]
+  secrets: [pw]
+  volumes: ["./motd:/config/motd:ro"]
+services:
+  rumprun: {<<: *files, unikernel: {backend: rumprun, kernel: $PROBE}}
+  osv: {<<: *files, command: [/probe], unikernel: {backend: osv, kernel: $PROBE}}
+  unikraft: {<<: *files, unikernel: {backend: unikraft, kernel: $PROBE, initrd: motd}}
+configs: {conf: {content: "said = yes"}}
+secrets: {pw: {file: pw}}
+EOF
+images=$CUNIK_ROOT/images
+check 'files: guests of three backends are made' expect 0 cunik-compose -f files.yaml up -d
+check 'files: and run' wait_until 30 bash -c '[ "$(cunik ps -q --filter status=running | wc -l)" = 3 ]'
+check 'files: the secret is on no command line' not grep -rqsF 'secret of theirs' /proc/[0-9]*/cmdline "$CUNIK_ROOT/etc" "$CUNIK_ROOT/stacks"
+check 'files: and for root and the guests alone' equal "$(find "$images" "$CUNIK_ROOT/files" -name '*files*' -perm /077)" ''
+# extracted DISK PATH: what a file of an ISO 9660 disk holds.
+extracted() { xorriso -report_about FAILURE -osirrox on -indev "$1" -extract "$2" extracted >/dev/null 2>&1 && cat extracted && rm -f extracted; }
+check 'rumprun: a disk for each folder' equal "$(cd "$images/f-rumprun-1" && echo files-*)" 'files-0.raw files-1.raw'
+check 'rumprun: a config' equal "$(extracted "$images/f-rumprun-1/files-0.raw" /deep/app.conf)" 'said = yes'
+check 'rumprun: a file of the host' equal "$(extracted "$images/f-rumprun-1/files-0.raw" /motd)" 'one file'
+check 'rumprun: a secret' equal "$(extracted "$images/f-rumprun-1/files-1.raw" /pw)" 'a secret of theirs'
+check 'osv: a config and a file of the host' bash -c "grep -aq 'said = yes' '$images/f-osv-1/files-0.raw' && grep -aq 'one file' '$images/f-osv-1/files-0.raw'"
+check 'osv: a secret' bash -c "tail -c +513 '$images/f-osv-1/files-1.raw' | head -1 | grep -qx 'a secret of theirs'"
+check 'unikraft: a config' equal "$(cat "$images/f-unikraft-1/files-0/deep/app.conf")" 'said = yes'
+check 'unikraft: a secret, which its QEMU alone reads' equal "$(cat "$images/f-unikraft-1/files-1/pw") $(stat -c %U:%a "$images/f-unikraft-1/files-1/pw")" \
+    'a secret of theirs libvirt-qemu:400'
+words() { engine_pids | while read -r p; do tr '\0' '\n' <"/proc/$p/cmdline"; done; }
+check 'unikraft: which cannot be written' grep -q 'f-unikraft-1/files-1,readonly' <<<"$(words)"
+echo 'another' >pw
+check 'files: another content makes other guests' expect 0 cunik-compose -f files.yaml up -d
+check 'rumprun: with the new secret' equal "$(extracted "$images/f-rumprun-1/files-1.raw" /pw)" another
+check 'unikraft: with the new secret' equal "$(cat "$images/f-unikraft-1/files-1/pw")" another
+check 'files: down' expect 0 cunik-compose -f files.yaml down
+check 'nothing is left' nothing_left
+check 'a config in the root' expect 2 bash -c "sed 's,target: /config/again,target: /again,' files.yaml >root.yaml; cunik-compose -f root.yaml up -d"
+check '… is refused, with what to do' err_has "config 'conf': '/again' is in the root, which the disk with it would cover; its target has to be in a folder, such as /config/again"
+check 'a backend without file systems' expect 2 bash -c "sed 's,backend: unikraft,backend: solo5,' files.yaml >solo5.yaml; cunik-compose -f solo5.yaml up -d"
+check '… says why' err_has 'guests of the backend solo5 are brought no single files: Solo5 gives a program blocks and no file system'
+check 'nothing is left' nothing_left
+
 plan_tests_done
