@@ -53,7 +53,7 @@ CHECKS = \
 CHECK_PROGRAMS = $(FAULTY_ENGINE) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS) build/registry/usr/bin/docker-registry
 
 # ThreadSanitizer looks at what has threads.
-TSAN_TESTS := api console engine health reaper supervise updates
+TSAN_TESTS := api console engine health races reaper supervise updates
 VARIANT_PROGRAMS = $(if $(filter tsan,$(VARIANT)),$(filter $(TSAN_TESTS:%=$(B)/tests/unit/test_%),$(TEST_PROGRAMS)),$(TEST_PROGRAMS))
 
 # Variants of the unit tests that belong to every check.

@@ -118,15 +118,17 @@ static void registry_changed_hook(void *ctx, const struct registry_change *c)
     tell_listeners(e, c->name);
 }
 
-/* What the prober says may be of a guest that has been started anew since: it is asked again. */
+/* What the prober says may be of a guest that has been started anew since: it is asked again, and
+ * its answer is of the run that was under way before. */
 static void health_changed(void *ctx, const char *name, _unused_ enum cunik_health health,
                            _unused_ const char *reason)
 {
     struct engine *e = ctx;
     _cleanup_free_ char *why = NULL;
+    uint64_t run = cunik_registry_run(&e->registry, name);
     enum cunik_health now = e->prober_ops->health(e->prober, name, &why);
 
-    if (cunik_registry_health(&e->registry, name, now, why))
+    if (cunik_registry_health(&e->registry, name, run, now, why))
         cunik_engine_wake(e, name);
 }
 
@@ -285,6 +287,7 @@ static void init(struct engine *e, const struct host *host, const struct engine_
     e->look_again_ns = CLOCK_NEVER;
     e->woken = true;
     cunik_registry_init(&e->registry, e->clock, registry_changed_hook, e);
+    pthread_mutex_init(&e->following, NULL);
     pthread_mutex_init(&e->worlds, NULL);
     pthread_rwlock_init(&e->taking, NULL);
     pthread_mutex_init(&e->lock, NULL);
@@ -329,6 +332,7 @@ void cunik_engine_destroy(struct engine *e)
     pthread_cond_destroy(&e->turn);
     pthread_cond_destroy(&e->wake);
     pthread_cond_destroy(&e->may_start);
+    pthread_mutex_destroy(&e->following);
     pthread_mutex_destroy(&e->worlds);
     pthread_rwlock_destroy(&e->taking);
     pthread_mutex_destroy(&e->lock);

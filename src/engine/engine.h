@@ -54,6 +54,7 @@ int cunik_engine_pause(struct engine *e, const char *name, bool pause, struct er
 /* One run of a guest, for those who are attached to its console. */
 struct guest_run {
     bool active;   /* it goes on */
+    uint64_t run;  /* no other has this number */
     uint64_t from; /* how much its console held before this run */
 };
 

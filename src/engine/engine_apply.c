@@ -80,9 +80,11 @@ static void run_changed(void *ctx, const char *name)
 
 void cunik_engine_hold(struct engine *e, const struct plan *plan, bool hold)
 {
+    pthread_mutex_lock(&e->following);
     for (size_t i = 0; i < plan->n; i++)
         if (plan->steps[i].kind == PLAN_CUNIK)
             cunik_registry_hold(&e->registry, plan->steps[i].name, hold);
+    pthread_mutex_unlock(&e->following);
 }
 
 static void count_steps(struct engine_run *run, const struct plan *plan)

@@ -249,8 +249,9 @@ static int go_back(struct way_back *b, const struct event_sink *sink, const _Ato
                    struct error **err)
 {
     const struct strv none = {0};
-    int r = cunik_engine_observe(b->e, &b->back.observed, err);
 
+    cunik_engine_rehold(b->e, b->s);
+    int r = cunik_engine_observe(b->e, &b->back.observed, err);
     if (r == 0)
         r = check_networks(b, err);
     if (r == 0) {
@@ -264,6 +265,7 @@ static int go_back(struct way_back *b, const struct event_sink *sink, const _Ato
         r = wish_again(b, err);
     if (r == 0) {
         cunik_engine_hold(b->e, &b->back.plan, true);
+        cunik_engine_unhold(b->e, b->s);
         cunik_engine_emit_plan(b->e, &b->back, sink, &none);
         r = cunik_engine_run_plan(b->e, &b->back, NULL, sink, cancel, CLOCK_NEVER, err);
         cunik_engine_hold(b->e, &b->back.plan, false);

@@ -78,6 +78,7 @@ int cunik_engine_start_cunik(struct engine *e, const struct world_cunik *c,
     struct error *why = NULL;
 
     begin_start(e);
+    e->prober_ops->remove(e->prober, c->name); /* of a run that has ended unseen */
     uint64_t before = wakes(e), offset = console_size(e, c);
     cunik_registry_starting(&e->registry, c, start);
     keep_count(e, c);

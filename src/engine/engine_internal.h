@@ -18,8 +18,8 @@
  *     engine_terminal.c what those want to know who are attached to a console
  *     engine_create.c   an engine with the usual parts (engine_parts.h: with others)
  *
- * Locks, in the order in which they may be taken one within another: `worlds`, `listeners_lock`, an
- * apply's or a wait's own, `lock`, the registry's, `events`.
+ * Locks, in the order in which they may be taken one within another: `following`, `worlds`,
+ * `listeners_lock`, an apply's or a wait's own, `lock`, the registry's, `events`.
  */
 #pragma once
 
@@ -93,6 +93,7 @@ struct engine {
     pthread_mutex_t worlds; /* also: one rule set, one assignment at a time */
     struct map slots;       /* by stack; looked up under `worlds` */
 
+    pthread_mutex_t following; /* the supervisor does what follows from a look */
     pthread_mutex_t lock;
     pthread_cond_t turn; /* slots, threads */
     size_t threads;      /* restarts and repairs under way */
@@ -145,6 +146,8 @@ int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w,
 /* Who waits for the turn to end the service, as "down by cunik-compose (7)"; NULL = nobody. */
 char *cunik_engine_ended_by(struct engine *e, const struct slot *s, const char *service);
 void cunik_engine_unhold(struct engine *e, struct slot *s);
+/* In one's turn: once more no restart is under way or begins. */
+void cunik_engine_rehold(struct engine *e, struct slot *s);
 void cunik_engine_leave(struct engine *e, struct slot *s, struct waiter *w);
 /* The rule set for what all stacks are wanted to be. */
 int cunik_engine_rules(struct engine *e, struct error **err);
@@ -194,6 +197,8 @@ int cunik_engine_run_plan(struct engine *e, struct prepared *p, const struct req
                           const struct event_sink *sink, const _Atomic bool *cancel,
                           int64_t deadline_ns, struct error **err);
 
+/* The supervisor's hands are off the cuniks of a plan when this returns, and stay so until it is
+ * let go, or the cunik's last step is over. */
 void cunik_engine_hold(struct engine *e, const struct plan *plan, bool hold);
 void cunik_engine_emit_plan(struct engine *e, const struct prepared *p,
                             const struct event_sink *sink, const struct strv *warnings);

@@ -157,11 +157,18 @@ int cunik_engine_enter(struct engine *e, struct slot *s, struct waiter *w,
         }
         e->clock->wait(e->clock->ctx, &e->turn, &e->lock, deadline_ns);
     }
+    pthread_mutex_unlock(&e->lock);
+    cunik_engine_rehold(e, s);
+    return 0;
+}
+
+void cunik_engine_rehold(struct engine *e, struct slot *s)
+{
+    pthread_mutex_lock(&e->lock);
     s->held = true;
     while (s->restarting)
         e->clock->wait(e->clock->ctx, &e->turn, &e->lock, CLOCK_NEVER);
     pthread_mutex_unlock(&e->lock);
-    return 0;
 }
 
 void cunik_engine_unhold(struct engine *e, struct slot *s)

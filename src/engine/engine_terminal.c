@@ -24,6 +24,7 @@ int cunik_engine_run(struct engine *e, const char *name, struct guest_run *ret, 
         return r;
     pthread_mutex_lock(&e->registry.lock);
     const struct registry_cunik *known = cunik_registry_find(&e->registry, name);
+    ret->run = known ? known->run : 0;
     ret->from = known ? known->console_from : 0;
     pthread_mutex_unlock(&e->registry.lock);
     ret->active = cunik_state_is_up(c->status.state);

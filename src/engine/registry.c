@@ -218,10 +218,8 @@ bool cunik_registry_active(struct registry *r)
     return active;
 }
 
-void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted,
-                          bool stopped)
+static void adopt(struct registry *r, const struct world_cunik *c, bool wanted, bool stopped)
 {
-    pthread_mutex_lock(&r->lock);
     struct registry_cunik *e = get(r, c);
     const struct world_status *s = &c->status;
     e->hidden = e->checked; /* whoever has looked after it may have hidden it */
@@ -237,7 +235,31 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
     e->started_ns = r->clock->now(r->clock->ctx);
     e->spoke = true; /* it ran before: its first output is long past */
     e->seq = ++r->seq;
+    e->run = ++r->runs;
+}
+
+void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted,
+                          bool stopped)
+{
+    pthread_mutex_lock(&r->lock);
+    adopt(r, c, wanted, stopped);
     pthread_mutex_unlock(&r->lock);
+}
+
+bool cunik_registry_discover(struct registry *r, const struct world_cunik *c, uint64_t seq,
+                             bool *ret_stale)
+{
+    pthread_mutex_lock(&r->lock);
+    const struct registry_cunik *known = cunik_map_get(&r->entries, c->name);
+    bool new = !known || (known->state == CUNIK_ABSENT && !known->held && !known->changing);
+    if (new && r->removed_seq > seq) {
+        *ret_stale = true;
+        new = false;
+    }
+    if (new)
+        adopt(r, c, true, false);
+    pthread_mutex_unlock(&r->lock);
+    return new;
 }
 
 void cunik_registry_hold(struct registry *r, const char *name, bool hold)
@@ -267,6 +289,7 @@ void cunik_registry_starting(struct registry *r, const struct world_cunik *c,
     e->wanted = true;
     e->changing = true;
     e->due_ns = CLOCK_NEVER;
+    e->run = ++r->runs;
     if (start == START_ASKED) {
         e->restarts = e->attempts = e->crashes = 0;
         e->backoff_ns = 0;
@@ -410,6 +433,7 @@ void cunik_registry_updated(struct registry *r, const struct world_cunik *c)
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *e = get(r, c);
     enum cunik_health before = e->health;
+    e->seq = ++r->seq;
     if (e->state == CUNIK_RUNNING && !e->checked)
         e->health = HEALTH_NONE;
     else if (e->state == CUNIK_RUNNING && e->health == HEALTH_NONE)
@@ -433,21 +457,31 @@ void cunik_registry_removed(struct registry *r, const char *name)
         c->due_ns = CLOCK_NEVER;
         r->n_free++;
         told = cunik_registry_note(r, c, false);
+        r->removed_seq = c->seq;
         compact(r);
     }
     pthread_mutex_unlock(&r->lock);
     cunik_registry_tell(r, told);
 }
 
-bool cunik_registry_health(struct registry *r, const char *name, enum cunik_health health,
-                           const char *reason)
+uint64_t cunik_registry_run(struct registry *r, const char *name)
+{
+    pthread_mutex_lock(&r->lock);
+    const struct registry_cunik *c = cunik_registry_find(r, name);
+    uint64_t run = c ? c->run : 0;
+    pthread_mutex_unlock(&r->lock);
+    return run;
+}
+
+bool cunik_registry_health(struct registry *r, const char *name, uint64_t run,
+                           enum cunik_health health, const char *reason)
 {
     struct registry_told *told = NULL;
     bool names = false;
 
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *c = cunik_registry_find(r, name);
-    if (c && c->state == CUNIK_RUNNING && c->checked && health != HEALTH_NONE) {
+    if (c && c->run == run && c->state == CUNIK_RUNNING && c->checked && health != HEALTH_NONE) {
         bool changed = c->health != health;
         names = changed && (health == HEALTH_UNHEALTHY || c->hidden);
         c->health = health;

@@ -30,8 +30,9 @@ struct registry_cunik {
     int64_t restarts, attempts;
     int64_t crashes; /* ends in a row, each soon after its start */
     int64_t started_ns, backoff_ns;
-    int64_t due_ns;        /* when it is to be started again; CLOCK_NEVER = not planned */
-    uint64_t seq;          /* of its last change */
+    int64_t due_ns; /* when it is to be started again; CLOCK_NEVER = not planned */
+    uint64_t seq;   /* of its last change */
+    uint64_t run;   /* which of its runs this is, from its start on; no two of all have one */
     uint64_t console_from; /* what its console held before it was started */
     bool spoke;            /* it has written since */
 };
@@ -55,6 +56,8 @@ struct registry {
     struct map entries; /* struct registry_cunik by name */
     size_t n_free;
     uint64_t seq;
+    uint64_t removed_seq; /* of the last removal, whose entry may be free by now */
+    uint64_t runs;
 };
 
 /* A snapshot; the caller frees reason. */
@@ -92,6 +95,11 @@ bool cunik_registry_active(struct registry *r);
 void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool wanted,
                           bool stopped);
 
+/* The same of one that was seen to run when `seq` was the last change, unless it is known, or may
+ * have been removed since: *ret_stale, and nobody can say. */
+bool cunik_registry_discover(struct registry *r, const struct world_cunik *c, uint64_t seq,
+                             bool *ret_stale);
+
 /* A request's (or the supervisor's) way through a cunik. */
 void cunik_registry_hold(struct registry *r, const char *name, bool hold);
 enum registry_start {
@@ -117,9 +125,12 @@ void cunik_registry_stop_failed(struct registry *r, const char *name);
 void cunik_registry_defined(struct registry *r, const struct world_cunik *c);
 void cunik_registry_updated(struct registry *r, const struct world_cunik *c);
 void cunik_registry_removed(struct registry *r, const char *name);
-/* True when names may have to go or come back (supervise_names.c). */
-bool cunik_registry_health(struct registry *r, const char *name, enum cunik_health health,
-                           const char *reason);
+/* Which of its runs this is (0 = there is none), and what is known of the health of that run; of
+ * another than the present one it is of no interest. True when names may have to go or come back
+ * (supervise_names.c). */
+uint64_t cunik_registry_run(struct registry *r, const char *name);
+bool cunik_registry_health(struct registry *r, const char *name, uint64_t run,
+                           enum cunik_health health, const char *reason);
 
 /* For the supervisor, with r->lock held. */
 struct registry_cunik *cunik_registry_find(struct registry *r, const char *name);

@@ -37,10 +37,13 @@ static void refresh(struct attached *a)
     struct guest_run now = {0};
     int r = cunik_engine_run(a->server->engine, a->name, &now, NULL);
 
-    if (a->over || (r == 0 && now.active && now.from == a->run.from))
+    if (a->over || (r == 0 && now.active && now.run == a->run.run))
         return;
     a->over = true;
-    a->until = r == 0 && now.from > a->run.from ? now.from : UINT64_MAX;
+    a->until = UINT64_MAX;
+    /* A console that holds less than was read is another one, of a cunik that was made anew. */
+    if (r == 0 && now.run != a->run.run)
+        a->until = now.from > a->offset ? now.from : a->offset;
 }
 
 /* False when there is no more at the moment. */

@@ -200,6 +200,7 @@ engine_TESTS = \
 	tests/unit/test_request.c \
 	tests/unit/test_run.c \
 	tests/unit/test_stats.c \
+	tests/unit/test_races.c \
 	tests/unit/test_supervise.c \
 	tests/unit/test_torture.c \
 	tests/unit/test_updates.c \

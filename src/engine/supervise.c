@@ -106,6 +106,7 @@ static void see_start(struct engine *e, struct registry_cunik *c, struct outcome
     c->wanted = true;
     c->stopped = false;
     c->started_ns = cunik_engine_now(e);
+    c->run = ++e->registry.runs;
     c->health = c->checked ? HEALTH_STARTING : HEALTH_NONE;
     cunik_strv_add(&o->found, c->name);
     tell_later(e, o, c);
@@ -143,6 +144,14 @@ static void see_gone(struct engine *e, struct registry_cunik *c, struct outcome 
     tell_later(e, o, c);
 }
 
+static uint64_t last_change(struct engine *e)
+{
+    pthread_mutex_lock(&e->registry.lock);
+    uint64_t seq = e->registry.seq;
+    pthread_mutex_unlock(&e->registry.lock);
+    return seq;
+}
+
 /* Whether somebody else is dealing with it, or what was seen is older than what is known. */
 static bool hands_off(const struct registry_cunik *c, uint64_t seq, bool *stale)
 {
@@ -151,19 +160,17 @@ static bool hands_off(const struct registry_cunik *c, uint64_t seq, bool *stale)
     return c->held || c->changing || c->seq > seq;
 }
 
-static void adopt_new(struct engine *e, const struct world *w, struct outcome *o)
+static bool adopt_new(struct engine *e, const struct world *w, uint64_t seq, struct outcome *o)
 {
+    bool stale = false;
+
     for (size_t i = 0; i < w->n_cuniks; i++) {
         const struct world_cunik *c = &w->cuniks[i];
-        pthread_mutex_lock(&e->registry.lock);
-        const struct registry_cunik *known = cunik_map_get(&e->registry.entries, c->name);
-        bool new = !known || (known->state == CUNIK_ABSENT && !known->held && !known->changing);
-        pthread_mutex_unlock(&e->registry.lock);
-        if (!new || !cunik_state_is_up(c->status.state))
-            continue;
-        cunik_registry_adopt(&e->registry, c, true, false);
-        cunik_strv_add(&o->found, c->name);
+        if (cunik_state_is_up(c->status.state) &&
+            cunik_registry_discover(&e->registry, c, seq, &stale))
+            cunik_strv_add(&o->found, c->name);
     }
+    return stale;
 }
 
 static bool compare_all(struct engine *e, const struct world *w, uint64_t seq, struct outcome *o)
@@ -303,16 +310,17 @@ static void *restart(void *arg)
     return NULL;
 }
 
-/* Takes a restart that is due, unless a request has its hands on it. */
-static bool take_due(struct engine *e, struct slot *s, const char *name, int64_t now)
+/* Takes a restart that is due, unless a request has its hands on it or has had since it was seen;
+ * whoever had wakes the supervisor. */
+static bool take_due(struct engine *e, struct slot *s, const char *name, int64_t now, uint64_t seq)
 {
     bool taken = false;
 
     pthread_mutex_lock(&e->lock);
     pthread_mutex_lock(&e->registry.lock);
     struct registry_cunik *c = cunik_registry_find(&e->registry, name);
-    if (c && !s->held && !c->held && !c->changing && c->due_ns <= now && !e->quit &&
-        e->threads < THREADS_MOST) {
+    if (c && c->seq <= seq && !s->held && !c->held && !c->changing && c->due_ns <= now &&
+        !e->quit && e->threads < THREADS_MOST) {
         c->due_ns = CLOCK_NEVER;
         c->changing = true;
         c->restarts++;
@@ -328,13 +336,13 @@ static bool take_due(struct engine *e, struct slot *s, const char *name, int64_t
 }
 
 static void begin_restart(struct engine *e, const struct world *w, const char *name,
-                          const char *stack, int64_t now)
+                          const char *stack, int64_t now, uint64_t seq)
 {
     const struct world_cunik *c = cunik_world_cunik(w, name);
     struct slot *s = cunik_engine_slot(e, stack);
 
     /* One whose domain is gone is seen as such by the next look. */
-    if (!c || !take_due(e, s, name, now))
+    if (!c || !take_due(e, s, name, now, seq))
         return;
     struct errand *errand = cunik_calloc(1, sizeof(*errand));
     cunik_world_cunik_copy(&errand->cunik, c);
@@ -371,12 +379,13 @@ static void start_due(struct engine *e, int64_t now)
     find_due(e, now, &due);
     if (!due.n)
         return;
+    uint64_t seq = last_change(e);
     if (e->host.ops->observe(e->host.ctx, &w, NULL) < 0) {
         cunik_supervise_look_again(e, look_again_ns);
         return;
     }
     for (size_t i = 0; i + 1 < due.n; i += 2)
-        begin_restart(e, &w, due.items[i], due.items[i + 1], now);
+        begin_restart(e, &w, due.items[i], due.items[i + 1], now, seq);
 }
 
 /* The whole */
@@ -386,19 +395,19 @@ static void look(struct engine *e)
     _cleanup_world_ struct world w = {0};
     _cleanup_error_ struct error *err = NULL;
     _cleanup_(outcome_done) struct outcome o = {0};
+    uint64_t seq = last_change(e);
 
-    pthread_mutex_lock(&e->registry.lock);
-    uint64_t seq = e->registry.seq;
-    pthread_mutex_unlock(&e->registry.lock);
     if (e->host.ops->observe(e->host.ctx, &w, &err) < 0) {
         cunik_log(LOG_LEVEL_WARNING, "looking at the host: %s", err ? err->message : "failed");
         cunik_supervise_look_again(e, look_again_ns);
         return;
     }
+    pthread_mutex_lock(&e->following);
     bool stale = compare_all(e, &w, seq, &o);
-    adopt_new(e, &w, &o);
+    stale = adopt_new(e, &w, seq, &o) || stale;
     follow_up(e, &w, &o);
-    cunik_supervise_names(e, &w);
+    cunik_supervise_names(e, &w, seq);
+    pthread_mutex_unlock(&e->following);
     cunik_registry_overlay(&e->registry, &w);
     cunik_supervise_repair(e, &w);
     if (stale)

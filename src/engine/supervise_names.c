@@ -15,13 +15,15 @@ static bool hides(const struct world *w, const struct world_cunik *c)
 
 /* Whether something is to be done, and for which health. What is hidden stays so until it is known
  * to be better. */
-static bool is_due(struct engine *e, const struct world_cunik *c, enum cunik_health *ret)
+static bool is_due(struct engine *e, const struct world_cunik *c, uint64_t seq,
+                   enum cunik_health *ret)
 {
-    bool due = false;
+    bool due = false, stale = false;
 
     pthread_mutex_lock(&e->registry.lock);
     struct registry_cunik *known = cunik_registry_find(&e->registry, c->name);
-    if (known && known->state == CUNIK_RUNNING && !known->held && !known->changing) {
+    stale = known && known->seq > seq;
+    if (known && !stale && known->state == CUNIK_RUNNING && !known->held && !known->changing) {
         *ret = known->health;
         due = known->health == HEALTH_UNHEALTHY ||
               (known->hidden && known->health != HEALTH_STARTING);
@@ -29,6 +31,8 @@ static bool is_due(struct engine *e, const struct world_cunik *c, enum cunik_hea
             known->hidden = known->health == HEALTH_UNHEALTHY;
     }
     pthread_mutex_unlock(&e->registry.lock);
+    if (stale)
+        cunik_engine_wake(e, c->name);
     return due;
 }
 
@@ -42,7 +46,7 @@ static void update(struct engine *e, const struct world_cunik *c, enum cunik_hea
         cunik_log(LOG_LEVEL_WARNING, "%s", err ? err->message : "a name cannot be changed");
 }
 
-void cunik_supervise_names(struct engine *e, const struct world *w)
+void cunik_supervise_names(struct engine *e, const struct world *w, uint64_t seq)
 {
     enum cunik_health health;
     bool any = false;
@@ -51,6 +55,6 @@ void cunik_supervise_names(struct engine *e, const struct world *w)
         any = w->networks[i].hide_unhealthy;
     for (size_t i = 0; any && i < w->n_cuniks; i++)
         if (w->cuniks[i].status.state == CUNIK_RUNNING && hides(w, &w->cuniks[i]) &&
-            is_due(e, &w->cuniks[i], &health))
+            is_due(e, &w->cuniks[i], seq, &health))
             update(e, &w->cuniks[i], health);
 }

@@ -32,9 +32,9 @@ static inline int64_t cunik_supervise_backoff(int64_t backoff, int64_t first)
 /* After an end, or a start that failed; with the registry's lock held. */
 void cunik_supervise_plan_restart(struct engine *e, struct registry_cunik *c);
 
-/* Takes the names of what is unhealthy away where its network asks for that, and gives them back.
- */
-void cunik_supervise_names(struct engine *e, const struct world *w);
+/* Takes the names of what is unhealthy away where its network asks for that, and gives them back;
+ * w is what was seen when `seq` was the registry's last change. */
+void cunik_supervise_names(struct engine *e, const struct world *w, uint64_t seq);
 
 /* Has the stacks that have drifted from what they should be repaired; w is what was seen. */
 void cunik_supervise_repair(struct engine *e, const struct world *w);

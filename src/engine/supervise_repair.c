@@ -99,8 +99,10 @@ static int carry_out(struct engine *e, struct slot *s, bool resume, const _Atomi
     if (r < 0)
         return r;
     log_plan(s, &p.plan, resume);
+    cunik_engine_hold(e, &p.plan, true);
     if (p.plan.n)
         r = cunik_engine_run_plan(e, &p, NULL, NULL, cancel, CLOCK_NEVER, err);
+    cunik_engine_hold(e, &p.plan, false);
     cunik_engine_prepared_done(&p);
     return r;
 }

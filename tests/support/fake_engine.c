@@ -115,20 +115,38 @@ static void prober_add(void *prober, const struct world_cunik *c, _unused_ const
         f->changed(f->changed_ctx, c->name, HEALTH_HEALTHY, "");
 }
 
+static void meet(struct fake_engine *f, void (**whom)(void *ctx))
+{
+    pthread_mutex_lock(&f->health_lock);
+    void (*met)(void *ctx) = TAKE_PTR(*whom);
+    pthread_mutex_unlock(&f->health_lock);
+    if (met)
+        met(f->met_ctx);
+}
+
 static void prober_remove(void *prober, const char *name)
 {
+    struct fake_engine *f = prober;
+
+    meet(f, &f->unprobed);
     set_health(prober, name, HEALTH_NONE);
+}
+
+enum cunik_health fake_engine_probed(struct fake_engine *f, const char *name)
+{
+    pthread_mutex_lock(&f->health_lock);
+    uintptr_t known = (uintptr_t)cunik_map_get(&f->probed, name);
+    pthread_mutex_unlock(&f->health_lock);
+    return known ? (enum cunik_health)(known - 1) : HEALTH_NONE;
 }
 
 static enum cunik_health prober_health(void *prober, const char *name, char **ret_reason)
 {
     struct fake_engine *f = prober;
+    enum cunik_health health = fake_engine_probed(f, name);
 
-    pthread_mutex_lock(&f->health_lock);
-    uintptr_t known = (uintptr_t)cunik_map_get(&f->probed, name);
-    pthread_mutex_unlock(&f->health_lock);
-    enum cunik_health health = known ? (enum cunik_health)(known - 1) : HEALTH_NONE;
     *ret_reason = cunik_strdup(health == HEALTH_UNHEALTHY ? "connection refused" : "");
+    meet(f, &f->asked);
     return health;
 }
 

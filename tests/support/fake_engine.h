@@ -23,6 +23,10 @@ struct fake_engine {
     pthread_mutex_t health_lock;
     struct strv sick;  /* services that do not become healthy by themselves */
     struct map probed; /* name → enum cunik_health + 1 */
+    /* Called once, without locks held: with a health that was asked for and is not yet given back,
+     * and before the prober lets go of somebody. */
+    void (*asked)(void *ctx), (*unprobed)(void *ctx);
+    void *met_ctx;
     cunik_health_changed *changed;
     void *changed_ctx;
     /* Events of all stacks: "step create demo-web-1 begin", "state demo-web-1 running", … */
@@ -44,6 +48,8 @@ void fake_engine_advance(struct fake_engine *f, int64_t ns);
 void fake_engine_sicken(struct fake_engine *f, const char *service);
 void fake_engine_health(struct fake_engine *f, const char *name, enum cunik_health health,
                         const char *reason);
+/* What the prober has; HEALTH_NONE of what it does not probe. */
+enum cunik_health fake_engine_probed(struct fake_engine *f, const char *name);
 
 /* Carries a request out; returns the error (the caller's) or NULL. With `wait` or an
  * update_config time passes. */

@@ -40,6 +40,9 @@ void fake_host_destroy(struct fake_host *f)
                             &f->facts.routes, &f->facts.pools, &f->facts.taken_ports};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         cunik_strv_done(lists[i]);
+    for (size_t i = 0; i < f->n_meetings; i++)
+        free(f->meetings[i].line);
+    free(f->meetings);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }
@@ -78,6 +81,17 @@ void fake_host_fail_on(struct fake_host *f, const char *operation, const char *t
     fake_strv_remove(&f->failing, line);
     if (fail)
         cunik_strv_add(&f->failing, line);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_host_meet(struct fake_host *f, const char *operation, const char *thing,
+                    void (*met)(void *ctx), void *ctx)
+{
+    pthread_mutex_lock(&f->lock);
+    struct meeting *m = ARRAY_APPEND(f->meetings, f->n_meetings);
+    m->line = cunik_asprintf("%s %s", operation, thing);
+    m->met = met;
+    m->ctx = ctx;
     pthread_mutex_unlock(&f->lock);
 }
 

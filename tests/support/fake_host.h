@@ -38,6 +38,10 @@ void fake_host_revive(struct fake_host *f, const char *text);
 /* Every operation of this name on this thing fails until called with fail = false, such as
  * ("domain_start", "demo-web-1"). */
 void fake_host_fail_on(struct fake_host *f, const char *operation, const char *thing, bool fail);
+/* The next operation of this name on this thing, or "observe" on "", is met by `met`, once: before
+ * it has begun; a look when it has seen what it gives back. In its thread, without locks held. */
+void fake_host_meet(struct fake_host *f, const char *operation, const char *thing,
+                    void (*met)(void *ctx), void *ctx);
 /* Changing operations so far. */
 size_t fake_host_operations(const struct fake_host *f);
 /* How long each changing operation takes. */

@@ -96,6 +96,24 @@ static bool fails(struct fake_host *f, const char *operation, const char *thing,
     return true;
 }
 
+void fake_meet(struct fake_host *f, const char *operation, const char *thing)
+{
+    _cleanup_free_ char *line = cunik_asprintf("%s %s", operation, thing);
+    struct meeting m = {0};
+
+    pthread_mutex_lock(&f->lock);
+    for (size_t i = 0; !m.met && i < f->n_meetings; i++)
+        if (strcmp(f->meetings[i].line, line) == 0) {
+            m = f->meetings[i];
+            drop(f->meetings, &f->n_meetings, i, sizeof(m));
+        }
+    pthread_mutex_unlock(&f->lock);
+    if (!m.met)
+        return;
+    free(m.line);
+    m.met(m.ctx);
+}
+
 /* Begins an operation: counts, waits, locks. Returns whether to go on; *ret_r is then what to
  * return in the end. */
 static bool begin(struct fake_host *f, const char *operation, const char *thing, int *ret_r,
@@ -103,6 +121,7 @@ static bool begin(struct fake_host *f, const char *operation, const char *thing,
 {
     bool after;
 
+    fake_meet(f, operation, thing);
     if (f->latency_ns) {
         struct timespec t = {.tv_sec = f->latency_ns / 1000000000,
                              .tv_nsec = f->latency_ns % 1000000000};
@@ -206,6 +225,7 @@ static int observe(void *ctx, struct world *ret, _unused_ struct error **err)
         qsort(w.cuniks, w.n_cuniks, sizeof(*w.cuniks), by_cunik);
     if (w.n_networks)
         qsort(w.networks, w.n_networks, sizeof(*w.networks), by_network);
+    fake_meet(f, "observe", "");
     *ret = w;
     return 0;
 }

@@ -23,6 +23,12 @@ struct bridge {
     bool there, names;
 };
 
+struct meeting {
+    char *line; /* "operation thing" */
+    void (*met)(void *ctx);
+    void *ctx;
+};
+
 struct fake_host {
     pthread_mutex_t lock;
     struct host table;
@@ -42,6 +48,8 @@ struct fake_host {
     struct strv exits; /* service, code, … */
     int64_t build;     /* of all kernels' files */
     struct strv kept;  /* cunik, build, … */
+    struct meeting *meetings;
+    size_t n_meetings;
     size_t operations, fail_at;
     bool fail_after, fail_dead, dying;
     int die_fd; /* -1 = a death is only played */
@@ -68,4 +76,5 @@ void fake_drop_domain(struct fake_host *f, const char *name);
 void fake_host_die(const struct fake_host *f);
 
 /* Without it. */
+void fake_meet(struct fake_host *f, const char *operation, const char *thing);
 void fake_tell(struct fake_host *f, const char *name);

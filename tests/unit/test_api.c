@@ -52,7 +52,7 @@ struct engine {
     struct subscriber *subscribers;
     size_t n_subscribers;
     size_t next_id;
-    uint64_t run_from;
+    uint64_t run, run_from;
     char *terminal;
 };
 
@@ -141,8 +141,8 @@ int cunik_engine_run(struct engine *e, const char *name, struct guest_run *ret, 
     pthread_mutex_lock(&e->lock);
     const struct world_cunik *c = cunik_world_cunik(&e->world, name);
     if (c)
-        *ret =
-            (struct guest_run){.active = cunik_state_is_up(c->status.state), .from = e->run_from};
+        *ret = (struct guest_run){
+            .active = cunik_state_is_up(c->status.state), .run = e->run, .from = e->run_from};
     pthread_mutex_unlock(&e->lock);
     return c ? 0 : cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s", name);
 }
@@ -1538,10 +1538,13 @@ static void test_attach_one_run(void **state)
     _cleanup_close_ int master = open_terminal(f);
     struct listener l;
 
+    f->engine.run = 1;
+
     attach(f, &l, "demo-web-1", true);
     wait_begun(&l);
     pthread_mutex_lock(&f->engine.lock);
     append(f, "first run\nsecond run\n");
+    f->engine.run = 2;
     f->engine.run_from = strlen("first run\n");
     pthread_mutex_unlock(&f->engine.lock);
     happen(f, "demo-web-1", 7);
@@ -1549,6 +1552,28 @@ static void test_attach_one_run(void **state)
     assert_int_equal(l.result, 0);
     assert_true(l.heard.size <= strlen("first run\nsecond run\n"));
     assert_memory_equal(l.heard.data, "first run\n", strlen("first run\n"));
+    cunik_buffer_done(&l.heard);
+    pthread_mutex_destroy(&l.lock);
+    free(f->engine.terminal);
+}
+
+/* The same when this run has written nothing, so that the next one begins where it did. */
+static void test_attach_a_silent_run(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_close_ int master = open_terminal(f);
+    struct listener l;
+
+    f->engine.run = 1;
+    attach(f, &l, "demo-web-1", true);
+    wait_begun(&l);
+    pthread_mutex_lock(&f->engine.lock);
+    f->engine.run = 2;
+    pthread_mutex_unlock(&f->engine.lock);
+    happen(f, "demo-web-1", 7);
+    pthread_join(l.thread, NULL);
+    assert_int_equal(l.result, 0);
+    assert_int_equal(l.heard.size, 0);
     cunik_buffer_done(&l.heard);
     pthread_mutex_destroy(&l.lock);
     free(f->engine.terminal);
@@ -2140,6 +2165,7 @@ int main(void)
         TEST(test_events_until),
         TEST(test_attach),
         TEST(test_attach_one_run),
+        TEST(test_attach_a_silent_run),
         TEST(test_attach_slow),
         TEST(test_document_routes),
         TEST(test_document_answers),

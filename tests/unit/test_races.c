@@ -1,0 +1,240 @@
+/* What comes in the middle of something else: the windows between a look and what follows from it.
+ */
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "tests/support/demo_world.h"
+#include "tests/support/scene.h"
+
+static const int64_t ms = 1000000;
+
+enum { PATIENCE_MS = 300 };
+
+/* A request that comes while somebody is in the middle of something. Where it is kept waiting until
+ * that is over, it is left to do so after a while. */
+struct meanwhile {
+    struct scene *s;
+    const struct request *r;
+    struct fake_apply a;
+    _Atomic bool met;
+};
+
+static void comes(void *ctx)
+{
+    struct meanwhile *m = ctx;
+
+    fake_engine_begin(&m->s->f, &m->a, m->r);
+    for (int i = 0; i < PATIENCE_MS && !m->a.over; i++)
+        fake_engine_pause();
+    m->met = true;
+}
+
+static void is_over(struct meanwhile *m)
+{
+    AWAIT(m->met);
+    _cleanup_error_ struct error *err = fake_engine_end(&m->a);
+    if (err)
+        fail_msg("%s", err->message);
+}
+
+static void note(void *ctx)
+{
+    *(_Atomic bool *)ctx = true;
+}
+
+/* Until the supervisor has looked and done what follows, wholly. */
+static void let_it_look(struct scene *s)
+{
+    for (int i = 0; i < 2; i++) {
+        _Atomic bool looks = false;
+        fake_host_meet(s->f.host, "observe", "", note, &looks);
+        cunik_engine_wake(s->f.engine, NULL);
+        AWAIT(looks);
+    }
+}
+
+static enum cunik_health health(struct scene *s)
+{
+    _cleanup_world_ struct world w = {0};
+
+    test_ok(cunik_engine_world(s->f.engine, "demo", &w, NULL), NULL);
+    const struct world_cunik *c = cunik_world_cunik(&w, "demo-web-1");
+    return c ? c->status.health : HEALTH_NONE;
+}
+
+static bool has(struct scene *s, const char *line)
+{
+    _cleanup_strv_ struct strv all = {0};
+
+    fake_host_inventory(s->f.host, &all);
+    return cunik_strv_has(&all, line);
+}
+
+/* It was seen to run a moment ago, and is gone: nobody takes it for one that has been found. */
+static void test_gone_while_looked_at(void **state)
+{
+    struct scene *s = *state;
+    struct meanwhile m = {.s = s, .r = &s->other};
+
+    s->other.action = ACTION_DOWN;
+    scene_apply(s, &s->up);
+    let_it_look(s);
+    fake_host_meet(s->f.host, "observe", "", comes, &m);
+    cunik_engine_wake(s->f.engine, NULL);
+    is_over(&m);
+    let_it_look(s);
+    assert_int_equal(fake_engine_count_events(&s->f, "state demo-web-1 absent"), 1);
+    AWAIT(cunik_engine_idle(s->f.engine));
+}
+
+/* The names of a guest that has ended are taken away; those of its next run are not. */
+static void test_started_while_its_end_is_dealt_with(void **state)
+{
+    struct scene *s = *state;
+    struct meanwhile m = {.s = s, .r = &s->other};
+
+    s->other.action = ACTION_START;
+    scene_apply(s, &s->up);
+    fake_host_meet(s->f.host, "names_remove", "demo-web-1", comes, &m);
+    fake_host_end(s->f.host, "demo-web-1", END_POWEROFF, 0);
+    is_over(&m);
+    let_it_look(s);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    assert_true(has(s, "names of demo-web-1 demo_default"));
+}
+
+/* Nor are its health checks ended with those of the run before. */
+static void test_probed_while_its_end_is_dealt_with(void **state)
+{
+    struct scene *s = *state;
+    struct meanwhile m = {.s = s, .r = &s->other};
+
+    s->other.action = ACTION_START;
+    demo_add_health(s->web);
+    scene_apply(s, &s->up);
+    s->f.met_ctx = &m;
+    s->f.unprobed = comes;
+    fake_host_end(s->f.host, "demo-web-1", END_POWEROFF, 0);
+    is_over(&m);
+    let_it_look(s);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    assert_int_equal(fake_engine_probed(&s->f, "demo-web-1"), HEALTH_HEALTHY);
+}
+
+/* What is known of the health of one run says nothing of the next. */
+static void test_health_of_the_run_before(void **state)
+{
+    struct scene *s = *state;
+    struct meanwhile m = {.s = s, .r = &s->other};
+
+    s->other.action = ACTION_RESTART;
+    demo_add_health(s->web);
+    fake_engine_sicken(&s->f, "web");
+    scene_apply(s, &s->up);
+    s->f.met_ctx = &m;
+    s->f.asked = comes;
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "connection refused");
+    is_over(&m);
+    assert_int_equal(fake_host_starts(s->f.host, "demo-web-1"), 2);
+    assert_int_equal(health(s), HEALTH_STARTING);
+    fake_engine_health(&s->f, "demo-web-1", HEALTH_UNHEALTHY, "connection refused");
+    assert_int_equal(health(s), HEALTH_UNHEALTHY);
+}
+
+/* A restart goes by what its cunik is now, not by what it was when it was seen to be due. */
+static void test_changed_while_its_restart_is_due(void **state)
+{
+    struct scene *s = *state;
+    struct meanwhile m = {.s = s, .r = &s->up};
+
+    s->web->restart = RESTART_ALWAYS;
+    scene_apply(s, &s->up);
+    fake_host_end(s->f.host, "demo-web-1", END_POWEROFF, 0);
+    fake_engine_await_event(&s->f, "state demo-web-1 restarting");
+    let_it_look(s);
+    s->web->restart = RESTART_ON_FAILURE;
+    fake_host_meet(s->f.host, "observe", "", comes, &m);
+    fake_engine_advance(&s->f, 100 * ms);
+    is_over(&m);
+    AWAIT(fake_host_runs(s->f.host, "demo-web-1"));
+    let_it_look(s);
+    fake_host_end(s->f.host, "demo-web-1", END_POWEROFF, 0);
+    let_it_look(s);
+    assert_int_equal(fake_engine_count_events(&s->f, "state demo-web-1 restarting"), 1);
+    assert_int_equal(fake_engine_count_events(&s->f, "state demo-web-1 exited"), 1);
+}
+
+/* A request that goes back waits for a restart of what it has made, and lets none begin. */
+struct crossing {
+    struct scene *s;
+    struct fake_apply a;
+    _Atomic bool restarts, undefines;
+};
+
+static void restart_is_met(void *ctx)
+{
+    struct crossing *c = ctx;
+
+    c->restarts = true;
+    c->a.cancel = true;
+    cunik_engine_interrupt(c->s->f.engine);
+    for (int i = 0; i < PATIENCE_MS && !c->undefines; i++)
+        fake_engine_pause();
+}
+
+static void undefinition_is_met(void *ctx)
+{
+    struct crossing *c = ctx;
+
+    c->undefines = true;
+    for (int i = 0; i < PATIENCE_MS && !fake_host_runs(c->s->f.host, "demo-web-1"); i++)
+        fake_engine_pause();
+}
+
+static void test_restarted_while_a_request_goes_back(void **state)
+{
+    struct scene *s = *state;
+    struct crossing c = {.s = s};
+    struct world_cunik *app;
+
+    s->web->restart = RESTART_ALWAYS;
+    demo_add_health(s->web);
+    fake_engine_sicken(&s->f, "web");
+    app = demo_add_cunik(&s->up.desired, "app", 1, "default");
+    demo_add_depend(app, "web", DEPEND_HEALTHY);
+    s->up.atomic = true;
+    fake_engine_begin(&s->f, &c.a, &s->up);
+    fake_engine_await_event(&s->f, "step create demo-app-1 waiting");
+    fake_host_end(s->f.host, "demo-web-1", END_POWEROFF, 0);
+    fake_engine_await_event(&s->f, "state demo-web-1 restarting");
+    fake_host_meet(s->f.host, "domain_start", "demo-web-1", restart_is_met, &c);
+    fake_host_meet(s->f.host, "domain_undefine", "demo-web-1", undefinition_is_met, &c);
+    fake_engine_advance(&s->f, 100 * ms);
+    AWAIT(c.restarts);
+    _cleanup_error_ struct error *err = fake_engine_end(&c.a);
+    assert_non_null(err);
+    if (!strstr(err->message, "the stack is what it was before"))
+        fail_msg("%s", err->message);
+    fake_engine_assert_empty(&s->f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_gone_while_looked_at, scene_setup_web, scene_teardown),
+        cmocka_unit_test_setup_teardown(test_started_while_its_end_is_dealt_with, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_probed_while_its_end_is_dealt_with, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_health_of_the_run_before, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_changed_while_its_restart_is_due, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_restarted_while_a_request_goes_back, scene_setup_web,
+                                        scene_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
