@@ -5,7 +5,10 @@
  *     engine_prepare.c  from a request to a plan
  *     engine_images.c   with what the images of its cuniks give; who has them
  *     engine_users.c    the cuniks that are asked who has what
- *     engine_apply.c    carrying it out
+ *     engine_apply.c    carrying the request out,
+ *     engine_check.c    after what can be seen to be wrong before,
+ *     engine_run.c      with what the plan's steps ask of the engine
+ *     engine_kill.c     what a kill does before its turn
  *     engine_back.c     and, when that fails, going back
  *     engine_await.c    waiting for what came of it
  *     engine_verdict.c  and telling it, service by service
@@ -192,14 +195,26 @@ void cunik_engine_mark(struct prepared *p);
 bool cunik_engine_is_marked(const struct world_cunik *stored);
 void cunik_engine_unmark(struct engine *e, struct slot *s);
 
-/* engine_apply.c */
+/* engine_check.c: whether the steps of the plan that start guests can be done: every reason why
+ * not.
+ */
+int cunik_engine_check(struct engine *e, const struct prepared *p, struct strv *ret_warnings,
+                       struct error **err);
+
+/* engine_run.c */
 int cunik_engine_run_plan(struct engine *e, struct prepared *p, const struct request *r,
                           const struct event_sink *sink, const _Atomic bool *cancel,
                           int64_t deadline_ns, struct error **err);
-
 /* The supervisor's hands are off the cuniks of a plan when this returns, and stay so until it is
  * let go, or the cunik's last step is over. */
 void cunik_engine_hold(struct engine *e, const struct plan *plan, bool hold);
+
+/* engine_kill.c: a kill does not wait until another request has given its guests their grace:
+ * destroying them is what ends that. Its own turn then finds little left to do; what could not be
+ * destroyed here fails there, with its reason. */
+int cunik_engine_kill_at_once(struct engine *e, const struct request *r, struct error **err);
+
+/* engine_apply.c */
 void cunik_engine_emit_plan(struct engine *e, const struct prepared *p,
                             const struct event_sink *sink, const struct strv *warnings);
 

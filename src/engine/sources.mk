@@ -41,12 +41,15 @@ engine_SOURCES = \
 	src/engine/engine_apply.c \
 	src/engine/engine_await.c \
 	src/engine/engine_back.c \
+	src/engine/engine_check.c \
 	src/engine/engine_create.c \
 	src/engine/engine_cunik.c \
 	src/engine/engine_images.c \
 	src/engine/engine_intent.c \
+	src/engine/engine_kill.c \
 	src/engine/engine_lock.c \
 	src/engine/engine_prepare.c \
+	src/engine/engine_run.c \
 	src/engine/engine_slots.c \
 	src/engine/engine_terminal.c \
 	src/engine/engine_users.c \
