@@ -32,7 +32,7 @@ E2E_TESTS := attach bad_input commands config cunik death dialects engine exampl
 	traffic firewalld up_down volumes
 E2E_TESTS += chaos cycles
 E2E_TESTS += doctor endings
-E2E_TESTS += updates rolling health
+E2E_TESTS += updates rolling health verbs
 E2E_TESTS += rootless
 
 # A registry for tests/e2e/images.sh: Debian's, unpacked and never installed, for its package starts a service.

@@ -8,9 +8,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "compose/command_images.h"
 #include "compose/load.h"
-#include "compose/lower.h"
 #include "compose/timeline.h"
 #include "engine/health.h"
 #include "engine/verb.h"
@@ -63,7 +61,7 @@ int cunik_command_init(struct command *c, const struct arguments *a, struct erro
 {
     int r;
 
-    *c = (struct command){.arguments = a};
+    *c = (struct command){.arguments = a, .load.services = cunik_arguments_positional(a)};
     r = choose_display(c, a, err);
     if (r == 0)
         r = choose_parallel(c, a, err);
@@ -140,8 +138,7 @@ int cunik_command_load_all(struct command *c, struct loaded *ret_loaded, struct 
     struct load_options o;
     int r;
 
-    r = load_options(c, c->load.no_services ? NULL : cunik_arguments_positional(a), &o, &folder,
-                     err);
+    r = load_options(c, c->load.services, &o, &folder, err);
     if (r < 0)
         return r;
     r = cunik_load_stack(&o, ret_loaded, ret, &d, err);
@@ -226,98 +223,6 @@ int cunik_command_world(struct command *c, char **ret_stack, struct world *ret, 
     if (r == 0)
         *ret_stack = TAKE_PTR(stack);
     return r;
-}
-
-static int apply_scale(struct stack *s, const struct strv *values, struct error **err)
-{
-    for (size_t i = 0; i < values->n; i++) {
-        const char *text = values->items[i], *equals = strrchr(text, '=');
-        uint64_t scale;
-        if (!equals || equals == text || cunik_text_to_uint(equals + 1, 0, 100000, &scale) < 0)
-            return cunik_error_set(err, ERROR_INVALID,
-                                   "option '--scale' takes SERVICE=NUM, not '%s'", text);
-        _cleanup_free_ char *service = cunik_strndup(text, (size_t)(equals - text));
-        int r = cunik_stack_set_scale(s, service, (int64_t)scale, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static int check_services(const struct stack *s, const struct strv *services, struct error **err)
-{
-    _cleanup_free_ const char **names = NULL;
-    size_t n = 0;
-
-    for (size_t i = 0; i < s->n_services; i++)
-        *ARRAY_APPEND(names, n) = s->services[i].name;
-    for (size_t i = 0; i < services->n; i++) {
-        if (cunik_stack_service(s, services->items[i]))
-            continue;
-        const char *near = cunik_text_nearest(services->items[i], names, n);
-        return cunik_error_set(err, ERROR_INVALID, "no such service: %s%s%s%s", services->items[i],
-                               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    }
-    return 0;
-}
-
-static int read_contents(const struct loaded *l, struct stack *s, struct error **err)
-{
-    _cleanup_diagnostics_ struct diagnostics d = {.excerpts = isatty(STDERR_FILENO)};
-    const struct lookup variables = cunik_variables_lookup(&l->environment);
-
-    cunik_stack_read_contents(s, &variables, &d);
-    return cunik_diagnostics_fail(&d, err);
-}
-
-/* The engine has them before it hears of a cunik that wants them. */
-static int send_contents(struct command *c, const struct stack *s, struct error **err)
-{
-    struct client *client;
-    int r = s->n_contents ? cunik_command_client(c, &client, err) : 0;
-
-    for (size_t i = 0; r == 0 && i < s->n_contents; i++)
-        r = cunik_error_prefix(
-            err, cunik_client_file_put(client, s->contents[i].data, s->contents[i].size, err), "%s",
-            s->contents[i].name);
-    return r;
-}
-
-int cunik_command_up_request(struct command *c, struct request *ret, struct error **err)
-{
-    const struct arguments *a = c->arguments;
-    _cleanup_loaded_ struct loaded l = {0};
-    _cleanup_stack_ struct stack s = {0};
-    int r;
-
-    if (cunik_arguments_flag(a, "force-recreate") && cunik_arguments_flag(a, "no-recreate"))
-        return cunik_error_set(err, ERROR_INVALID,
-                               "options '--force-recreate' and '--no-recreate' exclude each other");
-    r = cunik_command_load_all(c, &l, &s, err);
-    if (r == 0)
-        r = read_contents(&l, &s, err);
-    if (r == 0)
-        r = apply_scale(&s, cunik_arguments_values(a, "scale"), err);
-    if (r == 0)
-        r = check_services(&s, cunik_arguments_positional(a), err);
-    if (r == 0)
-        r = cunik_lower(&s, &ret->desired, err);
-    if (r == 0 && c->fetch_images)
-        r = cunik_command_images(
-            c, &s, cunik_arguments_flag(a, "build") ? IMAGES_BUILD : IMAGES_NEED, err);
-    if (r == 0)
-        r = send_contents(c, &s, err);
-    if (r < 0)
-        return r;
-    ret->action = ACTION_UP;
-    cunik_replace(&ret->stack, s.name);
-    cunik_strv_copy(&ret->services, cunik_arguments_positional(a));
-    ret->recreate = cunik_arguments_flag(a, "force-recreate") ? RECREATE_ALWAYS
-                    : cunik_arguments_flag(a, "no-recreate")  ? RECREATE_NEVER
-                                                              : RECREATE_CHANGED;
-    ret->remove_orphans = cunik_arguments_flag(a, "remove-orphans");
-    ret->no_dependencies = cunik_arguments_flag(a, "no-deps");
-    return 0;
 }
 
 /* The display, and who keeps the times. */

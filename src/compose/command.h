@@ -19,7 +19,19 @@
 struct command_load {
     bool only_services, no_interpolate, no_normalise, no_paths, no_consistency;
     bool no_warnings; /* they are what is printed */
-    bool no_services; /* the arguments are not all names of services */
+    /* Whose profiles are enabled: the arguments, unless these say something else; NULL = nobody's.
+     */
+    const struct strv *services;
+};
+
+/* What is done about images of services (command_images.h). */
+enum image_action {
+    IMAGES_NONE,
+    IMAGES_NEED, /* as pull_policy says */
+    IMAGES_ANEW, /* the same, but what is built is built anew */
+    IMAGES_BUILD,
+    IMAGES_PULL,
+    IMAGES_PUSH,
 };
 
 struct command {
@@ -28,7 +40,6 @@ struct command {
     bool color; /* standard error, or what --ansi says */
     int64_t parallel;
     struct command_load load;
-    bool fetch_images; /* cunik_command_up_request() builds and fetches them as they are needed */
     struct client *client;     /* made by cunik_command_client() */
     struct timeline *timeline; /* gets the events of what is applied; NULL = none */
 };
@@ -53,10 +64,31 @@ int cunik_command_client(struct command *c, struct client **ret, struct error **
 /* The stack's name, which the caller frees, and what of it is there. */
 int cunik_command_world(struct command *c, char **ret_stack, struct world *ret, struct error **err);
 
-/* Loads, lowers and fills a request of `action` with what the common options of `up` and `plan` say
- * (--scale, --force-recreate, --no-recreate, --no-deps, --remove-orphans, services). */
-int cunik_command_up_request(struct command *c, struct request *ret, struct error **err);
-/* The options that cunik_command_up_request() reads, for the tables of `up` and `plan`. */
+/* command_cuniks.c: ERROR_NOT_FOUND for a service that has no cunik. */
+int cunik_command_check_there(const struct world *w, const struct strv *services,
+                              struct error **err);
+/* What is there of the stack, with only the cuniks of the services that are the command's arguments
+ * (none = of all). ret_stack, its name, may be NULL. */
+int cunik_command_cuniks(struct command *c, char **ret_stack, struct world *ret,
+                         struct error **err);
+
+/* command_request.c: what of the stack is brought up. */
+struct command_up {
+    const struct strv *services; /* empty = all */
+    const struct strv *scale;    /* "SERVICE=NUM"; NULL = as the file says */
+    enum image_action images;    /* what is done about those of the stack first */
+    enum plan_recreate recreate;
+    bool remove_orphans, no_dependencies;
+};
+/* As COMMAND_UP_OPTIONS and the arguments say, but for the images. */
+int cunik_command_read_up(const struct arguments *a, struct command_up *ret, struct error **err);
+/* Loads what the request is made of, and checks what is asked for. */
+int cunik_command_up_stack(struct command *c, const struct command_up *u, struct stack *ret,
+                           struct error **err);
+/* Lowers it, sees to its images, sends the engine what files hold, and fills the request. */
+int cunik_command_up_request(struct command *c, const struct command_up *u, const struct stack *s,
+                             struct request *ret, struct error **err);
+/* The options that cunik_command_read_up() reads, for tables of commands. */
 #define COMMAND_UP_OPTIONS                                                                         \
     {"scale", 0, "SERVICE=NUM", "Run that many copies of a service", NULL, true},                  \
         {"force-recreate", 0, NULL, "Recreate all, changed or not", NULL, false},                  \
@@ -68,7 +100,7 @@ int cunik_command_up_request(struct command *c, struct request *ret, struct erro
     }
 
 /* command_kept.c: a plan in a file, with the request that it is for; the file has `version`,
- * `request` and `plan`. Reading takes the place of cunik_command_up_request(). */
+ * `request` and `plan`. Reading takes the place of the stack file. */
 int cunik_command_keep_plan(const char *path, const struct request *r, const struct plan *plan,
                             struct error **err);
 int cunik_command_kept_plan(struct command *c, struct request *ret, struct error **err);
@@ -91,6 +123,19 @@ int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns
 /* --index of a command; *ret stays as it is when it was not given. */
 int cunik_command_index(const struct arguments *a, uint64_t *ret, struct error **err);
 
+int cunik_command_create(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_scale(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_pause(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_unpause(void *context, const struct arguments *a, int *status,
+                          struct error **err);
+int cunik_command_stats(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_top(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_wait(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_rm(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_list_images(void *context, const struct arguments *a, int *status,
+                              struct error **err);
+int cunik_command_volumes(void *context, const struct arguments *a, int *status,
+                          struct error **err);
 int cunik_command_up(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_events(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_graph(void *context, const struct arguments *a, int *status, struct error **err);

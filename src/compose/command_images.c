@@ -52,8 +52,12 @@ static int act(const struct images *i, const struct stack_service *s, enum image
                struct error **err)
 {
     switch (action) {
+    case IMAGES_NONE:
+        return 0;
     case IMAGES_NEED:
         return need(i, s, err);
+    case IMAGES_ANEW:
+        return *s->build ? build(i, s, err) : need(i, s, err);
     case IMAGES_BUILD:
         return *s->build ? build(i, s, err) : 0;
     case IMAGES_PULL:
@@ -64,17 +68,16 @@ static int act(const struct images *i, const struct stack_service *s, enum image
     return 0;
 }
 
-int cunik_command_images(struct command *c, const struct stack *s, enum image_action action,
-                         struct error **err)
+int cunik_command_images(struct command *c, const struct stack *s, const struct strv *services,
+                         enum image_action action, struct error **err)
 {
-    const struct strv *named = cunik_arguments_positional(c->arguments);
     struct images i = {0};
     int r = cunik_image_transfer_init(&i.transfer, false, err);
 
     for (size_t k = 0; k < s->n_services && r == 0; k++) {
         const struct stack_service *service = &s->services[k];
         if (!*service->image || *service->unikernel.kernel ||
-            (action != IMAGES_NEED && named->n && !cunik_strv_has(named, service->name)))
+            (services && services->n && !cunik_strv_has(services, service->name)))
             continue;
         if ((r = cunik_command_client(c, &i.client, err)) == 0)
             r = cunik_error_prefix(err, act(&i, service, action, err), "service '%s'",
@@ -89,7 +92,9 @@ static int run(void *context, enum image_action action, struct error **err)
     _cleanup_stack_ struct stack s = {0};
     int r = cunik_command_load(c, &s, err);
 
-    return r < 0 ? r : cunik_command_images(c, &s, action, err);
+    return r < 0
+               ? r
+               : cunik_command_images(c, &s, cunik_arguments_positional(c->arguments), action, err);
 }
 
 int cunik_command_build(void *context, const struct arguments *a _unused_, int *status _unused_,

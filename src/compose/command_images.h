@@ -3,16 +3,9 @@
 
 #include "compose/command.h"
 
-enum image_action {
-    IMAGES_NEED, /* as pull_policy says */
-    IMAGES_BUILD,
-    IMAGES_PULL,
-    IMAGES_PUSH,
-};
-
-/* Of the services of the command line, or all. */
-int cunik_command_images(struct command *c, const struct stack *s, enum image_action action,
-                         struct error **err);
+/* Of the named services; NULL or empty = all. */
+int cunik_command_images(struct command *c, const struct stack *s, const struct strv *services,
+                         enum image_action action, struct error **err);
 int cunik_command_build(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_pull(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_push(void *context, const struct arguments *a, int *status, struct error **err);

@@ -11,11 +11,16 @@ int cunik_command_plan(void *context, const struct arguments *a, int *status, st
     struct command *c = context;
     _cleanup_request_ struct request request;
     _cleanup_plan_ struct plan plan = {0};
+    _cleanup_stack_ struct stack s = {0};
+    struct command_up u;
     struct client *client;
-    int r;
+    int r = cunik_command_read_up(a, &u, err);
 
     cunik_request_init(&request);
-    r = cunik_command_up_request(c, &request, err);
+    if (r == 0)
+        r = cunik_command_up_stack(c, &u, &s, err);
+    if (r == 0)
+        r = cunik_command_up_request(c, &u, &s, &request, err);
     if (r == 0)
         r = cunik_command_client(c, &client, err);
     if (r == 0)

@@ -58,7 +58,7 @@ int cunik_command_port(void *context, const struct arguments *a, int *status _un
     _cleanup_free_ char *stack = NULL;
     uint64_t port, index = 1;
 
-    ((struct command *)context)->load.no_services = true;
+    ((struct command *)context)->load.services = NULL;
     int r = read_words(a, &port, &index, err);
 
     if (!protocol)

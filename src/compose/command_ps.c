@@ -8,19 +8,6 @@
 #include "compose/listing.h"
 #include "engine/clock.h"
 
-static int check_services(const struct world *w, const struct strv *services, struct error **err)
-{
-    for (size_t i = 0; i < services->n; i++) {
-        bool found = false;
-        for (size_t j = 0; j < w->n_cuniks && !found; j++)
-            found = cunik_text_equal(w->cuniks[j].service, services->items[i]) ||
-                    cunik_text_equal(w->cuniks[j].name, services->items[i]);
-        if (!found)
-            return cunik_error_set(err, ERROR_NOT_FOUND, "no such service: %s", services->items[i]);
-    }
-    return 0;
-}
-
 /* One object a line, as docker compose prints it. */
 static void print_json(const struct world *w, const struct listing_options *o)
 {
@@ -59,7 +46,7 @@ int cunik_command_ps(void *context, const struct arguments *a, int *status _unus
     int r = cunik_command_world(c, &stack, &w, err);
 
     if (r == 0)
-        r = check_services(&w, cunik_arguments_positional(a), err);
+        r = cunik_command_check_there(&w, cunik_arguments_positional(a), err);
     if (r < 0)
         return r;
     print(a, &w,

@@ -118,6 +118,19 @@ static int apply_timed(struct command *c, const struct request *r, struct error 
     return failed;
 }
 
+static int from_file(struct command *c, struct request *ret, struct error **err)
+{
+    _cleanup_stack_ struct stack s = {0};
+    struct command_up u;
+    int r = cunik_command_read_up(c->arguments, &u, err);
+
+    if (r < 0)
+        return r;
+    u.images = cunik_arguments_flag(c->arguments, "build") ? IMAGES_ANEW : IMAGES_NEED;
+    r = cunik_command_up_stack(c, &u, &s, err);
+    return r < 0 ? r : cunik_command_up_request(c, &u, &s, ret, err);
+}
+
 int cunik_command_up(void *context, const struct arguments *a, int *status, struct error **err)
 {
     struct command *c = context;
@@ -125,9 +138,8 @@ int cunik_command_up(void *context, const struct arguments *a, int *status, stru
     int r;
 
     cunik_request_init(&request);
-    c->fetch_images = true;
     r = cunik_arguments_given(a, "plan") ? cunik_command_kept_plan(c, &request, err)
-                                         : cunik_command_up_request(c, &request, err);
+                                         : from_file(c, &request, err);
     if (r == 0)
         r = cunik_command_check_abort(a, &request, err);
     if (r == 0)
@@ -139,4 +151,16 @@ int cunik_command_up(void *context, const struct arguments *a, int *status, stru
     if (r < 0 || request.wait || request.no_start || cunik_arguments_flag(a, "detach"))
         return r;
     return follow(c, &request, status, err);
+}
+
+int cunik_command_create(void *context, const struct arguments *a _unused_, int *status _unused_,
+                         struct error **err)
+{
+    struct command *c = context;
+    _cleanup_request_ struct request request;
+
+    cunik_request_init(&request);
+    int r = from_file(c, &request, err);
+    request.no_start = true;
+    return r < 0 ? r : cunik_command_apply(c, &request, err);
 }

@@ -128,6 +128,19 @@ static void active_profiles(const struct load_context *c, struct strv *ret)
 }
 
 /* Services named on the command line bring their own profiles with them. */
+static void unknown_service(const struct load_context *c, const struct node *services,
+                            const char *name)
+{
+    _cleanup_free_ const char **names = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; services && i < services->n; i++)
+        *ARRAY_APPEND(names, n) = services->items[i]->key;
+    const char *near = cunik_text_nearest(name, names, n);
+    cunik_diagnostics_error(c->d, NULL, NULL, "no such service: %s%s%s%s", name,
+                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 static void add_selected(const struct load_context *c, const struct node *services,
                          struct strv *active)
 {
@@ -136,7 +149,7 @@ static void add_selected(const struct load_context *c, const struct node *servic
         const struct node *service = cunik_node_get(services, name);
         const struct node *profiles = cunik_node_get(service, "profiles");
         if (!service)
-            cunik_diagnostics_error(c->d, NULL, NULL, "no such service: %s", name);
+            unknown_service(c, services, name);
         else if (!has_profile(service, active))
             for (size_t k = 0; k < profiles->n; k++)
                 cunik_strv_add(active, profiles->items[k]->text);

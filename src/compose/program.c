@@ -45,6 +45,15 @@ static const struct option_row up_options[] = {
     COMMAND_UP_OPTIONS,
 };
 
+static const struct option_row create_options[] = {
+    {"build", 0, NULL, "Build images anew, also those that are there", NULL, false},
+    COMMAND_UP_OPTIONS,
+};
+
+static const struct option_row scale_options[] = {
+    {"no-deps", 0, NULL, "Without the services that the named ones depend on", NULL, false},
+};
+
 static const struct option_row down_options[] = {
     {"timeout", 't', "SECONDS", "Grace period before a guest is destroyed", NULL, false},
     {"volumes", 'v', NULL, "Remove named volumes as well", NULL, false},
@@ -136,6 +145,21 @@ static const struct option_row ls_options[] = {
     {"format", 0, "FORMAT", "Form of the output", "table|json", false},
 };
 
+static const struct option_row list_options[] = {
+    {"quiet", 'q', NULL, "Only names of volumes, or digests of images", NULL, false},
+    {"format", 0, "FORMAT", "Form of the output", "table|json", false},
+};
+
+static const struct option_row rm_options[] = {
+    {"force", 'f', NULL, "Do not ask", NULL, false},
+    {"stop", 's', NULL, "Also what runs", NULL, false},
+};
+
+static const struct option_row stats_options[] = {
+    {"no-stream", 0, NULL, "Once, instead of again and again", NULL, false},
+    {"format", 0, "FORMAT", "Form of the output", "table|json", false},
+};
+
 static const struct option_row version_options[] = {
     {"format", 'f', "FORMAT", "Form of the output", "pretty|json", false},
     {"short", 0, NULL, "Only the number", NULL, false},
@@ -154,16 +178,21 @@ static const struct verb_row verbs[] = {
      SIZE_MAX, cunik_command_pull},
     {"push", "[SERVICE...]", "Send the images of services that are built to their registries", NULL,
      0, 0, SIZE_MAX, cunik_command_push},
+    {"create", "[SERVICE...]", "Create what is missing, without starting it",
+     OPTIONS(create_options), 0, SIZE_MAX, cunik_command_create},
     {"down", "[SERVICE...]", "Stop and remove the stack", OPTIONS(down_options), 0, SIZE_MAX,
      cunik_command_down},
     {"events", "[SERVICE...]", "Show what happens, and what happened", OPTIONS(events_options), 0,
      SIZE_MAX, cunik_command_events},
     {"graph", "[SERVICE...]", "Draw the stack: services, dependencies, networks and ports",
      OPTIONS(graph_options), 0, SIZE_MAX, cunik_command_graph},
+    {"images", "[SERVICE...]", "List the images that cuniks boot", OPTIONS(list_options), 0,
+     SIZE_MAX, cunik_command_list_images},
     {"kill", "[SERVICE...]", "Destroy guests at once", NULL, 0, 0, SIZE_MAX, cunik_command_kill},
     {"logs", "[SERVICE...]", "Print what guests wrote to their consoles", OPTIONS(logs_options), 0,
      SIZE_MAX, cunik_command_logs},
     {"ls", NULL, "List stacks", OPTIONS(ls_options), 0, 0, cunik_command_ls},
+    {"pause", "[SERVICE...]", "Hold guests still", NULL, 0, 0, SIZE_MAX, cunik_command_pause},
     {"plan", "[SERVICE...]", "Show what `up` would do, and why", OPTIONS(plan_options), 0, SIZE_MAX,
      cunik_command_plan},
     {"port", "SERVICE PORT", "Show where a port is published", OPTIONS(port_options), 2, 2,
@@ -172,11 +201,24 @@ static const struct verb_row verbs[] = {
      cunik_command_ps},
     {"restart", "[SERVICE...]", "Stop and start again", OPTIONS(restart_options), 0, SIZE_MAX,
      cunik_command_restart},
+    {"rm", "[SERVICE...]", "Remove what has ended", OPTIONS(rm_options), 0, SIZE_MAX,
+     cunik_command_rm},
+    {"scale", "SERVICE=NUM...", "Run that many copies of services", OPTIONS(scale_options), 1,
+     SIZE_MAX, cunik_command_scale},
     {"start", "[SERVICE...]", "Start what is stopped", NULL, 0, 0, SIZE_MAX, cunik_command_start},
+    {"stats", "[SERVICE...]", "Show what guests use: processor, memory, network, disks",
+     OPTIONS(stats_options), 0, SIZE_MAX, cunik_command_stats},
     {"stop", "[SERVICE...]", "Stop without removing", OPTIONS(timeout_options), 0, SIZE_MAX,
      cunik_command_stop},
+    {"top", "[SERVICE...]", "Show the threads of guests", NULL, 0, 0, SIZE_MAX, cunik_command_top},
+    {"unpause", "[SERVICE...]", "Let paused guests go on", NULL, 0, 0, SIZE_MAX,
+     cunik_command_unpause},
     {"up", "[SERVICE...]", "Make the stack what the file says", OPTIONS(up_options), 0, SIZE_MAX,
      cunik_command_up},
+    {"volumes", "[SERVICE...]", "List the volumes of the stack", OPTIONS(list_options), 0, SIZE_MAX,
+     cunik_command_volumes},
+    {"wait", "[SERVICE...]", "Wait until services have ended", NULL, 0, 0, SIZE_MAX,
+     cunik_command_wait},
     {"version", NULL, "Show versions", OPTIONS(version_options), 0, 0, cunik_command_version},
 };
 

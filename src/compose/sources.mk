@@ -6,19 +6,25 @@ compose_SOURCES = \
 	src/compose/command_abort.c \
 	src/compose/command_attach.c \
 	src/compose/command_config.c \
+	src/compose/command_cuniks.c \
 	src/compose/command_down.c \
 	src/compose/command_events.c \
 	src/compose/command_graph.c \
 	src/compose/command_images.c \
 	src/compose/command_kept.c \
 	src/compose/command_lifecycle.c \
+	src/compose/command_lists.c \
 	src/compose/command_logs.c \
 	src/compose/command_ls.c \
 	src/compose/command_plan.c \
 	src/compose/command_port.c \
 	src/compose/command_ps.c \
+	src/compose/command_request.c \
+	src/compose/command_rm.c \
+	src/compose/command_scale.c \
 	src/compose/command_up.c \
 	src/compose/command_version.c \
+	src/compose/command_wait.c \
 	src/compose/config_lists.c \
 	src/compose/cunikfile.c \
 	src/compose/cunikfile_build.c \

@@ -5,7 +5,8 @@
 #include "engine/world_image.h"
 
 /* Copies of a service, and services of one image, ask the host once. */
-int cunik_engine_use_images(struct engine *e, struct world *w, struct error **err)
+int cunik_engine_use_images(struct engine *e, struct world *w, const bool *in_scope,
+                            struct error **err)
 {
     _cleanup_map_ struct map known = {0};
     int r = 0;
@@ -13,7 +14,7 @@ int cunik_engine_use_images(struct engine *e, struct world *w, struct error **er
     for (size_t i = 0; i < w->n_cuniks && r == 0; i++) {
         struct world_cunik *c = &w->cuniks[i];
         struct world_cunik *image = cunik_map_get(&known, c->image);
-        if (!cunik_world_wants_image(c) || !e->host.ops->image)
+        if (!in_scope[i] || !cunik_world_wants_image(c) || !e->host.ops->image)
             continue;
         if (!image) {
             image = cunik_calloc(1, sizeof(*image));

@@ -176,8 +176,9 @@ typedef void cunik_engine_user(void *ctx, const struct world_cunik *c);
 void cunik_engine_users(struct engine *e, const struct world *observed, cunik_engine_user *user,
                         void *ctx);
 
-/* engine_images.c: fills in what the images of its cuniks give. */
-int cunik_engine_use_images(struct engine *e, struct world *w, struct error **err);
+/* engine_images.c: fills in what the images of its cuniks give, of those in scope. */
+int cunik_engine_use_images(struct engine *e, struct world *w, const bool *in_scope,
+                            struct error **err);
 
 /* reserve: what was assigned stays taken until cunik_engine_settle(), and all that the request
  * began with until cunik_engine_unreserve(), which comes before `ret` is done with. */

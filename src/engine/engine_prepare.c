@@ -238,7 +238,7 @@ static int prepare_up(struct engine *e, struct slot *s, const struct request *r,
         e_ = find_scope(r, &p->desired, &in_scope, err);
     pthread_rwlock_rdlock(&e->taking);
     if (e_ == 0)
-        e_ = cunik_engine_use_images(e, &p->desired, err);
+        e_ = cunik_engine_use_images(e, &p->desired, in_scope, err);
     if (e_ == 0)
         e_ = assign(e, s, r, reserve, in_scope, p, err);
     pthread_rwlock_unlock(&e->taking);

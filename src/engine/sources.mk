@@ -155,6 +155,7 @@ engine_SOURCES = \
 	src/engine/verb_list.c \
 	src/engine/verb_logs.c \
 	src/engine/verb_network.c \
+	src/engine/verb_pause.c \
 	src/engine/verb_port.c \
 	src/engine/verb_program.c \
 	src/engine/verb_run.c \

@@ -184,3 +184,18 @@ void cunik_verb_print_time(int64_t ms)
     strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
     printf("%s.%03d ", stamp, (int)(ms % 1000));
 }
+
+int cunik_verb_find_all(struct client *client, const struct strv *given, struct strv *ret,
+                        struct error **err)
+{
+    _cleanup_world_ struct world w = {0};
+    struct world_cunik *c;
+    int r = cunik_client_world(client, "", &w, err);
+
+    for (size_t i = 0; r == 0 && i < given->n; i++) {
+        r = cunik_verb_find(&w, given->items[i], &c, err);
+        if (r == 0)
+            cunik_strv_add(ret, c->name);
+    }
+    return r;
+}

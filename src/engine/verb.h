@@ -46,6 +46,24 @@ int cunik_verb_world(const struct arguments *a, struct client **ret_client, stru
 int cunik_verb_find(const struct world *w, const char *name, struct world_cunik **ret,
                     struct error **err);
 
+/* The same of several, and only their names, as the engine has them. */
+int cunik_verb_find_all(struct client *client, const struct strv *given, struct strv *ret,
+                        struct error **err);
+
+/* What verbs do with cuniks whose names are known, which commands of a stack do as well. */
+/* Of all when there are no names; with `stream` again and again, until it is interrupted. */
+int cunik_verb_print_stats(struct client *client, const struct strv *names, bool stream, bool json,
+                           struct error **err);
+int cunik_verb_print_top(struct client *client, const char *name, struct error **err);
+/* Prints the names. */
+int cunik_verb_pause_each(struct client *client, const struct strv *names, bool pause,
+                          struct error **err);
+/* Until a cunik has ended, and what with. cancel_fd: an eventfd, the client's. */
+int cunik_verb_await(struct client *client, int cancel_fd, const char *name, int64_t *ret_code,
+                     struct error **err);
+/* A table; names alone; or JSON, a line each. */
+void cunik_verb_print_volumes(const json_t *list, bool quiet, bool json);
+
 /* Whether a name is free; *ret_kept: but for the things of one who was renamed (verb_update.c). */
 int cunik_verb_check_name(const struct world *w, const char *name, bool *ret_kept,
                           struct error **err);

@@ -1,4 +1,4 @@
-/* stats and top: what guests use; pause and unpause. */
+/* stats and top: what guests use. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,13 +79,12 @@ static char *table_text(const json_t *before, const json_t *now, const struct st
     return cunik_table_text(&t);
 }
 
-static void print(const struct arguments *a, const json_t *before, const json_t *now,
-                  const struct strv *names)
+static void print(bool lines, const json_t *before, const json_t *now, const struct strv *names)
 {
     json_t *one;
     size_t i;
 
-    if (!cunik_verb_wants_json(a)) {
+    if (!lines) {
         _cleanup_free_ char *text = table_text(before, now, names);
         fputs(text, stdout);
         cunik_output_flush();
@@ -101,37 +100,14 @@ static void print(const struct arguments *a, const json_t *before, const json_t 
     cunik_output_flush();
 }
 
-/* Names as the engine has them. */
-static int resolve(struct client *client, const struct strv *given, struct strv *ret,
-                   struct error **err)
-{
-    _cleanup_world_ struct world w = {0};
-    struct world_cunik *c;
-    int r = cunik_client_world(client, "", &w, err);
-
-    for (size_t i = 0; r == 0 && i < given->n; i++) {
-        r = cunik_verb_find(&w, given->items[i], &c, err);
-        if (r == 0)
-            cunik_strv_add(ret, c->name);
-    }
-    return r;
-}
-
-int cunik_verb_stats(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
-                     struct error **err)
+int cunik_verb_print_stats(struct client *client, const struct strv *names, bool stream, bool json,
+                           struct error **err)
 {
     static const struct timespec pause = {.tv_sec = 1};
-    bool stream = !cunik_arguments_flag(a, "no-stream");
-    bool clear = stream && !cunik_verb_wants_json(a) && isatty(STDOUT_FILENO);
-    _cleanup_(cunik_client_destroyp) struct client *client = NULL;
+    bool clear = stream && !json && isatty(STDOUT_FILENO);
     _cleanup_json_ json_t *before = NULL;
-    _cleanup_strv_ struct strv names = {0};
-    int r = cunik_verb_reach(a, &client, err);
+    int r = cunik_client_stats(client, false, &before, err);
 
-    if (r == 0)
-        r = resolve(client, cunik_arguments_positional(a), &names, err);
-    if (r == 0)
-        r = cunik_client_stats(client, false, &before, err);
     while (r == 0) {
         json_t *now = NULL;
         nanosleep(&pause, NULL);
@@ -140,7 +116,7 @@ int cunik_verb_stats(void *context _unused_, const struct arguments *a, int *ret
             break;
         if (clear)
             fputs("\033[H\033[2J", stdout);
-        print(a, before, now, &names);
+        print(json, before, now, names);
         json_decref(before);
         before = now;
         if (!stream)
@@ -149,63 +125,54 @@ int cunik_verb_stats(void *context _unused_, const struct arguments *a, int *ret
     return r;
 }
 
-int cunik_verb_top(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
-                   struct error **err)
+int cunik_verb_stats(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+                     struct error **err)
 {
-    static const char *const headings[] = {"TID", "TIME", "THREAD"};
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
-    _cleanup_table_ struct table t = {0};
-    _cleanup_json_ json_t *list = NULL;
     _cleanup_strv_ struct strv names = {0};
-    json_t *one;
-    size_t i;
     int r = cunik_verb_reach(a, &client, err);
 
     if (r == 0)
-        r = resolve(client, cunik_arguments_positional(a), &names, err);
-    if (r == 0)
-        r = cunik_client_stats(client, true, &list, err);
+        r = cunik_verb_find_all(client, cunik_arguments_positional(a), &names, err);
+    return r < 0 ? r
+                 : cunik_verb_print_stats(client, &names, !cunik_arguments_flag(a, "no-stream"),
+                                          cunik_verb_wants_json(a), err);
+}
+
+int cunik_verb_print_top(struct client *client, const char *name, struct error **err)
+{
+    static const char *const headings[] = {"TID", "TIME", "THREAD"};
+    _cleanup_table_ struct table t = {0};
+    _cleanup_json_ json_t *list = NULL;
+    json_t *one;
+    size_t i;
+    int r = cunik_client_stats(client, true, &list, err);
+
     if (r < 0)
         return r;
-    const json_t *cunik = find(list, names.items[0]);
+    const json_t *cunik = find(list, name);
     if (!cunik)
-        return cunik_error_set(err, ERROR_CONFLICT, "'%s' does not run", names.items[0]);
+        return cunik_error_set(err, ERROR_CONFLICT, "'%s' does not run", name);
     cunik_table_init(&t, headings, ARRAY_SIZE(headings));
     json_array_foreach (json_object_get(cunik, "tasks"), i, one) {
-        const char *name = json_string_value(json_object_get(one, "name"));
+        const char *thread = json_string_value(json_object_get(one, "name"));
         cunik_table_cellf(&t, "%" PRId64, number(one, "tid"));
         cunik_table_cellf(&t, "%.2f s", (double)number(one, "cpu_ns") / 1e9);
-        cunik_table_cell(&t, name ? name : "");
+        cunik_table_cell(&t, thread ? thread : "");
     }
     _cleanup_free_ char *text = cunik_table_text(&t);
     fputs(text, stdout);
     return 0;
 }
 
-static int pause_all(const struct arguments *a, bool pause, struct error **err)
+int cunik_verb_top(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
+                   struct error **err)
 {
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
     _cleanup_strv_ struct strv names = {0};
     int r = cunik_verb_reach(a, &client, err);
 
     if (r == 0)
-        r = resolve(client, cunik_arguments_positional(a), &names, err);
-    for (size_t i = 0; i < names.n && r == 0; i++) {
-        r = cunik_client_pause(client, names.items[i], pause, err);
-        if (r == 0)
-            puts(names.items[i]);
-    }
-    return r;
-}
-
-int cunik_verb_pause(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
-                     struct error **err)
-{
-    return pause_all(a, true, err);
-}
-
-int cunik_verb_unpause(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
-                       struct error **err)
-{
-    return pause_all(a, false, err);
+        r = cunik_verb_find_all(client, cunik_arguments_positional(a), &names, err);
+    return r < 0 ? r : cunik_verb_print_top(client, names.items[0], err);
 }

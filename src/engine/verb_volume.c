@@ -107,6 +107,22 @@ static void print_table(const json_t *list)
     fputs(text, stdout);
 }
 
+void cunik_verb_print_volumes(const json_t *list, bool quiet, bool json)
+{
+    json_t *volume;
+    size_t i;
+
+    if (!quiet && !json) {
+        print_table(list);
+        return;
+    }
+    json_array_foreach (list, i, volume)
+        if (quiet)
+            puts(text_of(volume, "name"));
+        else
+            cunik_verb_print_json(volume, JSON_COMPACT);
+}
+
 int cunik_verb_volume_ls(void *context _unused_, const struct arguments *a,
                          int *ret_status _unused_, struct error **err)
 {
@@ -124,15 +140,7 @@ int cunik_verb_volume_ls(void *context _unused_, const struct arguments *a,
     json_array_foreach (all, i, volume)
         if (cunik_filter_matches(&filter, volume))
             json_array_append(list, volume);
-    if (cunik_arguments_flag(a, "quiet")) {
-        json_array_foreach (list, i, volume)
-            puts(text_of(volume, "name"));
-    } else if (cunik_verb_wants_json(a)) {
-        json_array_foreach (list, i, volume)
-            cunik_verb_print_json(volume, JSON_COMPACT);
-    } else {
-        print_table(list);
-    }
+    cunik_verb_print_volumes(list, cunik_arguments_flag(a, "quiet"), cunik_verb_wants_json(a));
     return 0;
 }
 

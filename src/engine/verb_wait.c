@@ -47,9 +47,8 @@ static int await_end(struct client *client, struct ending *w, const char *name, 
     return 0;
 }
 
-/* Until a cunik has ended, and what with. cancel_fd: an eventfd, the client's. */
-static int await(struct client *client, int cancel_fd, const char *name, int64_t *ret_code,
-                 struct error **err)
+int cunik_verb_await(struct client *client, int cancel_fd, const char *name, int64_t *ret_code,
+                     struct error **err)
 {
     struct ending w = {.fd = cancel_fd};
 
@@ -82,7 +81,7 @@ int cunik_verb_wait(void *context _unused_, const struct arguments *a, int *ret_
     int r = cunik_verb_reach_with(a, cancel, &client, err);
 
     for (size_t i = 0; i < names->n && r == 0; i++) {
-        r = await(client, cancel, names->items[i], &code, err);
+        r = cunik_verb_await(client, cancel, names->items[i], &code, err);
         if (r == 0)
             printf("%" PRId64 "\n", code);
     }

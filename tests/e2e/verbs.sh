@@ -1,0 +1,83 @@
+#!/bin/bash
+# Commands of a stack that are not on the main way: create, scale, rm, pause, stats, top, wait, images, volumes.
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit 1
+mkdir -p image && cp "$PROBE" image/probe.elf
+printf 'backend: unikraft\nkernel: probe.elf\nmemory: 16M\n' >image/Cunikfile
+cat >cunik-compose.yaml <<YAML
+name: v
+x-u: &u {backend: unikraft, kernel: $PROBE}
+services:
+  web: {unikernel: *u, depends_on: [db]}
+  db: {unikernel: *u}
+  built: {build: ./image, image: built-here, network_mode: none}
+  elsewhere: {image: nowhere/at/all, pull_policy: never, network_mode: none}
+YAML
+states() { cunik-compose ps -a --format json | jq -r '"\(.Service)=\(.State)"' | sort | xargs; }
+
+# create, scale
+check 'create makes what is asked for, and its dependencies' expect 0 cunik-compose create web
+check '… and starts nothing' equal "$(states)" 'db=created web=created'
+check 'up of a part does not want the images of the rest' expect 0 cunik-compose up -d web
+check '… and starts what was created' equal "$(states)" 'db=running web=running'
+check 'scale' expect 0 cunik-compose scale web=3
+check '… makes that many' equal "$(cunik-compose ps -q web | wc -l)" 3
+check '… and fewer' expect 0 cunik-compose scale web=1 db=2
+check '… of each' equal "$(states)" 'db=running db=running web=running'
+check 'a scale that is no number' expect 2 cunik-compose scale web=many
+check '… is refused' err_has "SERVICE=NUM, not 'web=many'"
+check 'a scale of nobody' expect 2 cunik-compose scale wep=1
+check '… names the nearest' err_has "no such service: wep; did you mean 'web'?"
+cunik-compose scale db=1 2>/dev/null
+
+# pause, unpause, stats, top
+check 'pause' expect 0 cunik-compose pause web
+check '… holds that one' equal "$(states)" 'db=running web=paused'
+check 'unpause' expect 0 cunik-compose unpause
+check '… lets it go on' equal "$(states)" 'db=running web=running'
+check 'pause of nobody' expect 2 cunik-compose pause nobody
+check 'stats' expect 0 cunik-compose stats --no-stream web
+check '… of that service alone' equal "$(awk '{print $1}' "$OUT" | xargs)" 'NAME v-web-1'
+check '… as JSON' bash -c 'cunik-compose stats --no-stream --format json | jq -se "map(.cunik) == [\"v-db-1\", \"v-web-1\"]"'
+check 'top' expect 0 cunik-compose top
+check '… of each guest' equal "$(grep -xc 'v-db-1\|v-web-1' "$OUT")" 2
+check '… shows its threads' grep -q 'TID *TIME *THREAD' "$OUT"
+
+# images, volumes
+check 'an image that is built' expect 0 cunik-compose up -d --build built
+check 'images' expect 0 cunik-compose images
+check '… what boots one' bash -c "grep -q '^v-built-1 *built-here *sha256:[0-9a-f]\{12\} ' '$OUT' && ! grep -q web '$OUT'"
+check '… by digest' bash -c 'cunik-compose images -q | grep -qx "sha256:[0-9a-f]\{64\}"'
+check '… as JSON' bash -c 'cunik-compose images --format json built | jq -e ".cunik == \"v-built-1\" and .size > 0"'
+cat >volumes.yaml <<YAML
+name: w
+volumes: {data: {driver_opts: {size: 1M}}, other: {driver_opts: {size: 1M}}}
+services:
+  a: {volumes: ["data:/data"], network_mode: none, unikernel: {backend: rumprun, kernel: $PROBE}}
+  b: {volumes: ["other:/data"], network_mode: none, unikernel: {backend: rumprun, kernel: $PROBE}}
+YAML
+check 'a stack with volumes' expect 0 cunik-compose -f volumes.yaml up -d
+check 'volumes' equal "$(cunik-compose -f volumes.yaml volumes -q | xargs)" 'w_data w_other'
+check '… of a service' equal "$(cunik-compose -f volumes.yaml volumes -q b)" w_other
+check '… of this stack alone' equal "$(cunik-compose volumes -q)" ''
+check '… down' expect 0 cunik-compose -f volumes.yaml down -v
+
+# wait, rm
+cunik-compose wait web db >waited 2>&1 &
+waiting=$!
+cunik-compose stop web 2>/dev/null
+check 'rm leaves what runs' expect 0 cunik-compose rm -f db
+check '… and says so' err_has 'Nothing has ended'
+check 'rm asks' expect 130 cunik-compose rm web
+check '… before it does' equal "$(states)" 'built=running db=running web=exited'
+cunik-compose kill db 2>/dev/null
+wait $waiting
+check 'wait says what each ended with' equal "$(sed 's/ exited.*//' waited | xargs)" 'v-db-1 v-web-1'
+check 'rm -f' expect 0 cunik-compose rm -f
+check '… removes what has ended' equal "$(states)" 'built=running'
+check 'rm -s -f' expect 0 cunik-compose rm -sf built
+check '… what runs too' equal "$(states)" ''
+check 'down' expect 0 cunik-compose down
+check 'nothing is left' nothing_left
+plan_tests_done
