@@ -14,7 +14,8 @@ struct host_facts {
     const char *engine; /* the engine's id (a few hex digits): part of derived link names */
     struct strv routes; /* "10.0.0.0/8": destinations of routes and addresses of links, not ours */
     struct strv taken_ports; /* "tcp 0.0.0.0 80", "tcp :: 80", "udp 127.0.0.1 53": listening sockets
-                                of the host */
+                                of the host; "tcp 0.0.0.0 8000-8010 chain 'X' of …": by whom a
+                                port, or a range of them, is led elsewhere */
     struct strv pools;   /* subnets to choose from: "172.30.0.0/16", of which networks get a /24, or
                             with their length, "10.8.0.0/16:26" */
     struct strv bridges; /* that others have made: "br0 10.0.0.1/24", or "br0" without address */

@@ -10,12 +10,22 @@
 struct holder {
     const char *ip;    /* as in the file; "" = every address */
     const char *owner; /* NULL: the host */
+    const char *why;   /* words of the host's about it, or "" */
     struct holder *next;
+};
+
+/* Many ports of the host's at once. */
+struct range {
+    const char *protocol;
+    unsigned first, last;
+    struct holder holder;
 };
 
 struct ports {
     struct assignment *a;
     struct map held; /* "tcp 80" → struct holder */
+    struct range *ranges;
+    size_t n_ranges;
     struct strv texts;
 };
 
@@ -46,33 +56,56 @@ static const struct holder *holder_of(const struct ports *s, const char *protoco
 
     while (h && !cunik_address_overlap(h->ip, ip))
         h = h->next;
+    for (size_t i = 0; !h && i < s->n_ranges; i++) {
+        const struct range *r = &s->ranges[i];
+        if (port >= r->first && port <= r->last && strcmp(r->protocol, protocol) == 0 &&
+            cunik_address_overlap(r->holder.ip, ip))
+            h = &r->holder;
+    }
     return h;
 }
 
 static void hold(struct ports *s, const char *protocol, unsigned port, const char *ip,
-                 const char *owner)
+                 const char *owner, const char *why)
 {
     _cleanup_free_ char *key = cunik_asprintf("%s %u", protocol, port);
     struct holder *h = cunik_malloc(sizeof(*h));
 
-    *h = (struct holder){.ip = ip, .owner = owner, .next = cunik_map_get(&s->held, key)};
+    *h =
+        (struct holder){.ip = ip, .owner = owner, .why = why, .next = cunik_map_get(&s->held, key)};
     cunik_map_set(&s->held, key, h);
 }
 
-/* "tcp 0.0.0.0 80" */
-static void hold_sockets(struct ports *s)
+/* Cuts a text behind its next word, which is what is left of it. */
+static char *cut(char **rest)
 {
-    const struct strv *taken = &s->a->facts->taken_ports;
+    char *word = *rest;
+    size_t size = strcspn(word, " ");
 
-    for (size_t i = 0; i < taken->n; i++) {
-        _cleanup_strv_ struct strv words = {0};
-        uint64_t port;
-        cunik_strv_split(&words, taken->items[i], " ");
-        if (words.n != 3 || cunik_text_to_uint(words.items[2], 1, UINT16_MAX, &port) < 0)
-            continue;
-        cunik_strv_add(&s->texts, words.items[1]);
-        hold(s, words.items[0], (unsigned)port, s->texts.items[s->texts.n - 1], NULL);
-    }
+    *rest = word + size + (word[size] == ' ');
+    word[size] = '\0';
+    return word;
+}
+
+/* "tcp 0.0.0.0 80", "tcp 0.0.0.0 8000-8010 WHY" */
+static void hold_taken(struct ports *s, const char *line)
+{
+    char *rest = cunik_strdup(line);
+    uint64_t first, last;
+
+    cunik_strv_take(&s->texts, rest);
+    const char *protocol = cut(&rest), *ip = cut(&rest);
+    char *number = cut(&rest), *dash = strchr(number, '-');
+    if (dash)
+        *dash = '\0';
+    if (cunik_text_to_uint(number, 1, UINT16_MAX, &first) < 0 ||
+        cunik_text_to_uint(dash ? dash + 1 : number, first, UINT16_MAX, &last) < 0)
+        return;
+    if (first == last)
+        hold(s, protocol, (unsigned)first, ip, NULL, rest);
+    else
+        *ARRAY_APPEND(s->ranges, s->n_ranges) =
+            (struct range){protocol, (unsigned)first, (unsigned)last, {.ip = ip, .why = rest}};
 }
 
 static void hold_others(struct ports *s)
@@ -84,7 +117,8 @@ static void hold_others(struct ports *s)
         if (!cunik_assign_stays(s->a, c))
             continue;
         for (size_t k = 0; k < c->n_ports; k++)
-            hold(s, c->ports[k].protocol, c->ports[k].host_port, host_of(c, &c->ports[k]), c->name);
+            hold(s, c->ports[k].protocol, c->ports[k].host_port, host_of(c, &c->ports[k]), c->name,
+                 "");
     }
 }
 
@@ -142,10 +176,11 @@ static void take_given(struct ports *s, const struct world_cunik *c, const struc
     _cleanup_free_ char *at = cunik_world_port_text(p);
 
     if (!h)
-        hold(s, p->protocol, p->host_port, host, c->name);
+        hold(s, p->protocol, p->host_port, host, c->name, "");
     else if (!h->owner)
-        cunik_assign_conflict(s->a, "'%s': port %s/%s is in use on the host", c->name, at,
-                              p->protocol);
+        cunik_assign_conflict(s->a, "'%s': port %s/%s is in use on the host%s%s%s", c->name, at,
+                              p->protocol, *h->why ? ": " : "", h->why,
+                              *h->why ? " leads it elsewhere" : "");
     else if (cunik_map_has(&s->a->desired_names, h->owner))
         cunik_assign_invalid(s->a, "'%s' and '%s' both publish port %s/%s", h->owner, c->name, at,
                              p->protocol);
@@ -182,7 +217,7 @@ static void take_old(struct ports *s, struct world_cunik *c, size_t which)
         holder_of(s, p->protocol, number, host_of(c, p)))
         return;
     p->host_port = number;
-    hold(s, p->protocol, number, host_of(c, p), c->name);
+    hold(s, p->protocol, number, host_of(c, p), c->name, "");
 }
 
 static void take_new(struct ports *s, const struct world_cunik *c, struct world_port *p)
@@ -197,7 +232,7 @@ static void take_new(struct ports *s, const struct world_cunik *c, struct world_
         if (holder_of(s, p->protocol, number, host_of(c, p)))
             continue;
         p->host_port = (uint16_t)number;
-        hold(s, p->protocol, number, host_of(c, p), c->name);
+        hold(s, p->protocol, number, host_of(c, p), c->name, "");
         return;
     }
     cunik_assign_conflict(s->a, "'%s': no free port of the host is left for its port %u/%s",
@@ -229,7 +264,8 @@ void cunik_assign_ports(struct assignment *a)
 {
     struct ports s = {.a = a};
 
-    hold_sockets(&s);
+    for (size_t i = 0; i < a->facts->taken_ports.n; i++)
+        hold_taken(&s, a->facts->taken_ports.items[i]);
     hold_others(&s);
     for (enum pass pass = 0; pass < PASS_MAX_; pass++)
         run_pass(&s, pass);
@@ -242,5 +278,6 @@ void cunik_assign_ports(struct assignment *a)
         }
     }
     cunik_map_done(&s.held);
+    free(s.ranges);
     cunik_strv_done(&s.texts);
 }

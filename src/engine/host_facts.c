@@ -7,6 +7,7 @@
 #include "engine/host_real_internal.h"
 #include "network/iptables.h"
 #include "network/link.h"
+#include "network/nat.h"
 #include "network/sockets.h"
 
 enum { FIRST_PORT = 49152, LAST_PORT = 65535 }; /* RFC 6335: for anyone */
@@ -113,7 +114,9 @@ static int collect(const struct host_real *h, struct host_facts *f, struct error
         if (!is_own_socket(h, &links, sockets.items[i]))
             cunik_strv_add(&f->taken_ports, sockets.items[i]);
     /* Who may not look there can make no guest either, which is said when one is checked. */
-    if (cunik_host_check_rights(NULL) == 0 && (r = cunik_iptables_ports(&f->taken_ports, err)) < 0)
+    if (!h->outside && cunik_host_check_rights(NULL) == 0 &&
+        ((r = cunik_iptables_ports(&f->taken_ports, err)) < 0 ||
+         (r = cunik_nat_ports(h->engine, &f->addresses, &f->taken_ports, err)) < 0))
         return r;
     cunik_strv_copy(&f->pools, &h->pools);
     f->engine = h->engine;

@@ -104,8 +104,9 @@ static void read_rule(const char *line, bool six, struct strv *ret)
         return;
     _cleanup_free_ char *at = cunik_strdup(to ? to : six ? "::" : "0.0.0.0");
     at[strcspn(at, "/")] = '\0';
-    for (uint64_t port = first; port <= last; port++)
-        cunik_strv_addf(ret, "%s %s %u", protocol, at, (unsigned)port);
+    _cleanup_free_ char *more = last > first ? cunik_asprintf("-%u", (unsigned)last) : NULL;
+    cunik_strv_addf(ret, "%s %s %u%s chain '%s' of iptables", protocol, at, (unsigned)first,
+                    more ? more : "", words.items[1]);
 }
 
 void cunik_iptables_read_ports(const char *text, bool six, struct strv *ret)

@@ -12,7 +12,8 @@
 #include "base/error.h"
 #include "base/strv.h"
 
-/* Adds "tcp 0.0.0.0 8080" for each port that is led to another address, as sockets.h says. */
+/* Adds "tcp 0.0.0.0 8080 chain 'DOCKER' of iptables" for each port, or range "8080-8090", that is
+ * led to another address, as nat.h does. */
 int cunik_iptables_ports(struct strv *ret, struct error **err);
 /* Of the text that iptables-save(8) writes; pure. */
 void cunik_iptables_read_ports(const char *text, bool six, struct strv *ret);

@@ -43,7 +43,23 @@ int cunik_nftables_run(const char *commands, bool dry, char **ret_complaint)
     return r;
 }
 
-int cunik_nftables_list(const char *command, bool terse, char **ret, struct error **err)
+/* In JSON, where a name is a name also when it is a word of the language. */
+static char *list_command(const char *kind, const char *family, const char *table, const char *name)
+{
+    json_t *what = json_object(), *of = json_object(), *list = json_object();
+    _cleanup_json_ json_t *all = json_object();
+
+    cunik_json_set_string(what, "family", family);
+    cunik_json_set_string(what, "table", name ? table : NULL);
+    cunik_json_set_string(what, "name", name ? name : table);
+    cunik_json_set(of, kind, what);
+    cunik_json_set(list, "list", of);
+    cunik_json_set(all, "nftables", json_array());
+    cunik_json_append(json_object_get(all, "nftables"), list);
+    return cunik_json_text(all, JSON_COMPACT);
+}
+
+static int list_text(const char *command, bool terse, char **ret, struct error **err)
 {
     struct nft_ctx *nft = open_context();
     int e = 0;
@@ -54,11 +70,25 @@ int cunik_nftables_list(const char *command, bool terse, char **ret, struct erro
         *ret = cunik_strdup(nft_ctx_get_output_buffer(nft));
     } else {
         const char *complaint = nft_ctx_get_error_buffer(nft);
-        e = cunik_error_set(err, ERROR_FAILED, "nftables: %s: %.*s", command,
-                            (int)strcspn(complaint, "\n"), complaint);
+        e = cunik_error_set(err, ERROR_FAILED, "nftables: %.*s", (int)strcspn(complaint, "\n"),
+                            complaint);
     }
     close_context(nft);
     return e;
+}
+
+int cunik_nftables_list(const char *kind, const char *family, const char *table, const char *name,
+                        json_t **ret, struct error **err)
+{
+    _cleanup_free_ char *command = list_command(kind, family, table, name), *text = NULL;
+    _cleanup_json_ json_t *all = NULL;
+    int r = list_text(command, !name, &text, err);
+
+    if (r < 0 || (r = cunik_json_parse(text, strlen(text), "what nftables lists", &all, err)) < 0)
+        return cunik_error_prefix(err, r, "listing %s '%s %s'%s%s", kind, family, table,
+                                  name ? " " : "", name ? name : "");
+    *ret = json_incref(json_object_get(all, "nftables"));
+    return 0;
 }
 
 /* Chains */

@@ -8,13 +8,16 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json.h"
 
 /* Runs commands that print nothing. When they fail, which is all of them or none, *ret_complaint
  * says where and why; the caller frees it. dry: they are only checked. */
 int cunik_nftables_run(const char *commands, bool dry, char **ret_complaint);
-/* What a command of listing prints, as JSON (libnftables-json(5)); the caller frees it. The
- * elements of named sets and maps are left out of tables when `terse`. */
-int cunik_nftables_list(const char *command, bool terse, char **ret, struct error **err);
+/* What is there of a kind, "table", "set" or "map", as the array of libnftables-json(5); `name` is
+ * that of the set or map in the table. The elements of named sets and maps are left out of tables.
+ * The caller gives it back. */
+int cunik_nftables_list(const char *kind, const char *family, const char *table, const char *name,
+                        json_t **ret, struct error **err);
 
 enum { NFTABLES_INET = 1 }; /* a family beside AF_INET, AF_INET6, AF_BRIDGE: both of the first */
 

@@ -11,6 +11,8 @@ network_SOURCES = \
 	src/network/link_list.c \
 	src/network/loopback.c \
 	src/network/names.c \
+	src/network/nat.c \
+	src/network/nat_read.c \
 	src/network/netlink.c \
 	src/network/nftables.c \
 	src/network/rules.c \
@@ -27,6 +29,7 @@ network_SOURCES = \
 network_TESTS = \
 	tests/unit/test_address.c \
 	tests/unit/test_dnsmasq_files.c \
+	tests/unit/test_nat.c \
 	tests/unit/test_rules.c \
 	tests/unit/test_slirp.c \
 	tests/integration/test_dnsmasq.c \

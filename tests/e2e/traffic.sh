@@ -53,9 +53,15 @@ kill $listener
 if command -v iptables-nft >/dev/null; then
     iptables-nft -t nat -A PREROUTING -p tcp -m tcp --dport 8090 -j DNAT --to-destination 192.0.2.9:80
     check 'a port that another engine leads elsewhere is refused' expect 1 cunik-compose -f b.yaml up -d
-    check '… and named' err_has 'port 0.0.0.0:8090/tcp is in use on the host'
+    check '… and named' err_has "port 0.0.0.0:8090/tcp is in use on the host: chain 'PREROUTING' of iptables leads it elsewhere"
     nft delete table ip nat
 fi
+nft 'add table inet wall; add chain inet wall in { type nat hook prerouting priority dstnat; };
+    add chain inet wall doors; add rule inet wall in fib daddr type local jump doors;
+    add rule inet wall doors tcp dport { 25, 8088-8099 } dnat ip to 192.0.2.9:80'
+check "a port that another's rule of nftables leads elsewhere is refused" expect 1 cunik-compose -f b.yaml up -d
+check '… and the rule named' err_has "port 0.0.0.0:8090/tcp is in use on the host: chain 'doors' of nftables' table 'inet wall' leads it elsewhere"
+nft delete table inet wall
 check 'nothing was started' nothing_left_but_wire
 
 check 'up' expect 0 cunik-compose -f a.yaml up -d --wait

@@ -26,12 +26,15 @@ static void test_ports(_unused_ void **state)
          "iptables-nft -t nat -A DOCKER -d 127.0.0.1/32 ! -i docker0 -p udp -m udp "
          "--dport 53:54 -j DNAT --to-destination 172.17.0.3 && "
          "iptables-nft -t nat -A POSTROUTING -p tcp -m tcp --dport 9 -j MASQUERADE");
-    assert_ports("tcp 0.0.0.0 8080, udp 127.0.0.1 53, udp 127.0.0.1 54");
+    assert_ports("tcp 0.0.0.0 8080 chain 'DOCKER' of iptables, "
+                 "udp 127.0.0.1 53-54 chain 'DOCKER' of iptables");
     must("ip6tables-nft -t nat -A PREROUTING -p tcp --dport 81 -j REDIRECT --to-ports 82");
     must("iptables-legacy -t nat -A PREROUTING -p tcp --dport 8081 -j DNAT --to-destination "
          "172.17.0.2:80");
-    assert_ports("tcp 0.0.0.0 8080, tcp 0.0.0.0 8081, tcp :: 81, udp 127.0.0.1 53, "
-                 "udp 127.0.0.1 54");
+    assert_ports("tcp 0.0.0.0 8080 chain 'DOCKER' of iptables, "
+                 "tcp 0.0.0.0 8081 chain 'PREROUTING' of iptables, "
+                 "tcp :: 81 chain 'PREROUTING' of iptables, "
+                 "udp 127.0.0.1 53-54 chain 'DOCKER' of iptables");
     must("nft flush ruleset && iptables-legacy -t nat -F");
     assert_ports("");
     /* One that iptables cannot say. */

@@ -416,6 +416,72 @@ static void test_published6(_unused_ void **state)
     assert_false(cunik_address_overlap("127.0.0.1", "127.0.0.2"));
 }
 
+/* What others lead elsewhere, single ports and ranges, and who does. */
+static void test_led_elsewhere(_unused_ void **state)
+{
+    static const struct {
+        const char *ip;
+        uint16_t port;
+        const char *protocol;
+        const char *error; /* NULL = none */
+    } cases[] = {
+        {"", 8079, "tcp", NULL},
+        {"", 8080, "tcp",
+         "'demo-web-1': port 0.0.0.0:8080/tcp is in use on the host: chain 'pre' of table 'ip a' "
+         "leads it elsewhere"},
+        {"192.0.2.1", 8090, "tcp",
+         "'demo-web-1': port 192.0.2.1:8090/tcp is in use on the host: chain 'pre' of table 'ip a' "
+         "leads it elsewhere"},
+        {"", 8091, "tcp", NULL},
+        {"", 8080, "udp", NULL},
+        {"", 9000, "udp",
+         "'demo-web-1': port 0.0.0.0:9000/udp is in use on the host: chain 'X' of iptables leads "
+         "it "
+         "elsewhere"},
+        {"127.0.0.1", 9000, "udp", NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_facts_ struct host_facts f = facts();
+        _cleanup_world_ struct world none = {0}, w = {0};
+        _cleanup_error_ struct error *err = NULL;
+        cunik_strv_add(&f.addresses, "192.0.2.1");
+        cunik_strv_add(&f.taken_ports, "tcp 0.0.0.0 8080-8090 chain 'pre' of table 'ip a'");
+        cunik_strv_add(&f.taken_ports, "udp 192.0.2.1 9000 chain 'X' of iptables");
+        cunik_strv_add(&f.taken_ports, "tcp 0.0.0.0 8091-8090 no range");
+        cunik_strv_add(&f.taken_ports, "tcp 0.0.0.0 many no number");
+        cunik_strv_add(&f.taken_ports, "tcp");
+        add_network(&w, "demo_default");
+        add_port(add_cunik(&w, "web", 1, "demo_default"), cases[i].port, 80, cases[i].protocol,
+                 cases[i].ip);
+        int r = cunik_assign(&w, &none, &f, &err);
+        if (!cases[i].error)
+            test_ok(r, err);
+        else
+            assert_string_equal(err ? err->message : "", cases[i].error);
+    }
+}
+
+/* A port without a number gets none of a range that is led elsewhere. */
+static void test_led_range(_unused_ void **state)
+{
+    _cleanup_facts_ struct host_facts f = facts();
+    _cleanup_world_ struct world none = {0}, w = {0};
+    _cleanup_error_ struct error *err = NULL;
+
+    cunik_strv_add(&f.taken_ports, "tcp 0.0.0.0 40000-40006 chain 'pre' of table 'ip a'");
+    add_network(&w, "demo_default");
+    for (int i = 1; i <= 3; i++)
+        add_port(add_cunik(&w, "web", i, "demo_default"), 0, 80, "tcp", "");
+    test_ok(cunik_assign(&w, &none, &f, &err), err);
+    for (size_t i = 0; i < w.n_cuniks; i++)
+        assert_in_range(w.cuniks[i].ports[0].host_port, 40007, 40009);
+    add_port(add_cunik(&w, "web", 4, "demo_default"), 0, 80, "tcp", "");
+    assert_true(cunik_assign(&w, &none, &f, &err) < 0);
+    assert_string_equal(err->message, "'demo-web-4': no free port of the host is left for its port "
+                                      "80/tcp");
+}
+
 static void test_four_only(_unused_ void **state)
 {
     _cleanup_facts_ struct host_facts f = facts();
@@ -473,12 +539,13 @@ static void test_many(_unused_ void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filled),      cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_small_networks),
-        cmocka_unit_test(test_external),    cmocka_unit_test(test_pool_runs_out),
-        cmocka_unit_test(test_many),        cmocka_unit_test(test_host_addresses),
-        cmocka_unit_test(test_least_port),  cmocka_unit_test(test_four_only),
-        cmocka_unit_test(test_full_bridge), cmocka_unit_test(test_published6),
+        cmocka_unit_test(test_filled),        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_small_networks),
+        cmocka_unit_test(test_external),      cmocka_unit_test(test_pool_runs_out),
+        cmocka_unit_test(test_many),          cmocka_unit_test(test_host_addresses),
+        cmocka_unit_test(test_least_port),    cmocka_unit_test(test_four_only),
+        cmocka_unit_test(test_led_elsewhere), cmocka_unit_test(test_led_range),
+        cmocka_unit_test(test_full_bridge),   cmocka_unit_test(test_published6),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
