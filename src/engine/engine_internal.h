@@ -14,7 +14,9 @@
  *     engine_verdict.c  and telling it, service by service
  *     engine_intent.c   what a request was about to stop outlives the engine
  *     engine_cunik.c    starting and stopping one cunik, with its health checks
- *     supervise.c       what happens by itself: ends and restarts
+ *     supervise.c       what happens by itself:
+ *     supervise_look.c    ends, and starts by others,
+ *     supervise_restart.c restarts
  *     supervise_repair.c  and drift
  *     supervise_names.c   and names that are not to lead to what is unhealthy
  *     engine_volumes.c  volumes, and who has them

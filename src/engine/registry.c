@@ -176,6 +176,14 @@ bool cunik_registry_wants_restart(const struct registry_cunik *c, int64_t exit_c
     return false;
 }
 
+uint64_t cunik_registry_last_change(struct registry *r)
+{
+    pthread_mutex_lock(&r->lock);
+    uint64_t seq = r->seq;
+    pthread_mutex_unlock(&r->lock);
+    return seq;
+}
+
 void cunik_registry_overlay(struct registry *r, struct world *w)
 {
     pthread_mutex_lock(&r->lock);

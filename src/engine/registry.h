@@ -85,6 +85,9 @@ bool cunik_registry_completed(const struct live *l);
 /* Whether its policy would have it started again after an end with this code. With the lock held.
  */
 bool cunik_registry_wants_restart(const struct registry_cunik *c, int64_t exit_code);
+/* What is to be compared with a look at the host that begins now: whatever has a greater `seq` is
+ * newer than that. */
+uint64_t cunik_registry_last_change(struct registry *r);
 /* Puts what only the registry knows into a world that was observed. */
 void cunik_registry_overlay(struct registry *r, struct world *w);
 /* Whether any cunik runs or is about to. */

@@ -142,8 +142,10 @@ engine_SOURCES = \
 	src/engine/stats.c \
 	src/engine/server_volumes.c \
 	src/engine/supervise.c \
+	src/engine/supervise_look.c \
 	src/engine/supervise_names.c \
 	src/engine/supervise_repair.c \
+	src/engine/supervise_restart.c \
 	src/engine/terminal.c \
 	src/engine/verb.c \
 	src/engine/verb_attach.c \

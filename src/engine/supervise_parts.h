@@ -1,10 +1,12 @@
-/* The supervisor's own parts: supervise.c (what it sees, and restarts) and supervise_repair.c
- * (drift), with what both use to have work done that takes time. */
+/* The supervisor's own parts: supervise.c (its thread, and threads for work that takes time),
+ * supervise_look.c (what it sees), supervise_restart.c, supervise_repair.c (drift) and
+ * supervise_names.c. */
 #pragma once
 
 #include "engine/engine_internal.h"
 
 #define SECOND_NS INT64_C(1000000000)
+#define SUPERVISE_AGAIN_NS SECOND_NS /* after a look that failed */
 
 /* Work for a thread of its own; whoever does it frees it. */
 struct errand {
@@ -29,6 +31,14 @@ static inline int64_t cunik_supervise_backoff(int64_t backoff, int64_t first)
     return backoff == 0 ? first : backoff > most / 2 ? most : backoff * 2;
 }
 
+/* What follows from what was seen when `seq` was the registry's last change; true: of some cunik
+ * something newer is known, so that one has to look once more. */
+bool cunik_supervise_follow(struct engine *e, const struct world *w, uint64_t seq);
+
+/* Restarts what is due; and the earliest that is due after `now`: what is due already waits for
+ * somebody who will wake us. */
+void cunik_supervise_restart(struct engine *e, int64_t now);
+int64_t cunik_supervise_next_restart(struct engine *e, int64_t now);
 /* After an end, or a start that failed; with the registry's lock held. */
 void cunik_supervise_plan_restart(struct engine *e, struct registry_cunik *c);
 
