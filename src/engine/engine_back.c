@@ -258,8 +258,7 @@ static int go_back(struct way_back *b, const struct event_sink *sink, const _Ato
         see_files(b);
         describe(b);
         b->back.whole = !b->back.desired.n_cuniks && !b->back.desired.n_networks;
-        r = cunik_plan_make(&b->back.observed, &b->back.desired, &b->back.options, &b->back.plan,
-                            err);
+        r = cunik_engine_plan_beside(b->e, b->s, true, &b->back, err);
     }
     if (r == 0)
         r = wish_again(b, err);

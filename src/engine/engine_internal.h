@@ -19,6 +19,7 @@
  *     supervise_restart.c restarts
  *     supervise_repair.c  and drift
  *     supervise_names.c   and names that are not to lead to what is unhealthy
+ *     engine_networks.c networks, and who is about to be on them
  *     engine_volumes.c  volumes, and who has them
  *     engine_terminal.c what those want to know who are attached to a console
  *     engine_create.c   an engine with the usual parts (engine_parts.h: with others)
@@ -62,7 +63,8 @@ struct slot {
     /* Of the request under way: what it is about to take, until that is `desired`; and what was on
      * the host when it began, to which it may go back. */
     const struct world *reserved, *found;
-    bool known; /* `desired` is what the state file has */
+    struct strv leaving; /* and the networks that it takes away */
+    bool known;          /* `desired` is what the state file has */
     bool loaded;
     /* Under `lock`: */
     struct waiter *first, **last; /* requests; the first is carried out */
@@ -187,6 +189,15 @@ int cunik_engine_use_images(struct engine *e, struct world *w, const bool *in_sc
 int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request *r, bool reserve,
                          struct prepared *ret, struct error **err);
 void cunik_engine_unreserve(struct engine *e, struct slot *s);
+
+/* engine_networks.c: makes p's plan, for its worlds and options, with an eye to what the requests
+ * of other stacks are about to make. reserve: which networks it takes away is known to them until
+ * cunik_engine_unreserve(). */
+int cunik_engine_plan_beside(struct engine *e, struct slot *s, bool reserve, struct prepared *p,
+                             struct error **err);
+/* With `worlds` held: ERROR_CONFLICT when one of another stack that is wanted is about to go. */
+int cunik_engine_check_networks(const struct engine *e, const struct slot *s,
+                                const struct world *desired, struct error **err);
 void cunik_engine_prepared_done(struct prepared *p);
 /* The plan that puts right what has drifted; resume: and that brings back what is kept up. */
 int cunik_engine_prepare_repair(struct engine *e, struct slot *s, bool resume, struct prepared *ret,

@@ -204,6 +204,8 @@ static int assign(struct engine *e, struct slot *s, const struct request *r, boo
     neighbours(e, s, r, &p->observed, &p->desired, in_scope, &beside);
     int e_ = check_called(e, s, p, in_scope, err);
     if (e_ == 0)
+        e_ = cunik_engine_check_networks(e, s, &p->desired, err);
+    if (e_ == 0)
         e_ = e->host.ops->facts(e->host.ctx, &facts, err);
     if (e_ == 0)
         e_ = cunik_assign(&p->desired, &beside, &facts, err);
@@ -359,7 +361,7 @@ int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request 
             prepare_existing(e, s, r, &p);
     }
     if (e_ == 0)
-        e_ = cunik_plan_make(&p.observed, &p.desired, &p.options, &p.plan, err);
+        e_ = cunik_engine_plan_beside(e, s, reserve, &p, err);
     if (e_ < 0) {
         if (reserve)
             cunik_engine_unreserve(e, s);
@@ -466,6 +468,7 @@ void cunik_engine_unreserve(struct engine *e, struct slot *s)
 {
     pthread_mutex_lock(&e->worlds);
     s->reserved = s->found = NULL;
+    cunik_strv_done(&s->leaving);
     pthread_mutex_unlock(&e->worlds);
 }
 

@@ -44,6 +44,7 @@ void cunik_engine_slots_done(struct engine *e)
         struct slot *s = e->slots.entries[i].value;
         cunik_world_done(&s->desired);
         cunik_world_done(&s->others);
+        cunik_strv_done(&s->leaving);
         free(s->stack);
         free(s);
     }

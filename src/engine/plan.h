@@ -84,6 +84,9 @@ struct plan_options {
                    */
     bool resume;  /* with repair: and start, in order, what its restart policy keeps up */
     struct strv lost; /* with repair: cuniks that have vanished and are made again */
+    /* Cuniks of other stacks that are about to be there: what they are on is not free. */
+    struct world_cunik *coming;
+    size_t n_coming;
     /* The desired world is made from what is there, with other states: nothing is compared, and
      * only the named services are looked at. */
     bool existing;

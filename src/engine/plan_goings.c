@@ -66,21 +66,32 @@ static void decide_stop(const struct planner *p, struct plan_going *g)
     }
 }
 
+/* Of one that stays where it is. */
+static int check_stays(const struct planner *p, const struct world_cunik *c, struct error **err)
+{
+    const struct plan_net *net = cunik_plan_recreated(p, c);
+
+    return net ? cunik_error_set(err, ERROR_CONFLICT,
+                                 "network '%s' has to be recreated, and '%s', which is none of "
+                                 "the stack's wanted cuniks, is on it",
+                                 net->n->name, c->name)
+               : 0;
+}
+
 int cunik_plan_decide_goings(struct planner *p, struct error **err)
 {
-    for (size_t i = 0; i < p->actual->n_cuniks; i++) {
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < p->actual->n_cuniks; i++) {
         struct plan_going *g = &p->goings[i];
         if (cunik_plan_is_ours(p, g->c->stack) && g->wish)
             decide_stop(p, g);
         else if (cunik_plan_is_ours(p, g->c->stack))
             decide_unwanted(p, g);
-        const struct plan_net *net =
-            g->goes || (g->wish && g->wish->main) ? NULL : cunik_plan_recreated(p, g->c);
-        if (net)
-            return cunik_error_set(err, ERROR_CONFLICT,
-                                   "network '%s' has to be recreated, and '%s', which is none of "
-                                   "the stack's wanted cuniks, is on it",
-                                   net->n->name, g->c->name);
+        if (!g->goes && !(g->wish && g->wish->main))
+            r = check_stays(p, g->c, err);
     }
-    return 0;
+    for (size_t i = 0; r == 0 && i < p->o->n_coming; i++)
+        r = check_stays(p, &p->o->coming[i], err);
+    return r;
 }

@@ -102,6 +102,10 @@ void cunik_plan_decide_leftovers(struct planner *p)
         for (size_t k = 0; !leaves && k < g->c->n_interfaces; k++)
             cunik_map_add(&used, g->c->interfaces[k].network, (void *)g->c->name);
     }
+    for (size_t i = 0; i < p->o->n_coming; i++)
+        for (size_t k = 0; k < p->o->coming[i].n_interfaces; k++)
+            cunik_map_add(&used, p->o->coming[i].interfaces[k].network,
+                          (void *)p->o->coming[i].name);
     for (size_t i = p->desired->n_networks; i < p->n_nets; i++) {
         struct plan_net *n = &p->nets[i];
         const char *user = cunik_map_get(&used, n->actual->name);

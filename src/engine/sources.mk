@@ -47,6 +47,7 @@ engine_SOURCES = \
 	src/engine/engine_images.c \
 	src/engine/engine_intent.c \
 	src/engine/engine_kill.c \
+	src/engine/engine_networks.c \
 	src/engine/engine_lock.c \
 	src/engine/engine_prepare.c \
 	src/engine/engine_run.c \

@@ -220,6 +220,66 @@ static void test_restarted_while_a_request_goes_back(void **state)
     fake_engine_assert_empty(&s->f);
 }
 
+/* A network that other stacks may be on, and one of them. */
+static void add_neighbour(struct request *r)
+{
+    cunik_replace(&r->stack, "ext");
+    struct world_network *n = demo_add_network(&r->desired, "default");
+    struct world_cunik *c = demo_add_cunik(&r->desired, "web", 1, "default");
+    n->external = true;
+    cunik_replace(&c->stack, "ext");
+    cunik_replace(&c->name, "ext-web-1");
+}
+
+/* Somebody else is about to be on the network of a stack that is taken down: it stays. */
+static void test_joined_before_it_goes(void **state)
+{
+    struct scene *s = *state;
+    struct request down, *join = &s->other;
+    struct meanwhile m = {.s = s, .r = &down};
+
+    cunik_request_init(&down);
+    cunik_replace(&down.stack, "demo");
+    down.action = ACTION_DOWN;
+    add_neighbour(join);
+    scene_apply(s, &s->up);
+    fake_host_meet(s->f.host, "domain_define", "ext-web-1", comes, &m);
+    scene_apply(s, join);
+    is_over(&m);
+    assert_true(fake_host_runs(s->f.host, "ext-web-1"));
+    assert_true(has(s, "bridge demo_default"));
+    assert_false(has(s, "domain demo-web-1 running"));
+    assert_int_equal(
+        fake_engine_count_events(
+            &s->f, "warning network 'demo_default' is left alone: 'ext-web-1' is on it"),
+        1);
+    cunik_request_done(&down);
+}
+
+/* Nobody comes to a network that is on its way out. */
+static void test_joined_while_it_goes(void **state)
+{
+    struct scene *s = *state;
+    struct request down, *join = &s->other;
+    struct meanwhile m = {.s = s, .r = join};
+
+    cunik_request_init(&down);
+    cunik_replace(&down.stack, "demo");
+    down.action = ACTION_DOWN;
+    add_neighbour(join);
+    scene_apply(s, &s->up);
+    fake_host_meet(s->f.host, "links_remove_stack", "demo", comes, &m);
+    scene_apply(s, &down);
+    AWAIT(m.met);
+    _cleanup_error_ struct error *err = fake_engine_end(&m.a);
+    assert_non_null(err);
+    assert_int_equal(err->code, ERROR_CONFLICT);
+    assert_string_equal(err->message, "network 'demo_default' is about to go: a request for stack "
+                                      "'demo' removes it or makes it anew");
+    fake_engine_assert_empty(&s->f);
+    cunik_request_done(&down);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +294,9 @@ int main(void)
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(test_restarted_while_a_request_goes_back, scene_setup_web,
                                         scene_teardown),
+        cmocka_unit_test_setup_teardown(test_joined_before_it_goes, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_joined_while_it_goes, scene_setup_web, scene_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
