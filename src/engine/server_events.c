@@ -174,7 +174,8 @@ static int begin(struct listener *l, struct error **err)
     return r;
 }
 
-enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection)
+enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection,
+                                    const struct buffer *body _unused_)
 {
     _cleanup_error_ struct error *err = NULL;
     struct listener *l = cunik_calloc(1, sizeof(*l));

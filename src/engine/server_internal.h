@@ -1,5 +1,6 @@
-/* What the parts of the API server share: server.c (connections and routes), server_stream.c
- * (answers that come line by line, or byte by byte), and a file for each group of routes. */
+/* What the parts of the API server share: server.c (connections), server_exchange.c (a request on
+ * its way in), server_routes.c (where it goes), server_answer.c (answers), server_stream.c (those
+ * that come line by line, or byte by byte), and a file for each group of routes. */
 #pragma once
 
 #include <microhttpd.h>
@@ -32,7 +33,34 @@ struct server {
     size_t n_apply_streams; /* that somebody still reads */
 };
 
-/* Answers. */
+/* server_exchange.c: what libmicrohttpd calls with each part of a request, and when it is over. */
+struct exchange;
+enum MHD_Result cunik_server_exchange(void *ctx, struct MHD_Connection *connection,
+                                      const char *path, const char *method, const char *version,
+                                      const char *data, size_t *size, void **exchange);
+void cunik_server_exchange_done(struct server *s, struct exchange *e);
+
+/* server_routes.c */
+struct route {
+    const char *method, *path;
+    enum MHD_Result (*answer)(struct server *s, struct MHD_Connection *connection,
+                              const struct buffer *body);
+    /* In its place: the body is no text and of any size, and comes in a file. */
+    enum MHD_Result (*take)(struct server *s, struct MHD_Connection *connection, int fd);
+};
+/* NULL: there is none. */
+const struct route *cunik_server_find_route(const char *method, const char *path);
+/* A method that the path takes; NULL: there is no such path. */
+const char *cunik_server_allowed(const char *path);
+
+/* server_answer.c */
+/* JSON; takes the text. allow: the method that would do, or NULL. */
+enum MHD_Result cunik_server_answer(struct MHD_Connection *connection, unsigned status,
+                                    const char *allow, char *text);
+/* An error with an HTTP status of its own. */
+enum MHD_Result cunik_server_refuse_with(struct MHD_Connection *connection, unsigned status,
+                                         enum error_code code, const char *allow,
+                                         const char *format, ...) _printf_(5, 6);
 /* What a route made, which is taken over, or its error, as r says. */
 enum MHD_Result cunik_server_finish(struct MHD_Connection *connection, int r, json_t *value,
                                     struct error *err);
@@ -126,5 +154,7 @@ enum MHD_Result cunik_server_image_build(struct server *s, struct MHD_Connection
                                          int fd);
 /* Waits for them, and a moment for their last words to be read. */
 void cunik_server_cancel_all(struct server *s);
-enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection);
-enum MHD_Result cunik_server_logs(struct server *s, struct MHD_Connection *connection);
+enum MHD_Result cunik_server_events(struct server *s, struct MHD_Connection *connection,
+                                    const struct buffer *body);
+enum MHD_Result cunik_server_logs(struct server *s, struct MHD_Connection *connection,
+                                  const struct buffer *body);

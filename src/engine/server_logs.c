@@ -284,7 +284,8 @@ static int watch(struct logs *l, struct error **err)
                : 0;
 }
 
-enum MHD_Result cunik_server_logs(struct server *s, struct MHD_Connection *connection)
+enum MHD_Result cunik_server_logs(struct server *s, struct MHD_Connection *connection,
+                                  const struct buffer *body _unused_)
 {
     _cleanup_error_ struct error *err = NULL;
     struct logs *l = cunik_calloc(1, sizeof(*l));

@@ -133,11 +133,15 @@ engine_SOURCES = \
 	src/engine/run_options.c \
 	src/engine/run_volumes.c \
 	src/engine/server.c \
+	src/engine/server_answer.c \
 	src/engine/server_apply.c \
 	src/engine/server_attach.c \
 	src/engine/server_events.c \
+	src/engine/server_exchange.c \
 	src/engine/server_images.c \
 	src/engine/server_logs.c \
+	src/engine/server_routes.c \
+	src/engine/server_socket.c \
 	src/engine/server_stats.c \
 	src/engine/server_stream.c \
 	src/engine/stats.c \
