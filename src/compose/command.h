@@ -124,6 +124,7 @@ int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns
 int cunik_command_index(const struct arguments *a, uint64_t *ret, struct error **err);
 
 int cunik_command_create(void *context, const struct arguments *a, int *status, struct error **err);
+int cunik_command_run(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_scale(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_pause(void *context, const struct arguments *a, int *status, struct error **err);
 int cunik_command_unpause(void *context, const struct arguments *a, int *status,

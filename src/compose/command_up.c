@@ -74,7 +74,11 @@ static int follow(struct command *c, const struct request *r, int *status, struc
     int failed;
 
     cunik_log_printer_expect(&printer, &r->desired);
+    /* Of the stack's own services: others were made beside them. */
     cunik_strv_copy(&services, &r->services);
+    for (size_t i = 0; !r->services.n && i < r->desired.n_cuniks; i++)
+        if (!cunik_strv_has(&services, r->desired.cuniks[i].service))
+            cunik_strv_add(&services, r->desired.cuniks[i].service);
     bool abort = cunik_command_aborts(c->arguments);
     const struct log_query query = {
         .stack = r->stack, .services = services, .follow = true, .until_end = abort, .tail = -1};

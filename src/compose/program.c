@@ -50,6 +50,22 @@ static const struct option_row create_options[] = {
     COMMAND_UP_OPTIONS,
 };
 
+static const struct option_row run_options[] = {
+    {"detach", 'd', NULL, "Return when it runs, and print its name", NULL, false},
+    {"rm", 0, NULL, "Remove it when it has ended", NULL, false},
+    {"env", 'e', "KEY[=VALUE]", "A variable, over those of the service", NULL, true},
+    {"entrypoint", 0, "PROGRAM", "In place of the service's entrypoint and command", NULL, false},
+    {"label", 'l', "KEY[=VALUE]", "A label", NULL, true},
+    {"name", 0, "NAME", "Its name", NULL, false},
+    {"service-ports", 'P', NULL, "Publish the ports of the service", NULL, false},
+    {"publish", 'p', "[[IP:]HOST:]PORT", "Publish a port", NULL, true},
+    {"no-TTY", 'T', NULL, "Type line by line, also at a terminal", NULL, false},
+    {"no-deps", 0, NULL, "Without the services that it depends on", NULL, false},
+    {"remove-orphans", 0, NULL, "Remove cuniks of services that the file does not define", NULL,
+     false},
+    {"build", 0, NULL, "Build images anew, also those that are there", NULL, false},
+};
+
 static const struct option_row scale_options[] = {
     {"no-deps", 0, NULL, "Without the services that the named ones depend on", NULL, false},
 };
@@ -203,6 +219,8 @@ static const struct verb_row verbs[] = {
      cunik_command_restart},
     {"rm", "[SERVICE...]", "Remove what has ended", OPTIONS(rm_options), 0, SIZE_MAX,
      cunik_command_rm},
+    {"run", "SERVICE [ARG...]", "Run a service's program once more, for one purpose",
+     OPTIONS(run_options), 1, SIZE_MAX, cunik_command_run},
     {"scale", "SERVICE=NUM...", "Run that many copies of services", OPTIONS(scale_options), 1,
      SIZE_MAX, cunik_command_scale},
     {"start", "[SERVICE...]", "Start what is stopped", NULL, 0, 0, SIZE_MAX, cunik_command_start},

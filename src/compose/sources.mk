@@ -21,6 +21,7 @@ compose_SOURCES = \
 	src/compose/command_ps.c \
 	src/compose/command_request.c \
 	src/compose/command_rm.c \
+	src/compose/command_run.c \
 	src/compose/command_scale.c \
 	src/compose/command_up.c \
 	src/compose/command_version.c \
@@ -63,6 +64,7 @@ compose_SOURCES = \
 	src/compose/merge.c \
 	src/compose/normalise.c \
 	src/compose/notation.c \
+	src/compose/one_off.c \
 	src/compose/picture.c \
 	src/compose/program.c \
 	src/compose/progress.c \

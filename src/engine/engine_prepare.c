@@ -20,9 +20,13 @@ static bool named(const struct request *r, const char *service)
     return !r->services.n || cunik_strv_has(&r->services, service);
 }
 
-/* This very copy of it. */
+/* This very copy of it. What was made for one purpose is not done again unless it is meant. */
 static bool named_copy(const struct request *r, const struct world_cunik *c)
 {
+    bool again = r->action == ACTION_START || r->action == ACTION_RESTART;
+
+    if (c->one_off && again && !r->services.n)
+        return false;
     return named(r, c->service) && (!r->cuniks.n || cunik_strv_has(&r->cuniks, c->name));
 }
 
@@ -86,7 +90,8 @@ static void neighbours(const struct engine *e, const struct slot *s, const struc
     for (size_t i = 0; i < observed->n_cuniks; i++) {
         const struct world_cunik *c = &observed->cuniks[i];
         bool goes = of(c->stack, s) && !cunik_map_has(&wanted, c->name) &&
-                    ((r->remove_orphans && !cunik_strv_has(&desired->inactive, c->service)) ||
+                    ((r->remove_orphans && !c->one_off &&
+                      !cunik_strv_has(&desired->inactive, c->service)) ||
                      cunik_map_get(&services, c->service));
         if (!goes && cunik_map_add(&seen, c->name, ret))
             *ARRAY_APPEND(ret->cuniks, ret->n_cuniks) = *c;

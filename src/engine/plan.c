@@ -74,6 +74,15 @@ static bool named_copy(const struct planner *p, size_t wish)
     return !p->o->cuniks.n || cunik_strv_has(&p->o->cuniks, p->wishes[wish].c->name);
 }
 
+/* What was made for one purpose is not done again unless it is meant. */
+static bool is_left_out(const struct planner *p, size_t service)
+{
+    size_t first = p->wanted.member_first[service];
+
+    return (p->o->start || p->o->restart) && first < p->wanted.member_first[service + 1] &&
+           p->wishes[p->wanted.members[first]].c->one_off;
+}
+
 /* Which services are meant. */
 static int init_scope(struct planner *p, struct error **err)
 {
@@ -82,7 +91,7 @@ static int init_scope(struct planner *p, struct error **err)
     p->all = names->n == 0;
     p->service_scope = cunik_calloc(p->wanted.n, sizeof(*p->service_scope));
     for (size_t i = 0; i < p->wanted.n; i++)
-        p->service_scope[i] = p->all;
+        p->service_scope[i] = p->all && !is_left_out(p, i);
     for (size_t i = 0; i < names->n; i++) {
         size_t s = cunik_plan_graph_find(&p->wanted, names->items[i]);
         if (s != SIZE_MAX)

@@ -74,7 +74,7 @@ static char *cut_last(char *text)
     return colon + 1;
 }
 
-static int add_port(struct world_cunik *c, const char *text, struct error **err)
+int cunik_run_port(struct world_cunik *c, const char *text, struct error **err)
 {
     static const char expected[] = "[[IP:]HOST:]PORT[/tcp|/udp]";
     _cleanup_free_ char *rest = cunik_strdup(text);
@@ -263,7 +263,7 @@ static int fill(struct world *w, const struct run_options *o, struct error **err
     if (r == 0)
         r = set_limits(c, o, err);
     for (size_t i = 0; i < o->ports->n && r == 0; i++)
-        r = add_port(c, o->ports->items[i], err);
+        r = cunik_run_port(c, o->ports->items[i], err);
     for (size_t i = 0; i < o->disks->n && r == 0; i++)
         r = add_disk(c, o->disks->items[i], err);
     for (size_t i = 0; i < o->volumes->n && r == 0; i++)

@@ -34,7 +34,9 @@ struct run_options {
 /* A desired world. ERROR_INVALID names the option. */
 int cunik_run_world(const struct run_options *o, struct world *ret, struct error **err);
 
-/* Parts that `update` needs too. */
+/* Parts that others need too. */
+/* "[[IP:]HOST:]PORT[/udp]" of --publish. */
+int cunik_run_port(struct world_cunik *c, const char *text, struct error **err);
 int cunik_run_memory(const char *text, int64_t *ret, struct error **err);
 int cunik_run_cpus(const char *text, double *ret, struct error **err);
 /* "no", "always", "unless-stopped", "on-failure[:N]". */

@@ -237,6 +237,7 @@ struct world_cunik {
     char *stack;
     char *service;
     int64_t index;      /* from 1 */
+    bool one_off;       /* of no service of the stack, and made for one purpose: no orphan */
     char *uuid;         /* of the libvirt domain; derived from (stack, service, index) */
     char *image;        /* as named in the file, "" = none */
     char *image_digest; /* of the image that it boots; "" = none, or still to be found */

@@ -78,6 +78,49 @@ check 'rm -f' expect 0 cunik-compose rm -f
 check '… removes what has ended' equal "$(states)" 'built=running'
 check 'rm -s -f' expect 0 cunik-compose rm -sf built
 check '… what runs too' equal "$(states)" ''
+
+# run
+cat >jobs.yaml <<YAML
+name: j
+x-u: &u {backend: unikraft, kernel: $PROBE}
+services:
+  job:
+    command: [say=as-usual, "say==== _exit(0) called ===", halt=halted]
+    depends_on: {db: {condition: service_healthy}}
+    networks: {default: {ipv4_address: 10.77.0.9, aliases: [worker]}}
+    ports: ["127.0.0.1:8077:80"]
+    restart: always
+    unikernel: {backend: rumprun, kernel: $PROBE}
+  db: {unikernel: *u, healthcheck: {test: ["HTTP", "http://:80/health"], interval: 200ms, timeout: 30s}}
+networks: {default: {ipam: {config: [{subnet: 10.77.0.0/24}]}}}
+YAML
+export COMPOSE_FILE=jobs.yaml
+check 'run' expect 0 cunik-compose run --rm job say=this-once 'say==== _exit(0) called ===' halt=halted
+check '… shows what it writes, and nothing else' grep -q 'this-once' "$OUT"
+check '… with the arguments given' bash -c "! grep -q as-usual '$OUT'"
+check '… after its dependencies were healthy' equal "$(states)" 'db=running'
+check '… and nothing is to be done about the rest' bash -c 'cunik-compose plan db | grep -q "Nothing to do"'
+check 'its status is that of the program' expect 7 cunik-compose run --rm --no-deps job 'say==== _exit(7) called ===' halt=halted
+check 'run -d' expect 0 cunik-compose run -d -e GREETING=hello --name visitor job idle
+check '… prints its name' equal "$(cat "$OUT")" visitor
+check '… is listed' equal "$(cunik-compose ps --format json | jq -r .Name | sort | xargs)" 'j-db-1 visitor'
+check '… has the variable' equal "$(cunik inspect visitor | jq -r '.[0].environment.GREETING')" hello
+check '… and another address than the file says' bash -c 'cunik inspect visitor | jq -e ".[0].networks[0].address != \"10.77.0.9\""'
+check '… publishes nothing' equal "$(cunik inspect visitor | jq -c '.[0].ports // []')" '[]'
+check 'the service itself comes up beside it' expect 0 cunik-compose up -d
+check '… says nothing of orphans' bash -c "! grep -q 'left alone' '$ERR'"
+check '… and removes none' expect 0 cunik-compose up -d --remove-orphans
+check '… of them' bash -c 'cunik-compose ps --format json | jq -r .Name | grep -qx visitor'
+check 'stop stops it as well' expect 0 cunik-compose stop
+check '… and start does not bring it back' expect 0 cunik-compose start
+check '… by itself' equal "$(cunik inspect visitor | jq -r '.[0].status.state')" exited
+check 'a name that is taken' expect 2 cunik-compose run --name j-db-1 job
+check '… is named' err_has "'j-db-1' is another one's already"
+check 'run of nobody' expect 2 cunik-compose run jub
+check '… names the nearest' err_has "did you mean 'job'?"
+check 'down takes it along' expect 0 cunik-compose down
+check '… wholly' equal "$(cunik list -aq | wc -l)" 0
+unset COMPOSE_FILE
 check 'down' expect 0 cunik-compose down
 check 'nothing is left' nothing_left
 plan_tests_done

@@ -6,25 +6,66 @@
 #include "base/memory.h"
 #include "compose/load.h"
 #include "compose/lower.h"
+#include "compose/one_off.h"
+
+static void load_and_lower(const char *path, struct stack *ret, struct world *ret_world)
+{
+    _cleanup_strv_ struct strv files = {0};
+    _cleanup_diagnostics_ struct diagnostics d = {0};
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *here = realpath(".", NULL);
+    struct load_options options = {.working_dir = here, .files = &files};
+
+    cunik_strv_add(&files, path);
+    test_ok(cunik_load_stack(&options, NULL, ret, &d, &err), err);
+    test_ok(cunik_lower(ret, ret_world, &err), err);
+}
+
+static void assert_world(const struct world *w, const char *path)
+{
+    _cleanup_json_ json_t *json = cunik_world_to_json(w);
+    _cleanup_free_ char *text = cunik_json_text(json, JSON_INDENT(2));
+    _cleanup_free_ char *lines = cunik_asprintf("%s\n", text);
+
+    test_golden(path, lines);
+}
 
 static void test_golden_world(void **state)
 {
-    _cleanup_strv_ struct strv files = {0};
     _cleanup_stack_ struct stack s = {0};
     _cleanup_world_ struct world w = {0};
-    _cleanup_diagnostics_ struct diagnostics d = {0};
-    _cleanup_error_ struct error *err = NULL;
 
     (void)state;
-    cunik_strv_add(&files, "tests/golden/lower/all/stack.yaml");
-    _cleanup_free_ char *here = realpath(".", NULL);
-    struct load_options options = {.working_dir = here, .files = &files};
-    test_ok(cunik_load_stack(&options, NULL, &s, &d, &err), err);
-    test_ok(cunik_lower(&s, &w, &err), err);
-    _cleanup_json_ json_t *json = cunik_world_to_json(&w);
-    _cleanup_free_ char *text = cunik_json_text(json, JSON_INDENT(2));
-    _cleanup_free_ char *lines = cunik_asprintf("%s\n", text);
-    test_golden("tests/golden/lower/all/world.json", lines);
+    load_and_lower("tests/golden/lower/all/stack.yaml", &s, &w);
+    assert_world(&w, "tests/golden/lower/all/world.json");
+}
+
+/* The world has a service's one-off beside what it had. */
+static void test_one_off(void **state)
+{
+    _cleanup_stack_ struct stack s = {0};
+    _cleanup_world_ struct world w = {0};
+    _cleanup_strv_ struct strv command = {0}, environment = {0}, labels = {0}, publish = {0};
+    _cleanup_error_ struct error *err = NULL;
+    char *environ[] = {(char *)"B=ours", (char *)"C=3", NULL};
+
+    (void)state;
+    load_and_lower("tests/golden/lower/one-off/stack.yaml", &s, &w);
+    cunik_strv_add(&command, "migrate");
+    cunik_strv_add(&environment, "A=x=y");
+    cunik_strv_add(&environment, "B");
+    cunik_strv_add(&environment, "ABSENT");
+    cunik_strv_add(&labels, "why");
+    cunik_strv_add(&publish, "127.0.0.1:9090:90");
+    const struct one_off o = {.of = "web",
+                              .as = "web-run-1",
+                              .command = &command,
+                              .environment = &environment,
+                              .labels = &labels,
+                              .publish = &publish,
+                              .environ = environ};
+    test_ok(cunik_one_off_add(&s, &o, &w, &err), err);
+    assert_world(&w, "tests/golden/lower/one-off/world.json");
 }
 
 static struct stack_service *add_service(struct stack *s, const char *name, int64_t scale)
@@ -242,10 +283,11 @@ static void test_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_world), cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_health),       cmocka_unit_test(test_names),
-        cmocka_unit_test(test_host_names),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_derived),      cmocka_unit_test(test_large),
+        cmocka_unit_test(test_golden_world), cmocka_unit_test(test_one_off),
+        cmocka_unit_test(test_ports),        cmocka_unit_test(test_health),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_host_names),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_derived),
+        cmocka_unit_test(test_large),
     };
 
     return cmocka_run_group_tests_name("lower", tests, NULL, NULL);
