@@ -13,6 +13,7 @@ base_SOURCES = \
 	src/base/memory.c \
 	src/base/output.c \
 	src/base/process.c \
+	src/base/scratch.c \
 	src/base/strv.c \
 	src/base/table.c \
 	src/base/tar.c \
@@ -26,5 +27,6 @@ base_TESTS = \
 	tests/unit/test_base.c \
 	tests/unit/test_completion.c \
 	tests/unit/test_folder.c \
+	tests/unit/test_scratch.c \
 	tests/unit/test_text.c \
 	tests/unit/test_verbs.c

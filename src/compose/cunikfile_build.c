@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "base/scratch.h"
 #include "compose/cunikfile.h"
 #include "compose/cunikfile_cpio.h"
 
@@ -106,22 +107,19 @@ int cunik_cunikfile_build(const char *path, const char *from, struct client *cli
                           const char *name, char **ret_digest, struct error **err)
 {
     _cleanup_cunikfile_ struct cunikfile f = {0};
-    char folder[] = "/tmp/cunik-build-XXXXXX";
+    _cleanup_scratch_ struct scratch folder = {0};
     int r = cunik_cunikfile_read(path, from, &f, err);
 
-    if (r < 0)
-        return r;
-    if (!mkdtemp(folder))
-        return cunik_error_errno(err, errno, "making '%s'", folder);
-    if (f.packs)
-        r = cunik_error_prefix(err, pack_initrd(&f, folder, err), "'%s'", path);
+    if (r == 0 && (f.packs || f.initrd))
+        r = cunik_scratch_create(&folder, "/tmp", "build", err);
+    if (r == 0 && f.packs)
+        r = cunik_error_prefix(err, pack_initrd(&f, folder.path, err), "'%s'", path);
     if (r == 0 && f.initrd) {
-        _cleanup_free_ char *out = cunik_asprintf("%s/initrd", folder);
+        _cleanup_free_ char *out = cunik_asprintf("%s/initrd", folder.path);
         r = cunik_error_prefix(err, cunik_cunikfile_cpio(f.initrd, out, err), "'%s'", path);
         cunik_image_build_add(&f.build, "cunik/initrd", out);
     }
     if (r == 0)
         r = cunik_client_image_build(client, &f.build, name, ret_digest, err);
-    cunik_file_remove_tree(folder, NULL);
     return r;
 }

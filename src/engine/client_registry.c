@@ -5,36 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/folder.h"
 #include "base/memory.h"
+#include "base/scratch.h"
 #include "base/text.h"
 #include "base/untar.h"
 #include "engine/client_internal.h"
 
 enum { BLOBS_MOST = 512 }; /* each is kept open while it is sent */
 
-/* A folder of this process; the caller removes it. */
-static int make_folder(char **ret, struct error **err)
+static int make_folder(struct scratch *ret, struct error **err)
 {
-    const char *where = getenv("TMPDIR");
-    _cleanup_free_ char *path =
-        cunik_asprintf("%s/cunik-XXXXXX", cunik_text_blank(where) ? "/var/tmp" : where);
+    const char *tmpdir = getenv("TMPDIR"), *where = cunik_text_blank(tmpdir) ? "/var/tmp" : tmpdir;
 
     /* skopeo takes what is behind a colon for a name. */
-    if (strchr(path, ':'))
+    if (strchr(where, ':'))
         return cunik_error_set(err, ERROR_INVALID, "TMPDIR must not have a colon: '%s'", where);
-    if (!mkdtemp(path))
-        return cunik_error_errno(err, errno, "making '%s'", path);
-    *ret = TAKE_PTR(path);
-    return 0;
-}
-
-static void remove_folder(char **folder)
-{
-    if (*folder)
-        cunik_file_remove_tree(*folder, NULL);
-    free(*folder);
+    return cunik_scratch_create(ret, where, "image", err);
 }
 
 static int add_blobs(const char *layout, struct tar *to, struct error **err)
@@ -72,13 +59,13 @@ static int send_layout(struct client *c, const char *layout, const char *name, c
 int cunik_client_image_pull(struct client *c, const char *name, const struct image_transfer *t,
                             char **ret_digest, struct error **err)
 {
-    _cleanup_(remove_folder) char *folder = NULL;
+    _cleanup_scratch_ struct scratch folder = {0};
     _cleanup_free_ char *full = NULL;
     int r;
 
     if ((r = cunik_image_name(name, &full, err)) < 0 || (r = make_folder(&folder, err)) < 0)
         return r;
-    _cleanup_free_ char *layout = cunik_asprintf("%s/layout", folder);
+    _cleanup_free_ char *layout = cunik_asprintf("%s/layout", folder.path);
     r = cunik_image_fetch(full, t, layout, err);
     if (r == 0)
         r = send_layout(c, layout, full, ret_digest, err);
@@ -108,13 +95,13 @@ static int receive_layout(struct client *c, const char *name, const char *layout
 int cunik_client_image_push(struct client *c, const char *name, const struct image_transfer *t,
                             struct error **err)
 {
-    _cleanup_(remove_folder) char *folder = NULL;
+    _cleanup_scratch_ struct scratch folder = {0};
     _cleanup_free_ char *full = NULL;
     int r;
 
     if ((r = cunik_image_name(name, &full, err)) < 0 || (r = make_folder(&folder, err)) < 0)
         return r;
-    _cleanup_free_ char *layout = cunik_asprintf("%s/layout", folder);
+    _cleanup_free_ char *layout = cunik_asprintf("%s/layout", folder.path);
     r = receive_layout(c, full, layout, err);
     if (r == 0)
         r = cunik_image_send(layout, full, t, err);
