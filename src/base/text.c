@@ -11,6 +11,8 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 
+enum { BRIEF_MOST = 100 };
+
 bool cunik_text_equal(const char *a, const char *b)
 {
     if (!a || !b)
@@ -244,6 +246,20 @@ const char *cunik_text_not_utf8(const char *s, size_t size)
             return s;
     }
     return NULL;
+}
+
+char *cunik_text_brief(const char *s)
+{
+    size_t size = strlen(s), end = 0, next = 0;
+
+    if (size <= BRIEF_MOST)
+        return cunik_strdup(s);
+    while (next < BRIEF_MOST) {
+        size_t length = cunik_text_utf8_length(s + next, size - next);
+        end = next;
+        next += length ? length : 1;
+    }
+    return cunik_asprintf("%.*s…", (int)end, s);
 }
 
 static size_t min3(size_t a, size_t b, size_t c)

@@ -37,6 +37,9 @@ size_t cunik_text_utf8_length(const char *s, size_t size);
 /* The first of `size` bytes that is no UTF-8, or NULL. */
 const char *cunik_text_not_utf8(const char *s, size_t size);
 
+/* s for a message: no more than a line of it, what is left out as "…". The caller frees it. */
+char *cunik_text_brief(const char *s);
+
 /* The candidate nearest to s by edit distance, or NULL when none is near (distance above a third of
  * the length, at least 1 and at most 3). */
 const char *cunik_text_nearest(const char *s, const char *const *candidates, size_t n);

@@ -15,6 +15,13 @@ static const struct {
     {"on", true, true},    {"n", false, true},      {"no", false, true}, {"off", false, true},
 };
 
+static int refuse(const struct node *n, const char *kind, struct error **err)
+{
+    _cleanup_free_ char *text = cunik_text_brief(n->text);
+
+    return cunik_error_set(err, ERROR_INVALID, "invalid %s: %s", kind, text);
+}
+
 static int cast_bool(struct node *n, char **ret_warning, struct error **err)
 {
     for (size_t i = 0; i < ARRAY_SIZE(booleans); i++) {
@@ -28,7 +35,7 @@ static int cast_bool(struct node *n, char **ret_warning, struct error **err)
         n->boolean = booleans[i].value;
         return 0;
     }
-    return cunik_error_set(err, ERROR_INVALID, "invalid boolean: %s", n->text);
+    return refuse(n, "boolean", err);
 }
 
 static int cast_int(struct node *n, struct error **err)
@@ -36,7 +43,7 @@ static int cast_int(struct node *n, struct error **err)
     bool plus = n->text[0] == '+' && n->text[1] >= '0' && n->text[1] <= '9';
 
     if (cunik_text_to_int(n->text + plus, INT64_MIN, INT64_MAX, &n->integer) < 0)
-        return cunik_error_set(err, ERROR_INVALID, "invalid integer: %s", n->text);
+        return refuse(n, "integer", err);
     n->kind = NODE_INT;
     n->number = (double)n->integer;
     return 0;
@@ -45,7 +52,7 @@ static int cast_int(struct node *n, struct error **err)
 static int cast_float(struct node *n, struct error **err)
 {
     if (cunik_text_to_double(n->text, &n->number) < 0)
-        return cunik_error_set(err, ERROR_INVALID, "invalid number: %s", n->text);
+        return refuse(n, "number", err);
     n->kind = NODE_FLOAT;
     return 0;
 }

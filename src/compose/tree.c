@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 enum {
     CHUNK_SIZE = 64 << 10,
@@ -37,7 +38,10 @@ _Static_assert(ARRAY_SIZE(kind_names) == NODE_KIND_MAX_, "every kind of node has
 
 char *cunik_node_origin(const struct node *n)
 {
-    return n->template ? cunik_asprintf(" (from '%s')", n->template) : cunik_strdup("");
+    if (!n->template)
+        return cunik_strdup("");
+    _cleanup_free_ char *text = cunik_text_brief(n->template);
+    return cunik_asprintf(" (from '%s')", text);
 }
 
 const char *cunik_node_kind_name(enum node_kind kind)

@@ -43,9 +43,10 @@ static void mistake(const struct validation *v, const struct place *place,
 static char *shown(const struct node *n, const struct field_path *path)
 {
     _cleanup_free_ char *where = cunik_field_path_text(path), *origin = cunik_node_origin(n);
+    _cleanup_free_ char *brief = cunik_text_brief(n->text);
 
     return cunik_is_secret_value(where, n->template) ? cunik_asprintf("its value%s", origin)
-                                                     : cunik_asprintf("'%s'%s", n->text, origin);
+                                                     : cunik_asprintf("'%s'%s", brief, origin);
 }
 
 static bool wrong_type(const struct validation *v, const struct node *n, const char *expected,
@@ -218,8 +219,9 @@ static bool check_name(const struct validation *v, const char *name, const struc
     if (name[0] && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz"
                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")])
         return true;
+    _cleanup_free_ char *brief = cunik_text_brief(name);
     mistake(v, place, path, "invalid name '%s': only letters, digits, '.', '_' and '-' are allowed",
-            name);
+            brief);
     return false;
 }
 

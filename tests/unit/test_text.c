@@ -147,11 +147,36 @@ static void utf8(void **state _unused_)
         assert_int_equal(cunik_text_utf8_length(rows[i].text, rows[i].size), rows[i].length);
 }
 
+static void brief(void **state _unused_)
+{
+    char text[1024];
+    char *short_one = cunik_text_brief("forever"), *cut;
+
+    assert_string_equal(short_one, "forever");
+    free(short_one);
+    for (size_t lead = 0; lead < 4; lead++) { /* no character is cut in two */
+        memset(text, 'a', lead);
+        for (size_t i = lead; i + 3 < sizeof(text); i += 3)
+            memcpy(text + i, "\xe2\x86\x92", 4);
+        cut = cunik_text_brief(text);
+        assert_in_range(strlen(cut), 97, 103);
+        assert_null(cunik_text_not_utf8(cut, strlen(cut)));
+        assert_string_equal(cut + strlen(cut) - 3, "…");
+        free(cut);
+    }
+    memset(text, 0xff, sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    cut = cunik_text_brief(text);
+    assert_in_range(strlen(cut), 97, 103);
+    free(cut);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations), cmocka_unit_test(bytes),   cmocka_unit_test(sizes),
         cmocka_unit_test(numbers),   cmocka_unit_test(nearest), cmocka_unit_test(utf8),
+        cmocka_unit_test(brief),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
