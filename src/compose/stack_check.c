@@ -5,6 +5,7 @@
 #include "compose/graph.h"
 #include "compose/stack_maker.h"
 #include "compose/volume_type.h"
+#include "engine/world_network.h"
 #include "network/address6.h"
 
 static void check_depends(struct stack_maker *m)
@@ -122,9 +123,12 @@ static void check_published(struct stack_maker *m)
             if (!cunik_address_overlap(all[k].port->host_ip, p->host_ip))
                 continue;
             _cleanup_free_ char *path = cunik_asprintf("services.%s.ports", all[i].service->name);
+            const struct world_port port = {.host_ip = p->host_ip,
+                                            .host_port = (uint16_t)p->host_first};
+            _cleanup_free_ char *at = cunik_world_port_text(&port); /* as the engine says it */
             cunik_diagnostics_warn(m->d, &p->place, path,
-                                   "port %u/%s is published by service \"%s\" too", p->host_first,
-                                   p->protocol, all[k].service->name);
+                                   "port %s/%s is published by service \"%s\" too", at, p->protocol,
+                                   all[k].service->name);
             break;
         }
     }
