@@ -280,7 +280,7 @@ int cunik_access_revoke(const struct guest_user *u, const char *path, struct err
     char before[MARK_SIZE];
     int r;
 
-    if (!is_chosen(u) || (r = get_mark(path, before)) == 0 || r == -ENOENT)
+    if (!is_chosen(u) || (r = get_mark(path, before)) == 0 || r == -ENOENT || r == -ENOTDIR)
         return 0;
     _cleanup_acl_ acl_t acl = r < 0 ? NULL : acl_get_file(path, ACL_TYPE_ACCESS);
     if (!acl)

@@ -74,12 +74,20 @@ int cunik_host_files_own(const struct host_real *h, const struct world_cunik *c,
     return r;
 }
 
-int cunik_host_files_open(const struct host_real *h, const struct world_cunik *c,
-                          struct error **err)
+static void find_others(const struct host_real *h, const struct world_cunik *c, struct strv *ret)
+{
+    for (size_t i = 0; i < c->boot.n_disks; i++)
+        if (!is_own(h, c->boot.disks[i].path))
+            cunik_strv_add(ret, c->boot.disks[i].path);
+}
+
+int cunik_host_files_open(struct host_real *h, const struct world_cunik *c, struct error **err)
 {
     const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
-    int r = 0;
+    _cleanup_strv_ struct strv paths = {0};
 
+    find_others(h, c, &paths);
+    int r = cunik_host_opened_begin(h, c->name, &paths, err);
     for (size_t i = 0; i < c->boot.n_disks && r == 0; i++)
         if (!is_own(h, c->boot.disks[i].path))
             r = cunik_access_grant(u, c->boot.disks[i].path,
@@ -87,14 +95,10 @@ int cunik_host_files_open(const struct host_real *h, const struct world_cunik *c
     return r;
 }
 
-int cunik_host_files_close(const struct host_real *h, const struct world_cunik *c,
-                           struct error **err)
+int cunik_host_files_close(struct host_real *h, const struct world_cunik *c, struct error **err)
 {
-    const struct guest_user *u = cunik_hypervisor_user(h->hypervisor);
-    int r = 0;
+    _cleanup_strv_ struct strv paths = {0};
 
-    for (size_t i = 0; i < c->boot.n_disks && r == 0; i++)
-        if (!is_own(h, c->boot.disks[i].path))
-            r = cunik_access_revoke(u, c->boot.disks[i].path, err);
-    return r;
+    find_others(h, c, &paths);
+    return cunik_host_opened_end(h, c->name, &paths, err);
 }

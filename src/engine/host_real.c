@@ -290,8 +290,8 @@ static int make_folders(const struct host_real *h, struct error **err)
         const char *base, *name;
         mode_t mode;
     } folders[] = {
-        {h->root, "stacks", 0700},  {h->root, "images", 0755}, {h->root, "restarts", 0700},
-        {h->run, "networks", 0755}, {h->run, "names", 0755},
+        {h->root, "stacks", 0700}, {h->root, "images", 0755},  {h->root, "restarts", 0700},
+        {h->root, "opened", 0700}, {h->run, "networks", 0755}, {h->run, "names", 0755},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
@@ -323,6 +323,7 @@ int cunik_host_real_create(const struct host_real_settings *settings, struct hos
     if (pthread_key_create(&h->facts, cunik_host_facts_free) != 0)
         abort();
     pthread_mutex_init(&h->images_lock, NULL);
+    pthread_mutex_init(&h->opened_lock, NULL);
     pthread_mutex_init(&h->lock, NULL);
     int r = make_folders(h, err);
     if (r == 0) /* of an engine that was not able to end its request */
@@ -355,6 +356,7 @@ void cunik_host_real_destroy(struct host_real *h)
     cunik_strv_done(&h->pools);
     cunik_strv_done(&h->others);
     pthread_mutex_destroy(&h->images_lock);
+    pthread_mutex_destroy(&h->opened_lock);
     pthread_mutex_destroy(&h->lock);
     free(h->rules);
     free(h->resolv);

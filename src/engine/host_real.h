@@ -9,6 +9,7 @@
  *                                  alone, and no space in its path confuses QEMU. Links to:
  *     ROOT/images/.store/          one copy of each version of a file that is in use
  *     ROOT/images/.kept/CUNIK/     those that a request may have to go back to
+ *     ROOT/opened/CUNIK            whose files it was let open
  *     ROOT/restarts/CUNIK          how often it was started again
  *     ROOT/images/CUNIK/domain.xml  what libvirt made of its definition, to see what others change
  *     ROOT/images/CUNIK/…          its initrd with files, layers over disks of its image, copies of

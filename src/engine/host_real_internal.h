@@ -23,6 +23,7 @@ struct host_real {
     pthread_key_t facts; /* struct facts of each thread that asked */
 
     pthread_mutex_t images_lock; /* ROOT/images */
+    pthread_mutex_t opened_lock; /* ROOT/opened, and the access to what is listed there */
 
     /* All that follows belongs to the lock. */
     pthread_mutex_t lock;
@@ -119,10 +120,16 @@ int cunik_host_files_own(const struct host_real *h, const struct world_cunik *c,
 /* Warns of folders of the stack file that it could not. */
 void cunik_host_warn_folders(const struct host_real *h, const struct world_cunik *attached,
                              struct strv *ret_warnings);
-int cunik_host_files_open(const struct host_real *h, const struct world_cunik *c,
+int cunik_host_files_open(struct host_real *h, const struct world_cunik *c, struct error **err);
+int cunik_host_files_close(struct host_real *h, const struct world_cunik *c, struct error **err);
+
+/* host_opened.c. From before the files that these paths lead to are opened to a cunik's guest until
+ * what it had opened is closed, but for what others have open. `paths` of the end: for what was
+ * opened by an engine that kept no record. */
+int cunik_host_opened_begin(struct host_real *h, const char *cunik, const struct strv *paths,
+                            struct error **err);
+int cunik_host_opened_end(struct host_real *h, const char *cunik, const struct strv *paths,
                           struct error **err);
-int cunik_host_files_close(const struct host_real *h, const struct world_cunik *c,
-                           struct error **err);
 
 /* host_writers.c: ERROR_CONFLICT when two cuniks would have a disk to which one of them writes. */
 int cunik_host_check_writers(struct host_real *h, const struct world_cunik *c,

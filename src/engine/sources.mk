@@ -83,6 +83,7 @@ engine_SOURCES = \
 	src/engine/host_label.c \
 	src/engine/host_names.c \
 	src/engine/host_network.c \
+	src/engine/host_opened.c \
 	src/engine/host_outside.c \
 	src/engine/host_observe.c \
 	src/engine/host_prerequisites.c \

@@ -154,7 +154,7 @@ leftovers() {
         qemu-system-x86* | dnsmasq) echo "process $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-80)" ;;
         esac
     done
-    find "$CUNIK_ROOT/stacks" "$CUNIK_ROOT/consoles" -type f 2>/dev/null | sed 's/^/file /'
+    find "$CUNIK_ROOT/stacks" "$CUNIK_ROOT/consoles" "$CUNIK_ROOT/opened" -type f 2>/dev/null | sed 's/^/file /'
 }
 
 nothing_left() {

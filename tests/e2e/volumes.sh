@@ -166,5 +166,31 @@ check '… with a private kernel, whose copy is private too' equal "$(stat -c %a
 check '… and keeps its owner' equal "$(stat -c %u:%g "$WORK/own/disk")" 1234:1234
 check 'down' expect 0 cunik-compose -f own.yaml down
 check '… leaves it as it was' equal "$(getfacl -cp "$WORK/own/disk")" "$(printf 'user::rw-\ngroup::---\nother::---')"
+
+# Two read it, by a link that leads elsewhere before they go.
+closed=$(getfacl -cpE "$WORK/own/disk")
+cp -p "$WORK/own/disk" "$WORK/own/other"
+ln -s disk "$WORK/own/link"
+cat >own.yaml <<END
+name: own
+services:
+  a: &reader
+    unikernel: {backend: raw, kernel: $WORK/own/kernel, disks: [{path: $WORK/own/link, readonly: true}]}
+    mem_limit: 16m
+  b: *reader
+END
+facl() { getfacl -cpE "$WORK/own/$1"; }
+check 'two guests read a private disk' expect 0 cunik-compose -f own.yaml up -d
+opened=$(facl disk)
+check '… which is open to them' test "$opened" != "$closed"
+check '… of whom one goes' expect 0 cunik-compose -f own.yaml down a
+check '… and the other still may' equal "$(facl disk)" "$opened"
+ln -sfn other "$WORK/own/link"
+check 'a link leads elsewhere when the guest is started again' expect 0 cunik-compose -f own.yaml restart b
+check '… what it led to is closed' equal "$(facl disk)" "$closed"
+check '… and what it leads to is open' equal "$(facl other)" "$opened"
+ln -sfn disk "$WORK/own/link"
+check 'it leads elsewhere when the guest goes' expect 0 cunik-compose -f own.yaml down
+check '… and both are closed' equal "$(facl disk) $(facl other)" "$closed $closed"
 check 'nothing is left' nothing_left
 plan_tests_done
