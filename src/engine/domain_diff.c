@@ -83,6 +83,9 @@ static bool can_change(const char *line)
         "<source file=", "<source dev=",   "<source dir", "<readonly",  "<filesystem",
         "<hostdev",      "<redirdev",      "<watchdog",   "<rng",       "<shmem",
         "<memory model", "<graphics",      "<channel",    "<vsock",     "<video",
+        "<shares>",      "<emulator_",     "<iothread_",  "<global_",   "<hard_limit",
+        "<soft_limit",   "<swap_hard",     "<weight>",    "<total_",    "<read_",
+        "<write_",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(starts); i++)

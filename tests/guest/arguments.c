@@ -69,6 +69,12 @@ static void set_healthy_after(uint32_t number)
     arguments.healthy_after_ms = number;
 }
 
+static void set_eject(uint32_t number)
+{
+    (void)number;
+    arguments.eject = true;
+}
+
 static void add_exit(uint32_t number)
 {
     add_action(behave_exit, number);
@@ -143,6 +149,7 @@ static const struct request {
     {"dhcp", 0, 0, set_dhcp, NULL},
     {"disk=", 0, DISK_MOST - 1, print_disk, NULL},
     {"echo", 0, 0, set_echo, NULL},
+    {"eject", 0, 0, set_eject, NULL},
     {"exit=", 0, 255, add_exit, NULL},
     {"flood=", 0, MOST, add_flood, NULL},
     {"get=", 0, 0, NULL, add_get},

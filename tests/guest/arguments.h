@@ -20,6 +20,7 @@ struct arguments {
     bool dhcp;         /* ask for addresses */
     bool acpi;         /* heed the power button */
     bool echo;         /* answer what is typed */
+    bool eject;        /* give up devices that are unplugged */
     bool debug_exit;   /* end through isa-debug-exit */
     bool unhealthy;
     uint32_t healthy_after_ms;                /* 0: never */

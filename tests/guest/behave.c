@@ -19,6 +19,11 @@ enum {
     FIRST_LINE_SHOWN = 200,
     TYPED_LONGEST = 1024,
     TYPED_PAUSE_MS = 1,
+    /* Hot-plug of machine pc: the slots whose devices are asked back, and giving them up. */
+    PLUG_DOWN = 0xAE04,
+    PLUG_EJECT = 0xAE08,
+    PLUG_BUS = 0xAE10,
+    PLUG_PAUSE_MS = 10,
 };
 
 static struct get {
@@ -27,7 +32,7 @@ static struct get {
     struct timer retry;
 } gets[ARGUMENTS_GETS];
 
-static struct timer serve_timer, act_timer, flood_timer, healthy_timer, typed_timer;
+static struct timer serve_timer, act_timer, flood_timer, healthy_timer, typed_timer, plug_timer;
 static size_t next_action;
 static uint32_t flood_done, flood_lines;
 static bool healthy = true;
@@ -204,6 +209,19 @@ static void read_typed(void *data)
     start_timer(&typed_timer, read_typed, data, TYPED_PAUSE_MS);
 }
 
+/* Whatever the host asks for: it is not asked whether anybody uses it. */
+static void eject(void *data)
+{
+    port_write32(PLUG_BUS, 0);
+    uint32_t slots = port_read32(PLUG_DOWN);
+
+    if (slots && slots != UINT32_MAX) {
+        port_write32(PLUG_EJECT, slots);
+        console_print("probe: a device is given up\n");
+    }
+    start_timer(&plug_timer, eject, data, PLUG_PAUSE_MS);
+}
+
 void behave_start(void)
 {
     if (arguments.acpi)
@@ -211,6 +229,8 @@ void behave_start(void)
     start_health();
     if (arguments.echo)
         read_typed(NULL);
+    if (arguments.eject)
+        eject(NULL);
     if (arguments.after_ms)
         start_timer(&act_timer, act, NULL, arguments.after_ms);
     else

@@ -180,6 +180,11 @@ static void test_guest_diff(_unused_ void **state)
     assert_guest("<domain>\n<vcpu placement='static'>1</vcpu>\n"
                  "<disk type='file' device='disk'>\n<source file='/d' index='2'/>\n</disk>\n",
                  "removed <interface type='ethernet'> (and 1 more line)");
+    assert_guest("<domain>\n<vcpu placement='static'>1</vcpu>\n<cputune>\n<shares>300</shares>\n"
+                 "</cputune>\n<interface type='ethernet'>\n<target dev='ck1' managed='no'/>\n"
+                 "</interface>\n<disk type='file' device='disk'>\n<source file='/d' index='1'/>\n"
+                 "<iotune>\n<total_bytes_sec>5</total_bytes_sec>\n</iotune>\n</disk>\n",
+                 "<interface type='ethernet'> → <shares>300</shares> (and 5 more lines)");
     assert_guest(
         "<domain>\n<vcpu placement='static' current='1'>2</vcpu>\n"
         "<interface type='ethernet'>\n<target dev='ck1' managed='no'/>\n</interface>\n"
