@@ -1,6 +1,5 @@
 #include "base/scratch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -34,19 +34,17 @@ static int take(const char *path)
 /* What cannot be removed is in nobody's way. */
 static void sweep(const char *where, const char *prefix)
 {
-    DIR *d = opendir(where);
-    const struct dirent *e;
+    _cleanup_strv_ struct strv names = {0};
 
-    while (d && (e = readdir(d))) {
-        if (!cunik_text_starts(e->d_name, prefix))
+    cunik_folder_list(where, 0, &names, NULL);
+    for (size_t i = 0; i < names.n; i++) {
+        if (!cunik_text_starts(names.items[i], prefix))
             continue;
-        _cleanup_free_ char *path = cunik_asprintf("%s/%s", where, e->d_name);
+        _cleanup_free_ char *path = cunik_asprintf("%s/%s", where, names.items[i]);
         _cleanup_close_ int fd = take(path);
         if (fd >= 0)
             cunik_file_remove_tree(path, NULL);
     }
-    if (d)
-        closedir(d);
 }
 
 /* Until it is locked another one's sweep may take it. */

@@ -4,12 +4,12 @@
  * elsewhere by the time the cunik goes. A file is closed again when the last one that has it goes,
  * or has another in its place.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/host_real_internal.h"
@@ -73,16 +73,13 @@ static int read_others(const struct host_real *h, const char *cunik, struct strv
                        struct error **err)
 {
     _cleanup_free_ char *folder = record_of(h, "");
-    DIR *d = opendir(folder);
-    const struct dirent *e;
+    _cleanup_strv_ struct strv names = {0};
     bool there;
-    int r = d ? 0 : cunik_error_errno(err, errno, "reading '%s'", folder);
+    int r = cunik_folder_list(folder, 0, &names, err);
 
-    while (r == 0 && (e = readdir(d)))
-        if (e->d_name[0] != '.' && strcmp(e->d_name, cunik) != 0)
-            r = read_record(h, e->d_name, ret, &there, err);
-    if (d)
-        closedir(d);
+    for (size_t i = 0; r == 0 && i < names.n; i++)
+        if (strcmp(names.items[i], cunik) != 0)
+            r = read_record(h, names.items[i], ret, &there, err);
     return r;
 }
 
