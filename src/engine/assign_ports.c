@@ -132,7 +132,7 @@ static bool is_reachable(const struct ports *s, const char *ip)
            cunik_strv_has(addresses, ip);
 }
 
-/* The kernel takes no packet from ::1 to another link (as route_localnet lets it for 127.0.0.1). */
+/* Nothing answers at ::1: rules.h says why. */
 static void check_address(const struct ports *s, const struct world_cunik *c,
                           const struct world_port *p)
 {

@@ -14,6 +14,11 @@ ends() {
 }
 trap ends EXIT
 forwards() { [ "$(cat "/proc/sys/net/ipv4/conf/$1/forwarding")" = "$2" ]; }
+# As a browser does where localhost has both addresses.
+localhost_answers() { # PORT
+    curl -sfS --max-time 10 --resolve "localhost:$1:[::1],127.0.0.1" -w '%{remote_ip}\n' -o /dev/null "http://localhost:$1/" \
+        >"$OUT" 2>"$ERR" && grep -qx 127.0.0.1 "$OUT"
+}
 refused() { ! curl -sS --max-time 2 "$1" >"$OUT" 2>"$ERR"; }
 nothing_left_but_wire() {
     leftovers | grep -v '^link wire@' >"$OUT"
@@ -65,6 +70,7 @@ nft delete table inet wall
 check 'nothing was started' nothing_left_but_wire
 
 check 'up' expect 0 cunik-compose -f a.yaml up -d --wait
+check 'localhost answers, also to who tries ::1 first' localhost_answers 8080
 check 'the way in forwards' forwards wire 1
 check '… and the host as a whole does not' test "$(cat /proc/sys/net/ipv4/ip_forward)" = 0
 check 'another machine is answered' answers_there http://192.0.2.1:8080/ 'hello from web'
