@@ -23,6 +23,18 @@ static bool is_way(const struct link *l)
     return l->up && l->n_addresses && !l->labelled && strcmp(l->name, "lo") != 0;
 }
 
+/* One that has gone since it was listed lacks nothing. */
+static int forwards(const struct link *l, bool *ret, struct error **err)
+{
+    int r = cunik_link_forwards(l->name, ret, err);
+
+    if (r != -ENOENT)
+        return r;
+    cunik_error_forget(err);
+    *ret = true;
+    return 0;
+}
+
 int cunik_host_forwards(const struct links *links, bool *ret, struct error **err)
 {
     bool all = true;
@@ -30,11 +42,7 @@ int cunik_host_forwards(const struct links *links, bool *ret, struct error **err
 
     for (size_t i = 0; r == 0 && all && i < links->n; i++)
         if (is_way(&links->items[i]))
-            r = cunik_link_forwards(links->items[i].name, &all, err);
-    if (r == -ENOENT) { /* it has gone */
-        cunik_error_forget(err);
-        r = 0;
-    }
+            r = forwards(&links->items[i], &all, err);
     *ret = all;
     return r;
 }
@@ -47,8 +55,8 @@ static int open_links(const struct host_real *h, const struct links *links, stru
 
     for (size_t i = 0; r >= 0 && i < links->n; i++) {
         const struct link *l = &links->items[i];
-        bool forwards = true;
-        if (!is_way(l) || (r = cunik_link_forwards(l->name, &forwards, err)) < 0 || forwards)
+        bool open = true;
+        if (!is_way(l) || (r = forwards(l, &open, err)) < 0 || open)
             continue;
         _cleanup_free_ char *line = cunik_asprintf("%u %s", l->index, l->name);
         cunik_strv_add(&shut, l->name);

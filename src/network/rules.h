@@ -25,11 +25,11 @@
  * Names are served at the gateways: port 53 there is never published.
  *
  * The table of IPv6 says the same where a network has it, for guests with such an address, but for
- * 127.0.0.0/8. Nothing is published at ::1. A connection from there could be led to a guest, and its
- * answers back by a local route of ::1 on the bridge; but where frames of bridges pass ip6tables
- * (br_netfilter, which Docker loads at any time) an answer becomes ::1's before the kernel checks
- * that no such packet comes by a link, and is dropped. Who asks for localhost would hang then; as
- * it is, ::1 refuses at once and 127.0.0.1 answers.
+ * 127.0.0.0/8. Nothing is published at ::1. A connection from there could be led to a guest, and
+ * its answers back by a local route of ::1 on the bridge; but where frames of bridges pass
+ * ip6tables (br_netfilter, which Docker loads at any time) an answer becomes ::1's before the
+ * kernel checks that no such packet comes by a link, and is dropped. Who asks for localhost would
+ * hang then; as it is, ::1 refuses at once and 127.0.0.1 answers.
  *
  * What the rules of frames (the bridge's table) say: a guest sends IPv4 and ARP alone, only from
  * its own MAC and IP address; nobody on a bridge answers DHCP or announces routes but the host; who

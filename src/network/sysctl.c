@@ -37,7 +37,5 @@ int cunik_sysctl_set(const char *path, int value, struct error **err)
     if (out < 0)
         return cunik_error_errno(err, errno, "opening '%s'", file);
     int r = cunik_write_all(out, text, strlen(text));
-    if (r < 0)
-        return cunik_error_errno(err, -r, "writing %d to '%s'", value, file);
-    return 1;
+    return r < 0 ? cunik_error_errno(err, -r, "writing %d to '%s'", value, file) : 0;
 }

@@ -6,5 +6,5 @@
 /* The number that the switch at `path` below /proc/sys stands at. */
 int cunik_sysctl_get(const char *path, int *ret, struct error **err);
 /* Writes a number to the switch at `path` below /proc/sys ("net/ipv4/conf/ckb1/forwarding") unless
- * it is there already. 1 when that was a change, else 0. */
+ * it is there already. */
 int cunik_sysctl_set(const char *path, int value, struct error **err);

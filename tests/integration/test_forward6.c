@@ -2,6 +2,8 @@
  * undone. */
 #include "tests/support/test.h"
 
+#include <signal.h>
+
 #include "tests/integration/netns.h"
 
 #include "engine/host_real_internal.h"
@@ -139,13 +141,59 @@ static void test_each(_unused_ void **state)
     assert_false(record());
 }
 
+static pid_t start_coming_and_going(const char *batch)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        setpgid(0, 0);
+        execl("/bin/sh", "sh", "-c", "while :; do ip -batch \"$0\" >/dev/null 2>&1; done", batch,
+              NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+/* Links of others' that go while they are looked at. */
+static void test_going(_unused_ void **state)
+{
+    enum { ROUNDS = 300, LINKS = 20 };
+    _cleanup_free_ char *batch = cunik_asprintf("%s/batch", host.run);
+    FILE *f = fopen(batch, "w");
+
+    assert_non_null(f);
+    for (int i = 0; i < LINKS; i++)
+        fprintf(f,
+                "link add c%d type bridge\naddress add 198.51.%d.1/24 dev c%d\n"
+                "address add fd00:%x::1/64 dev c%d\nlink set c%d up\n",
+                i, i, i, 256 + i, i, i);
+    for (int i = 0; i < LINKS; i++)
+        fprintf(f, "link del c%d\n", i);
+    fclose(f);
+    pid_t pid = start_coming_and_going(batch);
+    setpgid(pid, pid);
+    _cleanup_error_ struct error *err = NULL;
+    int r = 0;
+    for (int i = 0; r == 0 && i < ROUNDS; i++) {
+        _cleanup_strv_ struct strv shut = {0};
+        if ((r = cunik_host_forward(&host, true, &err)) == 0)
+            r = cunik_host_open6(&host, cunik_host_forward6_kind(), &shut, &err);
+    }
+    kill(-pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    unlink(batch);
+    test_ok(r, err);
+    for (int i = 0; i < LINKS; i++)
+        shell("ip link del c%d 2>/dev/null", i);
+    test_ok(cunik_host_forward(&host, false, NULL), NULL);
+    test_ok(cunik_host_close6(&host, NULL), NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_router),
-        cmocka_unit_test(test_others),
-        cmocka_unit_test(test_each),
+        cmocka_unit_test(test_whole), cmocka_unit_test(test_router), cmocka_unit_test(test_others),
+        cmocka_unit_test(test_each),  cmocka_unit_test(test_going),
     };
     char folder[] = "/tmp/cunik-forward6-XXXXXX";
 
