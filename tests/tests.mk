@@ -27,36 +27,34 @@ $(FAULTY_ENGINE): $(B)/src/engine/cunikd.o $(B)/tests/faulty/faulty_host.o $(B)/
 	$(call SAY,LINK)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=cunik_host_real_table -o $@ $^ $(ALL_LIBS)
 -include $(B)/tests/faulty/faulty_host.d
 
-# Tests of the whole, each a script that makes its own network namespace.
-E2E_TESTS := attach bad_input commands config cunik death dialects engine examples faults follow images networks observe readme system torture \
-	traffic firewalld up_down volumes
-E2E_TESTS += chaos cycles
-E2E_TESTS += doctor endings
-E2E_TESTS += updates rolling health verbs
-E2E_TESTS += rootless
+# Tests of the whole, each a script that makes its own network namespace; the longest first.
+E2E_TESTS := store volumes networks readme torture system faults cunik death rootless traffic up_down updates bad_input \
+	examples dialects attach chaos endings images cycles package health rolling verbs observe firewalld engine commands \
+	follow doctor config
 
 # A registry for tests/e2e/images.sh: Debian's, unpacked and never installed, for its package starts a service.
 build/registry/usr/bin/docker-registry: guests/linux/debs.sh tests/registry.sh
 	tests/registry.sh build/registry
 
-E2E_TESTS += package store
-
-# Names for tests/run: NAME=COMMAND.
+# Names for tests/run: NAME=COMMAND. The longest first, for they are begun in this order; those that compute beside
+# those that wait, of which there may be one more than processors. None has to run alone.
+CHECK_JOBS = $(shell expr $(JOBS) + 1)
+e2e_checks = $(foreach t,$(1),"e2e/$(t)=CUNIK_BIN=$$PWD/$(BIN) CUNIK_FAULTY=$$PWD/$(FAULTY_ENGINE) tests/e2e/$(t).sh")
 CHECKS = \
+	"asan=$(MAKE) -s check-units VARIANT=asan -j$(JOBS)" \
+	$(call e2e_checks,$(wordlist 1,3,$(E2E_TESTS))) \
+	"tsan=$(MAKE) -s check-units VARIANT=tsan -j$(JOBS)" \
+	"guest/linux=guests/linux/selftest.sh" \
+	$(call e2e_checks,$(wordlist 4,999,$(E2E_TESTS))) \
+	$(foreach t,$(INTEGRATION_PROGRAMS),"integration/$(notdir $(t))=unshare --net --mount $(t)") \
+	$(GUEST_CHECKS) \
 	$(foreach t,$(TEST_PROGRAMS),"unit/$(notdir $(t))=$(t)") \
 	$(foreach t,$(FUZZ_TARGETS),"fuzz/$(t)=$(B)/tests/fuzz/fuzz_$(t) tests/fuzz/corpus/$(t)") \
-	$(foreach t,$(INTEGRATION_PROGRAMS),"integration/$(notdir $(t))=unshare --net --mount $(t)") \
-	$(foreach t,$(E2E_TESTS),"e2e/$(t)=CUNIK_BIN=$$PWD/$(BIN) CUNIK_FAULTY=$$PWD/$(FAULTY_ENGINE) tests/e2e/$(t).sh") \
 	"unit/schema.py=tests/schema.py" \
-	$(GUEST_CHECKS) \
-	"guest/linux=guests/linux/selftest.sh"
+	"unit/run=tests/run-test.sh" \
+	"lint=tests/lint.sh"
 CHECK_PROGRAMS = $(FAULTY_ENGINE) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(INTEGRATION_PROGRAMS) $(GUEST_CHECK_PROGRAMS) build/registry/usr/bin/docker-registry
 
 # ThreadSanitizer looks at what has threads.
 TSAN_TESTS := api console engine health races reaper supervise updates
 VARIANT_PROGRAMS = $(if $(filter tsan,$(VARIANT)),$(filter $(TSAN_TESTS:%=$(B)/tests/unit/test_%),$(TEST_PROGRAMS)),$(TEST_PROGRAMS))
-
-# Variants of the unit tests that belong to every check.
-SANITIZED_CHECKS = "lint=tests/lint.sh" \
-	"asan=$(MAKE) -s check-units VARIANT=asan -j$(JOBS)" \
-	"tsan=$(MAKE) -s check-units VARIANT=tsan -j$(JOBS)"
