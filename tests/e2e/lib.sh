@@ -1,4 +1,4 @@
-# What the end-to-end tests share. Source it first: it puts the test into a network namespace of its own,
+# What the end-to-end tests share. Source it first: it puts the test into namespaces of its own (network, mounts),
 # gives it an engine of its own under a short temporary root, and takes both down at the end, however
 # the test ends.
 #
@@ -15,8 +15,8 @@ if [ "$(id -u)" != 0 ]; then
     exit 0
 fi
 if [ "${CUNIK_TEST_NAMESPACE:-}" != "$$" ]; then
-    # exec keeps the pid, so the variable tells that this very process has its own namespace.
-    CUNIK_TEST_NAMESPACE=$$ exec unshare --net "$BASH" "$0" "$@"
+    # exec keeps the pid, so the variable tells that this very process has its own namespaces.
+    CUNIK_TEST_NAMESPACE=$$ exec unshare --net --mount "$BASH" "$0" "$@"
 fi
 ip link set lo up
 

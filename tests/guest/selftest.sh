@@ -114,12 +114,12 @@ ended() {
 }
 
 fetch() {
-    curl -s --max-time 5 "http://$1"
+    curl -s --max-time 30 "http://$1"
 }
 
 answers() {
     # A packet sent before the guest listens is lost, and the host's TCP waits a second before it tries again.
-    curl -s -o "$work/answer" --connect-timeout 0.05 --max-time 1 "http://$1/"
+    curl -s -o "$work/answer" --connect-timeout 0.2 --max-time 5 "http://$1/"
 }
 
 said() {
@@ -143,7 +143,7 @@ in_dialect() {
     local name=$1 host=$3 args=$4 begin
     begin=$(now_ms)
     start "$name" t2 "$2" "${@:5}"
-    if ! soon 5 answers 10.9.0.2; then
+    if ! soon 30 answers 10.9.0.2; then
         not_ok "$name: answers" "$(console "$name")"
         stop "$name"
         return
@@ -183,7 +183,7 @@ test_dialects() {
 # refused NAME APPEND PATTERN: the guest says what is wrong with its command line
 refused() {
     start bad t2 "$2"
-    soon 5 said bad 'serving nothing'
+    soon 30 said bad 'serving nothing'
     has "refuses $1" "$(console bad)" "^probe: command line: $3\$"
     stop bad
 }
@@ -196,7 +196,7 @@ test_bad_lines() {
     refused 'a bad percent sign in linux' 'arg=100%' "bad % sign in 'arg=100%'"
     refused 'an unquoted semicolon in osv' '--verbose /probe a;b' "unquoted 'a;b'"
     start none t2 'exit=1 after=300'
-    soon 5 said none 'exiting'
+    soon 30 said none 'exiting'
     has 'no network: says so' "$(console none)" '^probe: no network: serving nothing$'
     stop none
 }
@@ -206,10 +206,10 @@ test_machines() {
     start qboot t2 'ip=10.9.0.2::10.9.0.1:24' -bios /usr/share/qemu/qboot.rom
     local begin
     begin=$(now_ms)
-    if soon 5 answers 10.9.0.2; then
+    if soon 30 answers 10.9.0.2; then
         ok "qboot: answers ($(($(now_ms) - begin)) ms after QEMU's start)"
         fetch '10.9.0.2/exit?0' >"$work/answer"
-        ended qboot 3
+        ended qboot 30
         is 'qboot: powers off' "$status" 0
     else
         not_ok 'qboot: answers' "$(console qboot)"
@@ -217,12 +217,12 @@ test_machines() {
     fi
     start q35 '' 'ip=10.9.0.2::10.9.0.1:24 arg=acpi' -machine q35 -netdev tap,id=n1,ifname=t2,script=no,downscript=no \
         -device virtio-net-pci,netdev=n1,bus=pcie.0,disable-legacy=off,romfile=
-    soon 5 answers 10.9.0.2
+    soon 30 answers 10.9.0.2
     is 'q35: answers' "$(fetch '10.9.0.2/exit?0')" 'exiting with 0'
-    ended q35 3
+    ended q35 30
     is 'q35: powers off' "$status" 0
     start small 't2 t3 t4 t5' 'probe netdev.ip=[ "10.9.0.2/24:10.9.0.1" "10.9.1.2/24" "10.9.2.2/24" "10.9.3.2/24" ] -- a' -m 4
-    soon 5 answers 10.9.0.2
+    soon 30 answers 10.9.0.2
     is '4 MiB and four cards' "$(fetch 10.9.0.2/net | cut -d' ' -f1-3)" \
         $'eth0 address 10.9.0.2/24\neth1 address 10.9.1.2/24\neth2 address 10.9.2.2/24\neth3 address 10.9.3.2/24'
     ip addr add 10.9.3.1/24 dev br0
@@ -233,20 +233,20 @@ test_machines() {
 
 test_network() {
     start net t2 'ip=10.9.0.2::10.9.0.1:24:web:eth0:off:10.9.0.1 unused mtu=eth0:1400'
-    soon 5 answers 10.9.0.2
-    seq 64 | xargs -P 64 -I{} curl -s --max-time 10 'http://10.9.0.2/echo?{}' >"$work/echoes"
+    soon 30 answers 10.9.0.2
+    seq 64 | xargs -P 64 -I{} curl -s --max-time 30 'http://10.9.0.2/echo?{}' >"$work/echoes"
     is '64 requests at once' "$(sort -n "$work/echoes" | md5sum)" "$(seq 64 | md5sum)"
     is 'ten requests on one connection' \
-        "$(curl -s --max-time 5 -w '%{num_connects}\n' -o "$work/answer" 'http://10.9.0.2/echo?[1-10]' | awk '{ n += $1 } END { print n }')" 1
+        "$(curl -s --max-time 30 -w '%{num_connects}\n' -o "$work/answer" 'http://10.9.0.2/echo?[1-10]' | awk '{ n += $1 } END { print n }')" 1
     is '3 MB' "$(fetch '10.9.0.2/big?3000000' | md5sum)" "$(big 3000000 | md5sum)"
     has 'mtu' "$(fetch 10.9.0.2/net)" 'mtu 1400$'
     is 'ping' "$(ping_once 10.9.0.2)" 'the same came back'
-    is 'UDP echo' "$(bash -c 'exec 3<>/dev/udp/10.9.0.2/7 && printf "some text" >&3 && timeout 2 head -c 9 <&3')" 'some text'
-    is 'closed port is refused' "$(curl -s --max-time 2 http://10.9.0.2:81/; echo $?)" 7
-    is 'HEAD has no body' "$(curl -sI --max-time 2 http://10.9.0.2/health | grep -ci '^content-length: 8')" 1
-    is 'POST is refused' "$(curl -s -d x=1 -o "$work/answer" -w '%{http_code}' --max-time 2 http://10.9.0.2/)" 405
-    is 'not HTTP is refused' "$(bash -c 'exec 3<>/dev/tcp/10.9.0.2/80 && printf "nonsense\n\n" >&3 && timeout 2 head -n 1 <&3' | tr -d '\r')" 'HTTP/1.1 400 Bad Request'
-    is 'endless header is refused' "$(bash -c 'exec 3<>/dev/tcp/10.9.0.2/80 && head -c 9000 /dev/zero >&3 && timeout 2 head -n 1 <&3' | tr -d '\r')" \
+    is 'UDP echo' "$(bash -c 'exec 3<>/dev/udp/10.9.0.2/7 && printf "some text" >&3 && timeout 10 head -c 9 <&3')" 'some text'
+    is 'closed port is refused' "$(curl -s --max-time 30 http://10.9.0.2:81/; echo $?)" 7
+    is 'HEAD has no body' "$(curl -sI --max-time 30 http://10.9.0.2/health | grep -ci '^content-length: 8')" 1
+    is 'POST is refused' "$(curl -s -d x=1 -o "$work/answer" -w '%{http_code}' --max-time 30 http://10.9.0.2/)" 405
+    is 'not HTTP is refused' "$(bash -c 'exec 3<>/dev/tcp/10.9.0.2/80 && printf "nonsense\n\n" >&3 && timeout 10 head -n 1 <&3' | tr -d '\r')" 'HTTP/1.1 400 Bad Request'
+    is 'endless header is refused' "$(bash -c 'exec 3<>/dev/tcp/10.9.0.2/80 && head -c 9000 /dev/zero >&3 && timeout 10 head -n 1 <&3' | tr -d '\r')" \
         'HTTP/1.1 431 Request Header Fields Too Large'
     test_names
     test_loss
@@ -271,7 +271,7 @@ data = bytes(i % 251 for i in range(1000))
 head = struct.pack('!BBHHH', 8, 0, 0, 77, 1)
 head = head[:2] + struct.pack('!H', checksum(head + data)) + head[4:]
 with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as link:
-    link.settimeout(2)
+    link.settimeout(20)
     link.sendto(head + data, (sys.argv[1], 0))
     reply = link.recv(2000)[20:]
 same = reply[0] == 0 and reply[4:] == head[4:] + data and checksum(reply) == 0
@@ -285,10 +285,10 @@ test_names() {
         --cname=alias,other >"$work/dnsmasq" 2>&1 &
     running[dnsmasq]=$!
     resolves() { [ "$(fetch '10.9.0.2/resolve?web')" = 10.9.0.2 ]; }
-    soon 5 resolves
+    soon 30 resolves
     is 'resolves a name' "$(fetch '10.9.0.2/resolve?other')" 10.9.0.3
     is 'resolves an alias' "$(fetch '10.9.0.2/resolve?alias')" 10.9.0.3
-    is 'unknown name' "$(curl -s -o "$work/answer" -w '%{http_code}' --max-time 5 'http://10.9.0.2/resolve?nobody')" 404
+    is 'unknown name' "$(curl -s -o "$work/answer" -w '%{http_code}' --max-time 30 'http://10.9.0.2/resolve?nobody')" 404
 }
 
 # Every tenth packet is lost, either way: everything arrives all the same, in order.
@@ -301,8 +301,8 @@ table ip loss {
     chain out { type filter hook output priority 0; oifname br0 numgen random mod 10 0 drop; }
 }
 RULES
-    is 'lost packets are sent again' "$(curl -s --max-time 20 '10.9.0.2/big?300000' | md5sum)" "$(big 300000 | md5sum)"
-    has 'and it counts them' "$(curl -s --max-time 20 10.9.0.2/stats)" '^tcp_resent [1-9]'
+    is 'lost packets are sent again' "$(curl -s --max-time 60 '10.9.0.2/big?300000' | md5sum)" "$(big 300000 | md5sum)"
+    has 'and it counts them' "$(curl -s --max-time 60 10.9.0.2/stats)" '^tcp_resent [1-9]'
     nft delete table netdev loss
     nft delete table ip loss
 }
@@ -315,14 +315,14 @@ big() {
 test_calls() {
     start server t3 'ip=10.9.0.3::10.9.0.1:24:other:eth0:off:10.9.0.1 arg=delay=700 arg=port=8080 arg=unhealthy arg=healthy_after=1200'
     start client t2 'ip=10.9.0.2::10.9.0.1:24:web:eth0:off:10.9.0.1 arg=get=http://other:8080/ arg=get=http://other:8080/health'
-    soon 8 said client '^get http://other:8080/health: 200 healthy'
+    soon 30 said client '^get http://other:8080/health: 200 healthy'
     has 'get= calls by name and waits for a slow start' "$(console client)" \
         '^get http://other:8080/: 200 hello from other$'
     has 'get= waits for health' "$(console client)" '^get http://other:8080/health: 200 healthy$'
     is '/get calls' "$(fetch '10.9.0.2/get?http://10.9.0.3:8080/echo?x%20y')" 'x y'
     is '/get of a closed port' "$(fetch '10.9.0.2/get?http://10.9.0.3:81/')" 'refused'
     is '/get of an error' "$(fetch '10.9.0.2/get?http://10.9.0.3:8080/nothing')" 'it answered 404'
-    seq 32 | xargs -P 32 -I{} curl -s --max-time 10 'http://10.9.0.2/get?http://other:8080/echo?{}' >"$work/echoes"
+    seq 32 | xargs -P 32 -I{} curl -s --max-time 30 'http://10.9.0.2/get?http://other:8080/echo?{}' >"$work/echoes"
     is '32 calls at once' "$(sort -n "$work/echoes" | md5sum)" "$(seq 32 | md5sum)"
     stop client
     stop server
@@ -330,10 +330,10 @@ test_calls() {
 
 test_delay() {
     local begin
-    start slow t2 'ip=10.9.0.2::10.9.0.1:24 arg=delay=800'
-    soon 5 said slow 'eth0'
+    start slow t2 'ip=10.9.0.2::10.9.0.1:24 arg=delay=2500'
+    soon 30 said slow 'eth0'
     begin=$(now_ms)
-    soon 5 answers 10.9.0.2
+    soon 30 answers 10.9.0.2
     is 'delay=' "$(($(now_ms) - begin > 400))" 1
     is 'healthy at first' "$(curl -s -o "$work/answer" -w '%{http_code}' 10.9.0.2/health)" 200
     is 'ill when told to be' "$(curl -s -o "$work/answer" -w '%{http_code}' '10.9.0.2/health?ill')" 503
@@ -345,33 +345,33 @@ test_delay() {
 test_ends() {
     local name=exits
     start $name '' 'arg=say=a%20word arg=exit=7'
-    ended $name 5
+    ended $name 30
     is 'exit=: powers off' "$status $(console $name | tail -n 2 | paste -sd,)" '0 a word,exiting with 7'
     start $name '' 'arg=exit=7 arg=debugexit' -device isa-debug-exit
-    ended $name 5
+    ended $name 30
     is 'exit= with debugexit' "$status" 15
-    start $name t2 'ip=10.9.0.2::10.9.0.1:24 arg=exit=3 arg=after=600 arg=debugexit' -device isa-debug-exit
-    soon 5 answers 10.9.0.2 && ok 'after=: not yet' || not_ok 'after=: not yet'
-    ended $name 5
+    start $name t2 'ip=10.9.0.2::10.9.0.1:24 arg=exit=3 arg=after=4000 arg=debugexit' -device isa-debug-exit
+    soon 30 answers 10.9.0.2 && ok 'after=: not yet' || not_ok 'after=: not yet'
+    ended $name 30
     is 'after=: then' "$status" 7
     start $name t2 'ip=10.9.0.2::10.9.0.1:24 arg=debugexit' -device isa-debug-exit
-    soon 5 answers 10.9.0.2
+    soon 30 answers 10.9.0.2
     is '/exit: answers' "$(fetch '10.9.0.2/exit?5')" 'exiting with 5'
-    ended $name 5
+    ended $name 30
     is '/exit: ends' "$status" 11
     start $name '' 'arg=crash' -d cpu_reset -D "$work/crash"
-    ended $name 5
+    ended $name 30
     has 'crash' "$(cat "$work/crash")" '^Triple fault'
     start $name t2 'ip=10.9.0.2::10.9.0.1:24' -d cpu_reset -D "$work/crash"
-    soon 5 answers 10.9.0.2
+    soon 30 answers 10.9.0.2
     is '/crash: answers' "$(fetch 10.9.0.2/crash)" crashing
-    ended $name 5
+    ended $name 30
     has '/crash: ends' "$(cat "$work/crash")" '^Triple fault'
     start $name '' 'arg=reset'
-    ended $name 5
+    ended $name 30
     is 'reset' "$status" 0
     start $name t2 'ip=10.9.0.2::10.9.0.1:24'
-    soon 5 answers 10.9.0.2
+    soon 30 answers 10.9.0.2
     is '/hang: answers' "$(fetch 10.9.0.2/hang)" hanging
     is '/hang: then nothing' "$(curl -s --max-time 0.5 http://10.9.0.2/; echo $?)" 28
     alive $name && ok '/hang: still there' || not_ok '/hang: still there'
@@ -383,10 +383,10 @@ test_power_button() {
     mkfifo "$work/monitor.in" "$work/monitor.out"
     for heed in acpi deaf; do
         start $heed t2 "ip=10.9.0.2::10.9.0.1:24 arg=$heed" -chardev "pipe,id=m,path=$work/monitor" -mon chardev=m
-        soon 5 answers 10.9.0.2
+        soon 30 answers 10.9.0.2
         echo system_powerdown >"$work/monitor.in"
         if [ $heed = acpi ]; then
-            ended acpi 3
+            ended acpi 30
             is 'acpi: powers off' "$status $(console acpi | tail -n 1)" '0 power button'
         else
             is 'without acpi: ignores the button' "$(fetch 10.9.0.2/)$(said deaf button; echo $?)" 'hello from probe1'
@@ -402,12 +402,12 @@ test_console_and_disks() {
     start disks t2 'ip=10.9.0.2::10.9.0.1:24 arg=disk=0 arg=disk=7 arg=flood=2000 mount=vda:/data:ext4:ro' \
         -drive "file=$work/disk0,format=raw,if=none,id=d0" -device virtio-blk-pci,drive=d0,disable-modern=off \
         -drive "file=$work/disk1,format=raw,if=none,id=d1" -device virtio-blk-pci,drive=d1,disable-modern=off
-    soon 5 answers 10.9.0.2
+    soon 30 answers 10.9.0.2
     has 'disk=' "$(console disks)" '^disk 0: first disk$'
     has 'disk= of none' "$(console disks)" '^disk 7: no such disk$'
     has 'mount=' "$(console disks)" '^probe: mount vda /data ext4 ro$'
     is '/disk' "$(fetch '10.9.0.2/disk?0')$(fetch '10.9.0.2/disk?1')" $'first disk\nline twosecond'
-    soon 5 said disks '^flood 2000 of 2000$'
+    soon 30 said disks '^flood 2000 of 2000$'
     is 'flood=: every line whole' "$(grep -c '^flood [0-9]* of 2000$' "$work/disks.log")" 2000
     stop disks
 }

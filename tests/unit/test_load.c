@@ -331,9 +331,9 @@ static void huge_file(void **state _unused_)
     scratch_init(&s, "services: {}\n", 13);
     _cleanup_free_ char *path = cunik_path_join(s.folder, "compose.yaml");
     assert_int_equal(truncate(path, 100 << 20), 0);
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
     expect_error(&s, "is larger than");
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     assert_true(end.tv_sec - begin.tv_sec < 2);
     scratch_done(&s);
 }
