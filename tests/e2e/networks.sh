@@ -231,7 +231,7 @@ cat >sick.yaml <<EOF
 name: sick
 services:
   web:
-    healthcheck: {test: ["HTTP", "http://:80/health"], interval: 200ms, timeout: 30s, retries: 1}
+    healthcheck: {test: ["HTTP", "http://:80/health"], interval: 200ms, timeout: 30s, retries: 1, start_period: 60s}
     unikernel: {backend: unikraft, kernel: $PROBE}
   asker: {unikernel: {backend: unikraft, kernel: $PROBE}}
 networks:
