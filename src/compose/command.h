@@ -77,11 +77,15 @@ struct command_up {
     const struct strv *services; /* empty = all */
     const struct strv *scale;    /* "SERVICE=NUM"; NULL = as the file says */
     enum image_action images;    /* what is done about those of the stack first */
+    const char *pull;            /* in place of what the file says, or NULL */
+    bool no_build;
     enum plan_recreate recreate;
     bool remove_orphans, no_dependencies;
 };
 /* As COMMAND_UP_OPTIONS and the arguments say, but for the images. */
 int cunik_command_read_up(const struct arguments *a, struct command_up *ret, struct error **err);
+/* --build, --no-build and --pull: images are built and fetched. */
+int cunik_command_read_images(const struct arguments *a, struct command_up *u, struct error **err);
 /* Loads what the request is made of, and checks what is asked for. */
 int cunik_command_up_stack(struct command *c, const struct command_up *u, struct stack *ret,
                            struct error **err);

@@ -37,6 +37,18 @@ static void print(const struct arguments *a, const struct world *w, const struct
         fputs(text, stdout);
 }
 
+static void keep_states(struct world *w, const struct strv *states)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        if (!states->n || cunik_strv_has(states, cunik_state_name(w->cuniks[i].status.state)))
+            w->cuniks[n++] = w->cuniks[i];
+        else
+            cunik_world_cunik_done(&w->cuniks[i]);
+    w->n_cuniks = n;
+}
+
 int cunik_command_ps(void *context, const struct arguments *a, int *status _unused_,
                      struct error **err)
 {
@@ -49,9 +61,10 @@ int cunik_command_ps(void *context, const struct arguments *a, int *status _unus
         r = cunik_command_check_there(&w, cunik_arguments_positional(a), err);
     if (r < 0)
         return r;
+    keep_states(&w, cunik_arguments_values(a, "status"));
     print(a, &w,
           &(struct listing_options){
-              .all = cunik_arguments_flag(a, "all"),
+              .all = cunik_arguments_flag(a, "all") || cunik_arguments_given(a, "status"),
               .services = *cunik_arguments_positional(a),
               .now_ms = cunik_clock_real.wall_ms(NULL),
           });

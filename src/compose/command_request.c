@@ -77,6 +77,30 @@ int cunik_command_read_up(const struct arguments *a, struct command_up *ret, str
     return 0;
 }
 
+int cunik_command_read_images(const struct arguments *a, struct command_up *u, struct error **err)
+{
+    bool anew = cunik_arguments_flag(a, "build");
+
+    u->images = anew ? IMAGES_ANEW : IMAGES_NEED;
+    u->no_build = cunik_arguments_flag(a, "no-build");
+    u->pull = cunik_arguments_value(a, "pull");
+    return anew && u->no_build
+               ? cunik_error_set(err, ERROR_INVALID,
+                                 "options '--build' and '--no-build' exclude each other")
+               : 0;
+}
+
+static void apply_policies(struct stack *s, const struct command_up *u)
+{
+    for (size_t i = 0; i < s->n_services; i++) {
+        struct stack_service *service = &s->services[i];
+        if (*service->build && u->no_build)
+            cunik_replace(&service->pull_policy, "never");
+        else if (!*service->build && u->pull)
+            cunik_replace(&service->pull_policy, u->pull);
+    }
+}
+
 int cunik_command_up_stack(struct command *c, const struct command_up *u, struct stack *ret,
                            struct error **err)
 {
@@ -92,6 +116,7 @@ int cunik_command_up_stack(struct command *c, const struct command_up *u, struct
         r = apply_scale(&s, u->scale, err);
     if (r < 0)
         return r;
+    apply_policies(&s, u);
     *ret = s;
     s = (struct stack){0};
     return 0;

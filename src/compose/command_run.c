@@ -24,9 +24,8 @@ static int describe(struct command *c, const char *service, const char *as, stru
     const struct strv *words = cunik_arguments_positional(a);
     _cleanup_strv_ struct strv services = {0}, command = {0};
     _cleanup_stack_ struct stack s = {0};
-    const struct command_up u = {
+    struct command_up u = {
         .services = &services,
-        .images = cunik_arguments_flag(a, "build") ? IMAGES_ANEW : IMAGES_NEED,
         .no_dependencies = cunik_arguments_flag(a, "no-deps"),
         .remove_orphans = cunik_arguments_flag(a, "remove-orphans"),
     };
@@ -34,7 +33,9 @@ static int describe(struct command *c, const char *service, const char *as, stru
     cunik_strv_add(&services, service);
     for (size_t i = 1; i < words->n; i++)
         cunik_strv_add(&command, words->items[i]);
-    int r = cunik_command_up_stack(c, &u, &s, err);
+    int r = cunik_command_read_images(a, &u, err);
+    if (r == 0)
+        r = cunik_command_up_stack(c, &u, &s, err);
     if (r == 0)
         r = cunik_command_up_request(c, &u, &s, ret, err);
     if (r < 0)

@@ -128,10 +128,10 @@ static int from_file(struct command *c, struct request *ret, struct error **err)
     struct command_up u;
     int r = cunik_command_read_up(c->arguments, &u, err);
 
-    if (r < 0)
-        return r;
-    u.images = cunik_arguments_flag(c->arguments, "build") ? IMAGES_ANEW : IMAGES_NEED;
-    r = cunik_command_up_stack(c, &u, &s, err);
+    if (r == 0)
+        r = cunik_command_read_images(c->arguments, &u, err);
+    if (r == 0)
+        r = cunik_command_up_stack(c, &u, &s, err);
     return r < 0 ? r : cunik_command_up_request(c, &u, &s, ret, err);
 }
 

@@ -23,6 +23,15 @@ static const struct option_row global_options[] = {
     {"connect", 0, "URI", "libvirt connection of the engine, such as qemu:///system", NULL, false},
 };
 
+/* What cunik_command_read_images() reads. */
+#define COMMAND_IMAGE_OPTIONS                                                                      \
+    {"build", 0, NULL, "Build images anew, also those that are there", NULL, false},               \
+        {"no-build", 0, NULL, "Build no images, also those that are missing", NULL, false},        \
+    {                                                                                              \
+        "pull", 0, "WHEN", "When images are fetched, whatever the file says",                      \
+            "always|missing|never", false                                                          \
+    }
+
 static const struct option_row up_options[] = {
     {"detach", 'd', NULL, "Return when the stack is up, instead of following its logs", NULL,
      false},
@@ -34,7 +43,7 @@ static const struct option_row up_options[] = {
      false},
     {"timeout", 't', "SECONDS", "Grace period when something has to be stopped", NULL, false},
     {"no-start", 0, NULL, "Create without starting", NULL, false},
-    {"build", 0, NULL, "Build images anew, also those that are there", NULL, false},
+    COMMAND_IMAGE_OPTIONS,
     {"timings", 0, NULL, "Show at the end what the start had to wait for", NULL, false},
     {"trace", 0, "FILE", "Write the timeline of the start, for a trace viewer", NULL, false},
     {"abort-on-exit", 0, NULL, "Stop the stack when a cunik has ended; its status is ours", NULL,
@@ -46,7 +55,7 @@ static const struct option_row up_options[] = {
 };
 
 static const struct option_row create_options[] = {
-    {"build", 0, NULL, "Build images anew, also those that are there", NULL, false},
+    COMMAND_IMAGE_OPTIONS,
     COMMAND_UP_OPTIONS,
 };
 
@@ -63,7 +72,7 @@ static const struct option_row run_options[] = {
     {"no-deps", 0, NULL, "Without the services that it depends on", NULL, false},
     {"remove-orphans", 0, NULL, "Remove cuniks of services that the file does not define", NULL,
      false},
-    {"build", 0, NULL, "Build images anew, also those that are there", NULL, false},
+    COMMAND_IMAGE_OPTIONS,
 };
 
 static const struct option_row scale_options[] = {
@@ -101,6 +110,8 @@ static const struct option_row ps_options[] = {
     {"all", 'a', NULL, "Also what does not run", NULL, false},
     {"quiet", 'q', NULL, "Only IDs", NULL, false},
     {"services", 0, NULL, "Only names of services", NULL, false},
+    {"status", 0, "STATE", "Only those, also when they do not run",
+     "created|running|paused|restarting|exited", true},
     {"format", 0, "FORMAT", "Form of the output", "table|json", false},
 };
 

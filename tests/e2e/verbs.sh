@@ -63,12 +63,28 @@ check '… of a service' equal "$(cunik-compose -f volumes.yaml volumes -q b)" w
 check '… of this stack alone' equal "$(cunik-compose volumes -q)" ''
 check '… down' expect 0 cunik-compose -f volumes.yaml down -v
 
+# What is fetched and built.
+cat >fetched.yaml <<YAML
+name: f
+services:
+  a: {image: built-here, network_mode: none}
+  b: {build: ./image, image: not-yet, network_mode: none}
+YAML
+check '--pull always wants the registry' not cunik-compose -f fetched.yaml up -d --pull always a
+check '--pull never does with what is there' expect 0 cunik-compose -f fetched.yaml up -d --pull never a
+check '--no-build builds nothing' not cunik-compose -f fetched.yaml create --no-build b
+check '… and says what is missing' err_has 'no such image: not-yet'
+check '--build and --no-build' expect 2 cunik-compose -f fetched.yaml up --build --no-build
+check '… exclude each other' err_has 'exclude each other'
+check '… down' expect 0 cunik-compose -f fetched.yaml down
+
 # wait, rm
 cunik-compose wait web db >waited 2>&1 &
 waiting=$!
 cunik-compose stop web 2>/dev/null
 check 'rm leaves what runs' expect 0 cunik-compose rm -f db
 check '… and says so' err_has 'Nothing has ended'
+check 'ps --status' equal "$(cunik-compose ps --status exited -q | wc -l)" 1
 check 'rm asks' expect 130 cunik-compose rm web
 check '… before it does' equal "$(states)" 'built=running db=running web=exited'
 cunik-compose kill db 2>/dev/null
