@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 static void reserve(struct buffer *b, size_t more)
 {
@@ -51,6 +52,17 @@ void cunik_buffer_printf(struct buffer *b, const char *format, ...)
     vsnprintf(b->data + b->size, (size_t)size + 1, format, again);
     va_end(again);
     b->size += (size_t)size;
+}
+
+void cunik_buffer_utf8(struct buffer *b, const char *s, size_t size)
+{
+    for (size_t i = 0, length; i < size; i += length ? length : 1) {
+        length = cunik_text_utf8_length(s + i, size - i);
+        if (length)
+            cunik_buffer_append(b, s + i, length);
+        else
+            cunik_buffer_text_append(b, "\xef\xbf\xbd");
+    }
 }
 
 void cunik_buffer_xml(struct buffer *b, const char *s)

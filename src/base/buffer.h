@@ -16,6 +16,8 @@ void cunik_buffer_append(struct buffer *b, const void *data, size_t size);
 void cunik_buffer_text_append(struct buffer *b, const char *s);
 void cunik_buffer_char(struct buffer *b, char c);
 void cunik_buffer_printf(struct buffer *b, const char *format, ...) _printf_(2, 3);
+/* Appends the text, with U+FFFD for each byte that is no UTF-8. */
+void cunik_buffer_utf8(struct buffer *b, const char *s, size_t size);
 /* Appends s with what XML needs escaped in text and attribute values (& < > " '). */
 void cunik_buffer_xml(struct buffer *b, const char *s);
 

@@ -143,14 +143,7 @@ json_t *cunik_json_string(const char *s, size_t size)
 
     if (value)
         return value;
-    for (size_t i = 0; i < size;) {
-        size_t length = cunik_text_utf8_length(s + i, size - i);
-        if (length)
-            cunik_buffer_append(&b, s + i, length);
-        else
-            cunik_buffer_text_append(&b, "\xef\xbf\xbd");
-        i += length ? length : 1;
-    }
+    cunik_buffer_utf8(&b, s, size);
     value = json_stringn(cunik_buffer_text(&b), b.size);
     if (!value)
         abort();

@@ -1,93 +1,152 @@
-/* Why not libyaml's writer: it puts the items of a list within a mapping at the mapping's own
- * indentation, where Docker Compose indents them, and nothing of its interface (indent, width,
- * canonical, styles of events) changes that. It decides so when it writes the first item, by two of
- * its internal fields, and since it reads up to three events ahead it writes that item in the same
- * call as the start of the list: nobody who only hands in events comes in between to set them. One
- * would have to work its queue and its states by hand, or to move the finished lines, which takes
- * knowing where literal blocks are. The notation of scalars would be chosen here in any case, for
- * libyaml leaves it to its callers which texts read as something else. */
 #include "compose/emit.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <yaml.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
-#include "compose/emit_scalar.h"
+#include "base/text.h"
+#include "compose/plain.h"
 
-enum {
-    INDENT = 2,
-    SIMPLE_KEY_MAX = 128, /* longer keys are announced by "?"; readers give up at 1024 */
-};
+enum { INDENT = 2 };
 
-static void emit(struct buffer *b, const struct node *n, size_t indent);
-
-static void new_line(struct buffer *b, size_t indent)
+static int take(void *text, unsigned char *data, size_t size)
 {
-    static const char blanks[] = "                                                                ";
-
-    cunik_buffer_char(b, '\n');
-    for (size_t n; indent; indent -= n) {
-        n = indent < strlen(blanks) ? indent : strlen(blanks);
-        cunik_buffer_append(b, blanks, n);
-    }
+    cunik_buffer_append(text, (const char *)data, size);
+    return 1;
 }
 
-/* A value behind "key:" or at the start of the text: on the same line, or below and indented. */
-static void emit_value(struct buffer *b, const struct node *n, size_t indent)
+/* What is sent is well-formed; what else can fail is getting memory. */
+static void send(yaml_emitter_t *emitter, int made, yaml_event_t *event)
 {
+    if (!made || !yaml_emitter_emit(emitter, event))
+        abort();
+}
+
+static void send_scalar(yaml_emitter_t *emitter, const char *text, yaml_scalar_style_t style)
+{
+    yaml_event_t event;
+    int made = yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
+                                            (int)strlen(text), true, true, style);
+
+    send(emitter, made, &event);
+}
+
+/* Line breaks that a literal block would not keep as they are. */
+static bool has_odd_breaks(const char *s)
+{
+    return strchr(s, '\r') || strstr(s, "\xc2\x85") || strstr(s, "\xe2\x80\xa8") ||
+           strstr(s, "\xe2\x80\xa9");
+}
+
+/* The style that is wished for: libyaml takes quotes where a text cannot be had in it. */
+static yaml_scalar_style_t style_of(const char *s)
+{
+    if (!*s || has_odd_breaks(s))
+        return YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    if (strchr(s, '\n'))
+        return YAML_LITERAL_SCALAR_STYLE;
+    return cunik_plain_reads_as_other(s) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
+                                         : YAML_PLAIN_SCALAR_STYLE;
+}
+
+static void send_string(yaml_emitter_t *emitter, const char *text)
+{
+    _cleanup_buffer_ struct buffer clean = {0};
+
+    if (cunik_text_not_utf8(text, strlen(text))) {
+        cunik_buffer_utf8(&clean, text, strlen(text));
+        text = clean.data;
+    }
+    send_scalar(emitter, text, style_of(text));
+}
+
+static void send_mapping_start(yaml_emitter_t *emitter, yaml_mapping_style_t style)
+{
+    yaml_event_t event;
+
+    send(emitter, yaml_mapping_start_event_initialize(&event, NULL, NULL, true, style), &event);
+}
+
+/* libyaml puts the items of a list that is a key's value at the column of the key, Docker Compose
+ * two further to the right. Which of the two is decided at the first item, by `mapping_context`;
+ * but that is written in the same call as the list's start, for libyaml looks two events ahead
+ * before it writes that. So it is given two events of any kind to look at, which are taken back
+ * from its queue: between the start and the first item it can then be told that there is no
+ * mapping. */
+static void indent_items(yaml_emitter_t *emitter)
+{
+    send_mapping_start(emitter, YAML_BLOCK_MAPPING_STYLE);
+    send_mapping_start(emitter, YAML_BLOCK_MAPPING_STYLE);
+    emitter->events.tail = emitter->events.head;
+    emitter->mapping_context = false;
+}
+
+static void send_node(yaml_emitter_t *emitter, const struct node *n);
+
+static void send_list(yaml_emitter_t *emitter, const struct node *n)
+{
+    yaml_sequence_style_t style = n->n ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE;
+    yaml_event_t event;
+
+    send(emitter, yaml_sequence_start_event_initialize(&event, NULL, NULL, true, style), &event);
     if (n->n)
-        new_line(b, indent);
-    else
-        cunik_buffer_char(b, ' ');
-    emit(b, n, indent);
+        indent_items(emitter);
+    for (size_t i = 0; i < n->n; i++)
+        send_node(emitter, n->items[i]);
+    send(emitter, yaml_sequence_end_event_initialize(&event), &event);
 }
 
-/* A key that stands at `start` already is announced. */
-static void announce(struct buffer *b, size_t start, size_t indent)
+static void send_map(yaml_emitter_t *emitter, const struct node *n)
 {
-    _cleanup_free_ char *key = cunik_strdup(b->data + start);
+    yaml_event_t event;
 
-    b->size = start;
-    cunik_buffer_printf(b, "? %s", key);
-    new_line(b, indent);
-}
-
-static void emit_member(struct buffer *b, const struct node *n, size_t indent)
-{
-    size_t start = b->size;
-
-    cunik_emit_key(b, n->key);
-    if (b->size - start > SIMPLE_KEY_MAX)
-        announce(b, start, indent);
-    cunik_buffer_char(b, ':');
-    emit_value(b, n, indent + INDENT);
-}
-
-/* Writes a node whose first line begins at column `indent`, where the text stands already. */
-static void emit(struct buffer *b, const struct node *n, size_t indent)
-{
-    if (n->kind != NODE_LIST && n->kind != NODE_MAP) {
-        cunik_emit_scalar(b, n, indent ? indent : INDENT);
-        return;
-    }
-    if (!n->n)
-        cunik_buffer_text_append(b, n->kind == NODE_MAP ? "{}" : "[]");
+    send_mapping_start(emitter, n->n ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE);
     for (size_t i = 0; i < n->n; i++) {
-        if (i)
-            new_line(b, indent);
-        if (n->kind == NODE_MAP) {
-            emit_member(b, n->items[i], indent);
-        } else {
-            cunik_buffer_text_append(b, "- ");
-            emit(b, n->items[i], indent + INDENT);
-        }
+        send_string(emitter, n->items[i]->key);
+        send_node(emitter, n->items[i]);
+    }
+    send(emitter, yaml_mapping_end_event_initialize(&event), &event);
+}
+
+static void send_node(yaml_emitter_t *emitter, const struct node *n)
+{
+    _cleanup_free_ char *text = NULL;
+
+    switch (n->kind) {
+    case NODE_LIST:
+        send_list(emitter, n);
+        break;
+    case NODE_MAP:
+        send_map(emitter, n);
+        break;
+    case NODE_STRING:
+        send_string(emitter, n->text);
+        break;
+    default:
+        text = cunik_plain_text(n);
+        send_scalar(emitter, text, YAML_PLAIN_SCALAR_STYLE);
     }
 }
 
 char *cunik_emit_yaml(const struct node *root)
 {
     _cleanup_buffer_ struct buffer b = {0};
+    yaml_emitter_t emitter;
+    yaml_event_t event;
 
-    emit(&b, root, 0);
-    cunik_buffer_char(&b, '\n');
+    if (!yaml_emitter_initialize(&emitter))
+        abort();
+    yaml_emitter_set_output(&emitter, take, &b);
+    yaml_emitter_set_indent(&emitter, INDENT);
+    yaml_emitter_set_width(&emitter, -1);
+    yaml_emitter_set_unicode(&emitter, true);
+    send(&emitter, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING), &event);
+    send(&emitter, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, true), &event);
+    send_node(&emitter, root);
+    send(&emitter, yaml_document_end_event_initialize(&event, true), &event);
+    send(&emitter, yaml_stream_end_event_initialize(&event), &event);
+    yaml_emitter_delete(&emitter);
     return cunik_buffer_take(&b);
 }

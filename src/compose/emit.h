@@ -1,8 +1,10 @@
 /* A tree as text: YAML as Docker Compose prints it, and JSON.
  *
- * YAML: block style, two blanks for each level, lists within mappings indented; a string is quoted
- * where it would read as another type, and written as a literal block when it has several lines;
- * empty containers are [] and {}. Reading the text gives an equal tree.
+ * YAML: block style, two blanks for each level, lists within mappings indented; a string is in
+ * double quotes where it would read as another type, a literal block when it has several lines, and
+ * in quotes where nothing else does; empty containers are [] and {}. Reading the text gives an
+ * equal tree. One thing is otherwise than Docker Compose's: lines with tabs are one text in quotes,
+ * for libyaml takes a tab for what has to be escaped.
  */
 #pragma once
 

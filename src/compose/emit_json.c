@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "compose/emit.h"
-#include "compose/emit_scalar.h"
 
 static json_t *float_to_json(const struct node *n)
 {
@@ -49,6 +48,38 @@ json_t *cunik_node_to_json(const struct node *root)
 
 enum { INDENT = 2 };
 
+/* The character at s, which is not at its end: its length in bytes and its code point; a byte that
+ * is no UTF-8 counts as U+FFFD (RFC 3629). */
+static size_t decode(const char *s, uint32_t *ret)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = u[0] < 0x80 ? 1 : u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
+    uint32_t code = length == 1 ? u[0] : u[0] & (0xffu >> (length + 1));
+
+    for (size_t i = 1; i < length; i++) {
+        if ((u[i] & 0xc0) != 0x80)
+            length = 0;
+        else
+            code = code << 6 | (u[i] & 0x3f);
+    }
+    if (!length || (length > 1 && code < least[length]) || code > 0x10ffff ||
+        (code >= 0xd800 && code < 0xe000) || (u[0] >= 0x80 && u[0] < 0xc0)) {
+        *ret = 0xfffd;
+        return 1;
+    }
+    *ret = code;
+    return length;
+}
+
+/* Whether a character may stand in quotes without an escape, for readers of YAML 1.1 too. */
+static bool is_printable(uint32_t code)
+{
+    return (code >= 0x20 && code < 0x7f) ||
+           (code >= 0xa0 && code != 0x2028 && code != 0x2029 && code != 0xfeff && code < 0xfffe) ||
+           code >= 0x10000;
+}
+
 static char escape_of(uint32_t code)
 {
     static const char letters[] = "\bb\ff\nn\rr\tt\"\"\\\\";
@@ -65,10 +96,10 @@ static void write_string(struct buffer *b, const char *s)
     cunik_buffer_char(b, '"');
     for (uint32_t code; *s;) {
         const char *at = s;
-        s += cunik_emit_decode(s, &code);
+        s += decode(s, &code);
         if (escape_of(code))
             cunik_buffer_printf(b, "\\%c", escape_of(code));
-        else if (cunik_emit_printable(code) && (code != 0xfffd || *at == '\xef'))
+        else if (is_printable(code) && (code != 0xfffd || *at == '\xef'))
             cunik_buffer_append(b, at, (size_t)(s - at));
         else
             cunik_buffer_printf(b, "\\u%04x", code);

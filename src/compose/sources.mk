@@ -34,7 +34,6 @@ compose_SOURCES = \
 	src/compose/dotenv.c \
 	src/compose/emit.c \
 	src/compose/emit_json.c \
-	src/compose/emit_scalar.c \
 	src/compose/fields.c \
 	src/compose/fields_deploy.c \
 	src/compose/fields_manual.c \
@@ -66,6 +65,7 @@ compose_SOURCES = \
 	src/compose/notation.c \
 	src/compose/one_off.c \
 	src/compose/picture.c \
+	src/compose/plain.c \
 	src/compose/program.c \
 	src/compose/progress.c \
 	src/compose/progress_display.c \
