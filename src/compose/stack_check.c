@@ -120,7 +120,7 @@ static void check_published(struct stack_maker *m)
         const struct stack_port *p = all[i].port;
         for (size_t k = i; k-- > 0 && all[k].port->host_first == p->host_first &&
                            strcmp(all[k].port->protocol, p->protocol) == 0;) {
-            if (!cunik_address_overlap(all[k].port->host_ip, p->host_ip))
+            if (!cunik_world_ports_overlap(all[k].port->host_ip, p->host_ip))
                 continue;
             _cleanup_free_ char *path = cunik_asprintf("services.%s.ports", all[i].service->name);
             const struct world_port port = {.host_ip = p->host_ip,

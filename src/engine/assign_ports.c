@@ -54,12 +54,12 @@ static const struct holder *holder_of(const struct ports *s, const char *protoco
     _cleanup_free_ char *key = cunik_asprintf("%s %u", protocol, port);
     const struct holder *h = cunik_map_get(&s->held, key);
 
-    while (h && !cunik_address_overlap(h->ip, ip))
+    while (h && !cunik_world_ports_overlap(h->ip, ip))
         h = h->next;
     for (size_t i = 0; !h && i < s->n_ranges; i++) {
         const struct range *r = &s->ranges[i];
         if (port >= r->first && port <= r->last && strcmp(r->protocol, protocol) == 0 &&
-            cunik_address_overlap(r->holder.ip, ip))
+            cunik_world_ports_overlap(r->holder.ip, ip))
             h = &r->holder;
     }
     return h;

@@ -18,7 +18,7 @@
  *     ROOT/store, ROOT/unpacked    see images/image.h
  *     RUN/networks/NETWORK.json    what a bridge was made from; its alias says whose it is
  *     RUN/names/NETWORK/           see network/dnsmasq.h; in resolvers/SERVICE/ those of services
- *     ROOT/resolv.conf, slirp.*    of an engine without rights: host_outside.c, outside_serve.c
+ *     ROOT/resolv.conf, slirp.*    of an engine without rights: host_outside.c, outside_slirp.c
  *     RUN/forwarding, forwarding6  what was let forward: host_forward.c, host_forward6.c
  *
  * A domain's label is {"engine": ID, "cunik": the cunik, "hears_poweroff": BOOL, "backend": NAME};

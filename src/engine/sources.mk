@@ -104,6 +104,7 @@ engine_SOURCES = \
 	src/engine/outside.c \
 	src/engine/outside_line.c \
 	src/engine/outside_serve.c \
+	src/engine/outside_slirp.c \
 	src/engine/parallel.c \
 	src/engine/paths.c \
 	src/engine/plan.c \

@@ -136,3 +136,13 @@ char *cunik_world_port_text(const struct world_port *p)
     return cunik_asprintf(strchr(p->host_ip, ':') ? "[%s]:%u" : "%s:%u",
                           *p->host_ip ? p->host_ip : "0.0.0.0", p->host_port);
 }
+
+bool cunik_world_ports_overlap(const char *a, const char *b)
+{
+    bool six = strchr(a, ':'), all = strcmp(a, six ? "::" : "0.0.0.0") == 0;
+
+    if (!*a || !*b)
+        return true;
+    return six == (strchr(b, ':') != NULL) &&
+           (all || strcmp(b, six ? "::" : "0.0.0.0") == 0 || strcmp(a, b) == 0);
+}

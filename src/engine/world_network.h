@@ -33,3 +33,6 @@ bool cunik_world_name_server(const struct world_cunik *c, size_t index,
 
 /* Where a port is published, "0.0.0.0:8080", "[::]:8080"; the caller frees it. */
 char *cunik_world_port_text(const struct world_port *p);
+/* Whether a packet could be meant for both of two host addresses that ports are published at: "" is
+ * every address, "0.0.0.0" every one of IPv4 and "::" of IPv6. */
+bool cunik_world_ports_overlap(const char *a, const char *b);

@@ -116,16 +116,6 @@ struct in6_addr cunik_cidr6_host(const struct cidr6 *c, uint32_t host)
     return out;
 }
 
-bool cunik_address_overlap(const char *a, const char *b)
-{
-    bool six = strchr(a, ':'), all = strcmp(a, six ? "::" : "0.0.0.0") == 0;
-
-    if (!*a || !*b)
-        return true;
-    return six == (strchr(b, ':') != NULL) &&
-           (all || strcmp(b, six ? "::" : "0.0.0.0") == 0 || strcmp(a, b) == 0);
-}
-
 struct cidr6 cunik_cidr6_own(uint64_t hash)
 {
     struct cidr6 c = {.length = OWN_LENGTH};

@@ -34,8 +34,5 @@ bool cunik_cidr6_usable(const struct cidr6 *c, const struct in6_addr *address);
 /* The address of the subnet whose last 32 bits are `host`: 1 is the usual gateway, and a guest's
  * IPv4 address gives it one that is its own as surely as that is. The length is at most 96. */
 struct in6_addr cunik_cidr6_host(const struct cidr6 *c, uint32_t host);
-/* Whether a packet could be meant for both of two host addresses that ports are published at: "" is
- * every address, "0.0.0.0" every one of IPv4 and "::" of IPv6. */
-bool cunik_address_overlap(const char *a, const char *b);
 /* A /64 of the addresses that are anyone's own (RFC 4193), with 56 bits taken from `hash`. */
 struct cidr6 cunik_cidr6_own(uint64_t hash);

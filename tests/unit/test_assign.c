@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/assign.h"
+#include "engine/world_network.h"
 #include "network/address6.h"
 
 static struct host_facts facts(void)
@@ -409,11 +410,11 @@ static void test_published6(_unused_ void **state)
         else
             assert_string_equal(err ? err->message : "", cases[i].error);
     }
-    assert_true(cunik_address_overlap("", "fd00::1"));
-    assert_true(cunik_address_overlap("::", "fd00::1"));
-    assert_false(cunik_address_overlap("0.0.0.0", "fd00::1"));
-    assert_false(cunik_address_overlap("::", "0.0.0.0"));
-    assert_false(cunik_address_overlap("127.0.0.1", "127.0.0.2"));
+    assert_true(cunik_world_ports_overlap("", "fd00::1"));
+    assert_true(cunik_world_ports_overlap("::", "fd00::1"));
+    assert_false(cunik_world_ports_overlap("0.0.0.0", "fd00::1"));
+    assert_false(cunik_world_ports_overlap("::", "0.0.0.0"));
+    assert_false(cunik_world_ports_overlap("127.0.0.1", "127.0.0.2"));
 }
 
 /* What others lead elsewhere, single ports and ranges, and who does. */
