@@ -117,6 +117,19 @@ check '… with the arguments given' bash -c "! grep -q as-usual '$OUT'"
 check '… after its dependencies were healthy' equal "$(states)" 'db=running'
 check '… and nothing is to be done about the rest' bash -c 'cunik-compose plan db | grep -q "Nothing to do"'
 check 'its status is that of the program' expect 7 cunik-compose run --rm --no-deps job 'say==== _exit(7) called ===' halt=halted
+at_once() {
+    local i pids=()
+    for i in 1 2 3; do
+        cunik-compose run --rm job say=at-once-$i "say==== _exit($i) called ===" halt=halted >at-once-$i 2>&1 &
+        pids+=($!)
+    done
+    for i in 1 2 3; do
+        wait "${pids[i - 1]}"
+        [ $? = $i ] && grep -q "at-once-$i" at-once-$i || return 1
+    done
+}
+check 'several at once do not disturb each other' at_once
+check '… and leave nothing' equal "$(states)" 'db=running'
 check 'run -d' expect 0 cunik-compose run -d -e GREETING=hello --name visitor job idle
 check '… prints its name' equal "$(cat "$OUT")" visitor
 check '… is listed' equal "$(cunik-compose ps --format json | jq -r .Name | sort | xargs)" 'j-db-1 visitor'
