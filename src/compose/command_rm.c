@@ -15,6 +15,7 @@ int cunik_command_rm(void *context, const struct arguments *a, int *status _unus
 
     cunik_request_init(&request);
     request.action = ACTION_DOWN;
+    request.spare = stop ? SPARE_NOTHING : SPARE_RUNNING;
     int r = cunik_command_cuniks(c, &request.stack, &w, err);
     if (r < 0)
         return r;

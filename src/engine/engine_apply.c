@@ -115,7 +115,7 @@ static int run_prepared(struct engine *e, struct slot *s, const struct request *
     /* A stack that goes may have left what no look shows, such as a lone tap. */
     if (p->plan.n || p->whole)
         e_ = cunik_engine_run_plan(e, p, r, sink, cancel, deadline_ns, err);
-    if (e_ == 0 && r->action == ACTION_DOWN && !r->services.n && !r->cuniks.n)
+    if (e_ == 0 && r->action == ACTION_DOWN && !r->services.n && !r->cuniks.n && !p->spared.n)
         e_ = forget(e, s, err);
     /* Who called it off wants to know what there is now. */
     bool starts =
@@ -232,7 +232,7 @@ static char *holder_of(const struct request *r)
 
 static bool ends_services(const struct request *r)
 {
-    return !r->cuniks.n &&
+    return !r->cuniks.n && r->spare == SPARE_NOTHING &&
            (r->action == ACTION_DOWN || r->action == ACTION_STOP || r->action == ACTION_KILL);
 }
 

@@ -19,6 +19,7 @@
  *     supervise_restart.c restarts
  *     supervise_repair.c  and drift
  *     supervise_names.c   and names that are not to lead to what is unhealthy
+ *     engine_assumed.c  what a request takes for granted
  *     engine_networks.c networks, and who is about to be on them
  *     engine_volumes.c  volumes, and who has them
  *     engine_terminal.c what those want to know who are attached to a console
@@ -169,6 +170,7 @@ struct prepared {
     struct world others;   /* what is left alone */
     struct plan plan;
     struct plan_options options;
+    struct strv spared;   /* the options' */
     bool whole;           /* the whole stack goes */
     struct strv rollback; /* services whose update has failed and is to be undone */
 };
@@ -189,6 +191,13 @@ int cunik_engine_use_images(struct engine *e, struct world *w, const bool *in_sc
 int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request *r, bool reserve,
                          struct prepared *ret, struct error **err);
 void cunik_engine_unreserve(struct engine *e, struct slot *s);
+
+/* engine_assumed.c: cuniks that a request that takes things away leaves alone; and those that it
+ * changes as they are, with the state that each has. */
+int cunik_engine_find_spared(const struct slot *s, const struct request *r,
+                             const struct world *observed, struct strv *ret, struct error **err);
+int cunik_engine_keep_states(const struct request *r, const struct world *observed,
+                             struct world *desired, struct error **err);
 
 /* engine_networks.c: makes p's plan, for its worlds and options, with an eye to what the requests
  * of other stacks are about to make. reserve: which networks it takes away is known to them until

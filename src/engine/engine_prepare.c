@@ -241,6 +241,8 @@ static int prepare_up(struct engine *e, struct slot *s, const struct request *r,
     for (size_t i = 0; i < p->desired.n_cuniks; i++)
         p->desired.cuniks[i].status.state = r->no_start ? CUNIK_CREATED : CUNIK_RUNNING;
     int e_ = r->only_new ? check_new(s, p, err) : 0;
+    if (e_ == 0 && r->only_there)
+        e_ = cunik_engine_keep_states(r, &p->observed, &p->desired, err);
     if (e_ == 0)
         e_ = find_scope(r, &p->desired, &in_scope, err);
     pthread_rwlock_rdlock(&e->taking);
@@ -299,12 +301,14 @@ static void prepare_existing(struct engine *e, struct slot *s, const struct requ
     p->options.kill = r->action == ACTION_KILL;
 }
 
-static void prepare_down(struct engine *e, struct slot *s, const struct request *r,
-                         struct prepared *p)
+static int prepare_down(struct engine *e, struct slot *s, const struct request *r,
+                        struct prepared *p, struct error **err)
 {
     p->options.down = true;
-    if (!r->services.n && !r->cuniks.n)
-        return;
+    int e_ = cunik_engine_find_spared(s, r, &p->observed, &p->spared, err);
+    p->options.spared = p->spared;
+    if (e_ < 0 || (!r->services.n && !r->cuniks.n && !p->spared.n))
+        return e_;
     _cleanup_world_ struct world last = {0};
     pthread_mutex_lock(&e->worlds);
     last_wish(s, &p->observed, &last);
@@ -312,8 +316,9 @@ static void prepare_down(struct engine *e, struct slot *s, const struct request 
     for (size_t i = 0; i < last.n_networks; i++)
         add_network(&p->stored, &last.networks[i]);
     for (size_t i = 0; i < last.n_cuniks; i++)
-        if (!named_copy(r, &last.cuniks[i]))
+        if (!named_copy(r, &last.cuniks[i]) || cunik_strv_has(&p->spared, last.cuniks[i].name))
             add_cunik(&p->stored, &last.cuniks[i], last.cuniks[i].status.state);
+    return 0;
 }
 
 /* What of the stack is there, is not wanted and stays all the same. */
@@ -343,8 +348,8 @@ static void find_others(const struct slot *s, struct prepared *p)
 /* Whether nothing of the stack stays. */
 static bool takes_all(const struct request *r, const struct prepared *p)
 {
-    return r->action == ACTION_DOWN && !r->services.n && !r->cuniks.n && !p->others.n_networks &&
-           !p->others.n_cuniks;
+    return r->action == ACTION_DOWN && !r->services.n && !r->cuniks.n && !p->spared.n &&
+           !p->others.n_networks && !p->others.n_cuniks;
 }
 
 int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request *r, bool reserve,
@@ -361,7 +366,7 @@ int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request 
         if (r->action == ACTION_UP)
             e_ = prepare_up(e, s, r, reserve, &p, err);
         else if (r->action == ACTION_DOWN)
-            prepare_down(e, s, r, &p);
+            e_ = prepare_down(e, s, r, &p, err);
         else
             prepare_existing(e, s, r, &p);
     }
@@ -484,5 +489,6 @@ void cunik_engine_prepared_done(struct prepared *p)
     cunik_world_done(&p->stored);
     cunik_world_done(&p->others);
     cunik_plan_done(&p->plan);
+    cunik_strv_done(&p->spared);
     cunik_strv_done(&p->rollback);
 }

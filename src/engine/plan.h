@@ -77,12 +77,13 @@ struct plan_options {
                              empty = all */
     struct strv cuniks;   /* of these services only these; empty = all; not for what is to be up */
     bool no_dependencies;
-    bool down;    /* remove everything of the stack, or the cuniks of `services` */
-    bool start;   /* start also what has ended by itself with 0 */
-    bool restart; /* restart what runs (of `services`), start what does not */
-    bool repair;  /* only what has drifted (links, bridges, names, rules, definitions), nothing else
-                   */
-    bool resume;  /* with repair: and start, in order, what its restart policy keeps up */
+    bool down;          /* remove everything of the stack, or the cuniks of `services` */
+    struct strv spared; /* but for these cuniks, and the networks they are on */
+    bool start;         /* start also what has ended by itself with 0 */
+    bool restart;       /* restart what runs (of `services`), start what does not */
+    bool repair; /* only what has drifted (links, bridges, names, rules, definitions), nothing else
+                  */
+    bool resume; /* with repair: and start, in order, what its restart policy keeps up */
     struct strv lost; /* with repair: cuniks that have vanished and are made again */
     /* Cuniks of other stacks that are about to be there: what they are on is not free. */
     struct world_cunik *coming;

@@ -26,6 +26,8 @@ static void decide_unwanted(struct planner *p, struct plan_going *g)
     size_t wanted = wanted_of(p, g->c->service);
 
     if (p->o->down) {
+        if (cunik_strv_has(&p->o->spared, g->c->name))
+            return;
         if (!named_service(p, g->c->service) ||
             (p->o->cuniks.n && !cunik_strv_has(&p->o->cuniks, g->c->name)))
             return;

@@ -10,6 +10,8 @@ ENUM_NAMES(actions,
            [ACTION_STOP] = "stop", [ACTION_RESTART] = "restart", [ACTION_KILL] = "kill");
 ENUM_NAMES(recreates, RECREATE_NEVER + 1, [RECREATE_CHANGED] = "changed",
            [RECREATE_ALWAYS] = "always", [RECREATE_NEVER] = "never");
+ENUM_NAMES(spares, SPARE_MAX_, [SPARE_NOTHING] = "nothing", [SPARE_REFUSE] = "refuse",
+           [SPARE_RUNNING] = "running", [SPARE_CUNIKS] = "cuniks");
 
 enum { PARALLEL_MOST = 1024 };
 
@@ -26,6 +28,8 @@ RECORD_FIELDS(
     ROW("no_dependencies", BOOL, struct request, no_dependencies, NONE),
     ROW("no_start", BOOL, struct request, no_start, NONE),
     ROW("only_new", BOOL, struct request, only_new, NONE),
+    ROW("only_there", BOOL, struct request, only_there, NONE),
+    ROW("spare", ENUM, struct request, spare, NONE, .enumeration = &spares),
     ROW("wait", BOOL, struct request, wait, NONE),
     ROW("wait_timeout", DURATION, struct request, wait_timeout_ns, NONE),
     ROW("stop_grace_period", DURATION, struct request, stop_grace_ns, NONE, .flags = FIELD_UNSET),

@@ -15,6 +15,16 @@ enum request_action {
     ACTION_MAX_,
 };
 
+/* What ACTION_DOWN leaves alone, as it is when the request has its turn: who asks may have seen it
+ * otherwise. */
+enum request_spare {
+    SPARE_NOTHING,
+    SPARE_REFUSE,  /* ERROR_CONFLICT when one that it is about runs */
+    SPARE_RUNNING, /* what runs, or is about to be started again, with the networks it is on */
+    SPARE_CUNIKS,  /* all cuniks: networks that none is on go */
+    SPARE_MAX_,
+};
+
 struct request {
     enum request_action action;
     char *stack;
@@ -25,8 +35,11 @@ struct request {
     enum plan_recreate recreate;
     bool remove_orphans;
     bool no_dependencies;
-    bool no_start;           /* create only */
-    bool only_new;           /* refused when the stack has cuniks already */
+    bool no_start;   /* create only */
+    bool only_new;   /* refused when the stack has cuniks already */
+    bool only_there; /* ACTION_UP: refused when one of `services` is not there, and each
+                        goes on running or not, as it is */
+    enum request_spare spare;
     bool wait;               /* until all are running or healthy, or have completed with 0 */
     int64_t wait_timeout_ns; /* over all; 0 = without end */
     int64_t stop_grace_ns;   /* replaces each service's own; -1 = theirs */

@@ -39,6 +39,7 @@ engine_SOURCES = \
 	src/engine/domain_xml.c \
 	src/engine/engine.c \
 	src/engine/engine_apply.c \
+	src/engine/engine_assumed.c \
 	src/engine/engine_await.c \
 	src/engine/engine_back.c \
 	src/engine/engine_check.c \

@@ -14,6 +14,7 @@ struct change {
     enum request_action action;
     int64_t grace_ns;   /* -1 = each one's own */
     struct strv chosen; /* names, each once */
+    enum request_spare spare;
 };
 
 static void change_done(struct change *c)
@@ -63,6 +64,7 @@ static int change_stack(const struct change *c, const char *stack, struct error 
     r.action = c->action;
     r.stop_grace_ns = c->grace_ns;
     r.no_dependencies = true;
+    r.spare = c->spare;
     cunik_replace(&r.stack, stack);
     for (size_t i = 0; i < c->world.n_cuniks && !goes_whole(c, stack); i++) {
         const struct world_cunik *one = &c->world.cuniks[i];
@@ -73,6 +75,46 @@ static int change_stack(const struct change *c, const char *stack, struct error 
             cunik_strv_add(&r.services, one->service);
     }
     return cunik_verb_apply(c->client, &r, err);
+}
+
+static void called_of(const struct change *c, const char *stack, struct strv *ret)
+{
+    for (size_t i = 0; i < c->chosen.n; i++) {
+        const struct world_cunik *one = cunik_world_cunik(&c->world, c->chosen.items[i]);
+        if (strcmp(one->stack, stack) == 0)
+            cunik_strv_add(ret, cunik_world_called(one));
+    }
+}
+
+/* Prints what was asked for; of what may have been left alone only what is gone. */
+static int say_done(const struct change *c, const char *stack, struct error **err)
+{
+    _cleanup_world_ struct world now = {0};
+    int r = c->spare == SPARE_RUNNING ? cunik_client_world(c->client, stack, &now, err) : 0;
+
+    for (size_t i = 0; i < c->chosen.n && r == 0; i++) {
+        const struct world_cunik *one = cunik_world_cunik(&c->world, c->chosen.items[i]);
+        if (strcmp(one->stack, stack) == 0 && !cunik_world_cunik(&now, one->name))
+            puts(cunik_world_called(one));
+    }
+    return r;
+}
+
+static int change_all_of(const struct change *c, const char *stack, struct error **err)
+{
+    _cleanup_error_ struct error *why = NULL;
+    int r = change_stack(c, stack, &why);
+
+    if (r == 0)
+        return say_done(c, stack, err);
+    if (why->code != ERROR_NOT_FOUND)
+        return cunik_error_pass(err, r, &why);
+    if (c->spare == SPARE_RUNNING)
+        return 0; /* somebody was quicker */
+    _cleanup_strv_ struct strv names = {0};
+    called_of(c, stack, &names);
+    _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
+    return cunik_error_set(err, ERROR_NOT_FOUND, "gone in the meantime: %s", list);
 }
 
 /* Stack by stack; a failure does not keep the others from being tried. */
@@ -86,10 +128,7 @@ static int carry_out(const struct change *c, struct error **err)
     for (size_t i = 0; i < stacks.n; i++) {
         const char *stack = stacks.entries[i].key;
         _cleanup_error_ struct error *why = NULL;
-        int r = change_stack(c, stack, &why);
-        for (size_t k = 0; k < c->chosen.n && r == 0; k++)
-            if (strcmp(cunik_world_cunik(&c->world, c->chosen.items[k])->stack, stack) == 0)
-                puts(cunik_world_called(cunik_world_cunik(&c->world, c->chosen.items[k])));
+        int r = change_all_of(c, stack, &why);
         if (r < 0 && result == 0)
             result = cunik_error_pass(err, r, &why);
         else if (r < 0)
@@ -174,7 +213,9 @@ int cunik_verb_remove(void *context _unused_, const struct arguments *a, int *re
                       struct error **err)
 {
     bool force = cunik_arguments_flag(a, "force");
-    _cleanup_(change_done) struct change c = {.action = ACTION_DOWN, .grace_ns = force ? 0 : -1};
+    _cleanup_(change_done) struct change c = {.action = ACTION_DOWN,
+                                              .grace_ns = force ? 0 : -1,
+                                              .spare = force ? SPARE_NOTHING : SPARE_REFUSE};
     int r = cunik_verb_world(a, &c.client, &c.world, err);
 
     if (r == 0)
@@ -188,7 +229,8 @@ int cunik_verb_remove(void *context _unused_, const struct arguments *a, int *re
 int cunik_verb_prune(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
                      struct error **err)
 {
-    _cleanup_(change_done) struct change c = {.action = ACTION_DOWN, .grace_ns = -1};
+    _cleanup_(change_done) struct change c = {
+        .action = ACTION_DOWN, .grace_ns = -1, .spare = SPARE_RUNNING};
 
     if (!cunik_verb_agrees(a, "Remove all cuniks that do not run, and networks without cuniks?"))
         return cunik_error_set(err, ERROR_CANCELLED, "cancelled");

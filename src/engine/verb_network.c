@@ -169,6 +169,34 @@ static int check_removable(const struct world *w, const struct world_network *n,
     return 0;
 }
 
+/* Those of a stack; it may have got cuniks since w was seen, and keeps them. must: that is an
+ * error.
+ */
+static int remove_all_of(struct client *client, const char *stack, const struct world *w, bool must,
+                         struct error **err)
+{
+    _cleanup_request_ struct request request;
+    _cleanup_world_ struct world now = {0};
+
+    cunik_request_init(&request);
+    cunik_replace(&request.stack, stack);
+    request.action = ACTION_DOWN;
+    request.spare = SPARE_CUNIKS;
+    int r = cunik_verb_apply(client, &request, err);
+    if (r == 0)
+        r = cunik_client_world(client, stack, &now, err);
+    for (size_t i = 0; i < w->n_networks && r == 0; i++) {
+        const char *name = w->networks[i].name;
+        if (strcmp(w->networks[i].stack, stack) != 0)
+            continue;
+        if (!cunik_world_network(&now, name))
+            puts(name);
+        else if (must)
+            r = cunik_error_set(err, ERROR_CONFLICT, "network '%s' has cuniks on it by now", name);
+    }
+    return r;
+}
+
 int cunik_verb_remove_networks(struct client *client, const struct strv *names, struct error **err)
 {
     _cleanup_world_ struct world w = {0};
@@ -187,10 +215,7 @@ int cunik_verb_remove_networks(struct client *client, const struct strv *names, 
         if (check_removable(&w, &w.networks[i], NULL) == 0)
             cunik_map_add(&stacks, w.networks[i].stack, NULL);
     for (size_t i = 0; i < stacks.n && r == 0; i++) {
-        r = cunik_verb_apply_stack(client, stacks.entries[i].key, ACTION_DOWN, err);
-        for (size_t k = 0; k < w.n_networks && r == 0; k++)
-            if (strcmp(w.networks[k].stack, stacks.entries[i].key) == 0)
-                puts(w.networks[k].name);
+        r = remove_all_of(client, stacks.entries[i].key, &w, names != NULL, err);
     }
     return r;
 }

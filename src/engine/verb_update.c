@@ -71,7 +71,7 @@ static int update(const struct arguments *a, struct client *client, const char *
     request.action = ACTION_UP;
     request.no_dependencies = true;
     request.atomic = true; /* one that could not be changed must not be lost */
-    request.no_start = !cunik_state_is_active(c->status.state);
+    request.only_there = true;
     cunik_replace(&request.stack, c->stack);
     cunik_strv_add(&request.services, c->service);
     cunik_world_copy(&request.desired, &stack);

@@ -280,6 +280,92 @@ static void test_joined_while_it_goes(void **state)
     cunik_request_done(&down);
 }
 
+/* Networks that nobody was on are removed: cuniks that have come since stay, with theirs. */
+static void test_made_while_networks_are_removed(void **state)
+{
+    struct scene *s = *state;
+    struct meanwhile m = {.s = s, .r = &s->other};
+
+    s->other.action = ACTION_DOWN;
+    s->other.spare = SPARE_CUNIKS;
+    demo_add_network(&s->up.desired, "back");
+    fake_host_meet(s->f.host, "domain_define", "demo-web-1", comes, &m);
+    scene_apply(s, &s->up);
+    is_over(&m);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    assert_true(has(s, "bridge demo_default"));
+    assert_true(has(s, "state demo"));
+    assert_false(has(s, "bridge demo_back"));
+    /* The same when there are none. */
+    s->other.spare = SPARE_NOTHING;
+    scene_apply(s, &s->other);
+    s->other.spare = SPARE_CUNIKS;
+    scene_apply(s, &s->other);
+    fake_engine_assert_empty(&s->f);
+}
+
+/* What has ended is removed: what runs again by then stays, or the request is refused. */
+static void removed_while_it_restarts(struct scene *s, enum request_spare spare, bool refused)
+{
+    struct request restart;
+    struct meanwhile m = {.s = s, .r = &s->other};
+
+    cunik_request_init(&restart);
+    cunik_replace(&restart.stack, "demo");
+    restart.action = ACTION_RESTART;
+    s->other.action = ACTION_DOWN;
+    s->other.spare = spare;
+    fake_host_meet(s->f.host, "domain_start", "demo-web-1", comes, &m);
+    scene_apply(s, &restart);
+    AWAIT(m.met);
+    _cleanup_error_ struct error *err = fake_engine_end(&m.a);
+    assert_int_equal(err != NULL, refused);
+    if (refused)
+        assert_string_equal(err->message, "'demo-web-1' is running");
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    cunik_request_done(&restart);
+}
+
+static void test_removed_while_it_restarts(void **state)
+{
+    struct scene *s = *state;
+
+    scene_apply(s, &s->up);
+    cunik_strv_add(&s->other.services, "web");
+    cunik_strv_add(&s->other.cuniks, "demo-web-1");
+    removed_while_it_restarts(s, SPARE_RUNNING, false);
+    removed_while_it_restarts(s, SPARE_REFUSE, true);
+    fake_host_end(s->f.host, "demo-web-1", END_POWEROFF, 0);
+    let_it_look(s);
+    scene_apply(s, &s->other);
+    assert_false(has(s, "domain demo-web-1 exited"));
+    assert_true(has(s, "bridge demo_default"));
+}
+
+/* Who changes what is there neither makes nor starts nor stops it. */
+static void test_changed_as_it_is(void **state)
+{
+    struct scene *s = *state;
+
+    s->up.only_there = true;
+    cunik_strv_add(&s->up.services, "web");
+    _cleanup_error_ struct error *err = fake_engine_apply(&s->f, &s->up);
+    assert_non_null(err);
+    assert_int_equal(err->code, ERROR_NOT_FOUND);
+    assert_string_equal(err->message, "no such cunik: demo-web-1");
+    s->up.only_there = false;
+    scene_apply(s, &s->up);
+    s->up.only_there = true;
+    s->web->memory += 1 << 20;
+    scene_apply(s, &s->up);
+    assert_true(fake_host_runs(s->f.host, "demo-web-1"));
+    s->other.action = ACTION_STOP;
+    scene_apply(s, &s->other);
+    s->web->memory += 1 << 20;
+    scene_apply(s, &s->up);
+    assert_true(has(s, "domain demo-web-1 created"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +383,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_joined_before_it_goes, scene_setup_web,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(test_joined_while_it_goes, scene_setup_web, scene_teardown),
+        cmocka_unit_test_setup_teardown(test_made_while_networks_are_removed, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_removed_while_it_restarts, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_changed_as_it_is, scene_setup_web, scene_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,10 +23,12 @@ static void test_round_trip(_unused_ void **state)
         "{\"action\":\"up\",\"stack\":\"demo\",\"desired\":{\"networks\":[{\"name\":\"n\","
         "\"stack\":\"demo\"}],\"cuniks\":[{\"name\":\"a\",\"stack\":\"demo\",\"service\":\"s\","
         "\"index\":1}]},\"services\":[\"s\"],\"recreate\":\"always\",\"remove_orphans\":true,"
-        "\"no_dependencies\":true,\"no_start\":true,\"only_new\":true,\"wait\":true,"
+        "\"no_dependencies\":true,\"no_start\":true,\"only_new\":true,"
+        "\"only_there\":true,\"wait\":true,"
         "\"wait_timeout\":\"1m0s\","
         "\"stop_grace_period\":\"0s\",\"parallel\":4}",
         "{\"action\":\"down\",\"stack\":\"demo\"}",
+        "{\"action\":\"down\",\"stack\":\"demo\",\"spare\":\"running\"}",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
