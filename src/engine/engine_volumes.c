@@ -95,8 +95,28 @@ int cunik_engine_volume_remove(struct engine *e, const char *name, struct error 
     return r;
 }
 
+static void add_files(void *ctx, const struct world_cunik *c)
+{
+    for (size_t i = 0; i < c->n_mounts; i++)
+        if (*c->mounts[i].digest)
+            cunik_strv_add(ctx, c->mounts[i].digest);
+}
+
+static int find_files(void *ctx, struct strv *ret, struct error **err)
+{
+    struct engine *e = ctx;
+    _cleanup_world_ struct world observed = {0};
+    int r = cunik_engine_observe(e, &observed, err);
+
+    if (r == 0)
+        cunik_engine_users(e, &observed, add_files, ret);
+    return r;
+}
+
 int cunik_engine_file_put(struct engine *e, const void *data, size_t size, struct error **err)
 {
-    return e->host.ops->file_put ? e->host.ops->file_put(e->host.ctx, data, size, err)
-                                 : unsupported(err);
+    if (!e->host.ops->file_put)
+        return unsupported(err);
+    int r = e->host.ops->file_sweep(e->host.ctx, find_files, e, err);
+    return r < 0 ? r : e->host.ops->file_put(e->host.ctx, data, size, err);
 }

@@ -87,6 +87,9 @@ struct host_ops {
     int (*volume_create)(void *ctx, const struct world_volume *v, json_t **ret, struct error **err);
     int (*volume_remove)(void *ctx, const char *name, struct error **err);
     int (*file_put)(void *ctx, const void *data, size_t size, struct error **err);
+    int (*file_sweep)(void *ctx,
+                      int (*users)(void *users_ctx, struct strv *ret, struct error **err),
+                      void *users_ctx, struct error **err);
 
     /* The last desired world of a stack, written whole and durably; NULL removes it. */
     int (*state_write)(void *ctx, const char *stack, const struct world *w, struct error **err);

@@ -280,6 +280,7 @@ static const struct host_ops operations = {
     .volume_create = cunik_host_volume_create,
     .volume_remove = cunik_host_volume_remove,
     .file_put = cunik_host_file_put,
+    .file_sweep = cunik_host_file_sweep,
     .state_write = state_write,
     .state_read = state_read,
 };

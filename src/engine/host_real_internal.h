@@ -144,6 +144,9 @@ int cunik_host_volume_create(void *ctx, const struct world_volume *v, json_t **r
                              struct error **err);
 int cunik_host_volume_remove(void *ctx, const char *name, struct error **err);
 int cunik_host_file_put(void *ctx, const void *data, size_t size, struct error **err);
+int cunik_host_file_sweep(void *ctx,
+                          int (*users)(void *users_ctx, struct strv *ret, struct error **err),
+                          void *users_ctx, struct error **err);
 
 /* host_prerequisites.c. Rights, devices and programs; each missing one is an error naming it. */
 int cunik_host_prerequisites(struct host_real *h, struct error **err);

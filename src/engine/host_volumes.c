@@ -46,3 +46,12 @@ int cunik_host_file_put(void *ctx, const void *data, size_t size, struct error *
 
     return cunik_file_store_put(h->root, data, size, err);
 }
+
+int cunik_host_file_sweep(void *ctx,
+                          int (*users)(void *users_ctx, struct strv *ret, struct error **err),
+                          void *users_ctx, struct error **err)
+{
+    const struct host_real *h = ctx;
+
+    return cunik_file_store_sweep(h->root, users, users_ctx, err);
+}

@@ -76,16 +76,23 @@ void cunik_registry_tell(struct registry *r, struct registry_told *t)
     free(t);
 }
 
+/* One that is not there yet. */
+static struct registry_cunik *add(struct registry *r, const char *name)
+{
+    struct registry_cunik *e = cunik_calloc(1, sizeof(*e));
+
+    e->name = cunik_strdup(name);
+    cunik_map_add(&r->entries, name, e);
+    r->n_free++;
+    return e;
+}
+
 static struct registry_cunik *get(struct registry *r, const struct world_cunik *c)
 {
     struct registry_cunik *e = cunik_map_get(&r->entries, c->name);
 
-    if (!e) {
-        e = cunik_calloc(1, sizeof(*e));
-        e->name = cunik_strdup(c->name);
-        cunik_map_add(&r->entries, c->name, e);
-        r->n_free++;
-    }
+    if (!e)
+        e = add(r, c->name);
     if (e->state == CUNIK_ABSENT) {
         r->n_free--;
         e->state = CUNIK_CREATED;
@@ -274,6 +281,8 @@ void cunik_registry_hold(struct registry *r, const char *name, bool hold)
 {
     pthread_mutex_lock(&r->lock);
     struct registry_cunik *c = cunik_map_get(&r->entries, name);
+    if (!c && hold)
+        c = add(r, name);
     if (c)
         c->held = hold;
     pthread_mutex_unlock(&r->lock);

@@ -103,7 +103,8 @@ void cunik_registry_adopt(struct registry *r, const struct world_cunik *c, bool 
 bool cunik_registry_discover(struct registry *r, const struct world_cunik *c, uint64_t seq,
                              bool *ret_stale);
 
-/* A request's (or the supervisor's) way through a cunik. */
+/* A request's (or the supervisor's) way through a cunik; one that it makes is held from before it
+ * is there. */
 void cunik_registry_hold(struct registry *r, const char *name, bool hold);
 enum registry_start {
     START_ASKED,   /* a request wants it: what is counted begins anew */

@@ -74,6 +74,13 @@ check '… that knows its user' equal "$(cunik volume inspect keep_data | jq -r 
 check 'redis writes' said '+OK' 'SET greeting hello'
 check 'the secret is on no command line' not grep -rqsF "$PW" /proc/[0-9]*/cmdline "$CUNIK_ROOT/etc" "$CUNIK_ROOT/stacks"
 check '… and for root and the guest alone' equal "$(find "$CUNIK_ROOT/images/keep-redis-1" "$CUNIK_ROOT/files" -name '*files' -perm /077 -type f)" ''
+post() { curl -sS --max-time 20 -o /dev/null -f --unix-socket "$CUNIK_ROOT/cunikd.sock" --data-binary "$1" http://cunik/v1/files; }
+files() { find "$CUNIK_ROOT/files" -type f | wc -l; }
+before=$(files)
+check 'files that nobody has are kept for an hour' post one
+find "$CUNIK_ROOT/files" -type f -exec touch -d '2 hours ago' {} +
+check '… and no longer' post two
+check '… but for those of cuniks' equal "$(files)" $((before + 1))
 check 'without the password nothing is to be had' bash -c 'exec 3<>/dev/tcp/127.0.0.1/6379; printf "GET greeting\r\nQUIT\r\n" >&3; timeout 10 cat <&3 | grep -q NOAUTH'
 check 'the configuration is where the file says' said $'*2\n$3\ndir\n$5\n/data' 'CONFIG GET dir'
 check 'the guest writes to a folder of the host' said $'+OK\n+OK\n+OK' 'CONFIG SET dir /shared' SAVE 'CONFIG SET dir /data'

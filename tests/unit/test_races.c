@@ -342,6 +342,30 @@ static void test_removed_while_it_restarts(void **state)
     assert_true(has(s, "bridge demo_default"));
 }
 
+/* A cunik that is being made is dealt with, so that who follows it does not think it over. */
+struct being_made {
+    struct scene *s;
+    bool dealt_with;
+};
+
+static void look_at_it(void *ctx)
+{
+    struct being_made *b = ctx;
+
+    b->dealt_with = cunik_engine_deals_with(b->s->f.engine, "demo-web-1");
+}
+
+static void test_followed_while_it_is_made(void **state)
+{
+    struct scene *s = *state;
+    struct being_made b = {.s = s};
+
+    fake_host_meet(s->f.host, "links_create", "demo-web-1", look_at_it, &b);
+    scene_apply(s, &s->up);
+    assert_true(b.dealt_with);
+    assert_false(cunik_engine_deals_with(s->f.engine, "demo-web-1"));
+}
+
 /* Who changes what is there neither makes nor starts nor stops it. */
 static void test_changed_as_it_is(void **state)
 {
@@ -386,6 +410,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_made_while_networks_are_removed, scene_setup_web,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(test_removed_while_it_restarts, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_followed_while_it_is_made, scene_setup_web,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(test_changed_as_it_is, scene_setup_web, scene_teardown),
     };

@@ -1,5 +1,7 @@
 /* The store of volumes, that of files for guests, and the archive that brings them. */
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -267,6 +269,85 @@ static void test_files(void **state)
     cunik_error_destroy(err);
 }
 
+struct file_users {
+    const char *digest;
+    size_t asked;
+};
+
+static int name_users(void *ctx, struct strv *ret, _unused_ struct error **err)
+{
+    struct file_users *u = ctx;
+
+    u->asked++;
+    cunik_strv_add(ret, u->digest);
+    return 0;
+}
+
+static void grow_old(const char *path)
+{
+    const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* What is old goes, but for what a cunik has: it may have to be made of that again. */
+static void test_old_files(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *digest = cunik_digest_hex("a", 1, 2 * DIGEST_SIZE);
+    _cleanup_free_ char *path = cunik_asprintf("%s/files/%s", root, digest);
+    struct file_users users = {.digest = digest};
+
+    test_ok(cunik_file_store_put(root, "a", 1, NULL), NULL);
+    test_ok(cunik_file_store_sweep(root, name_users, &users, NULL), NULL);
+    assert_int_equal(users.asked, 0);
+    grow_old(path);
+    test_ok(cunik_file_store_sweep(root, name_users, &users, NULL), NULL);
+    assert_int_equal(users.asked, 1);
+    assert_true(cunik_file_exists(path));
+    users.digest = "another";
+    test_ok(cunik_file_store_sweep(root, name_users, &users, NULL), NULL);
+    assert_false(cunik_file_exists(path));
+}
+
+/* Who puts a file there again that was old finds it. */
+struct sweeper {
+    const char *root;
+    _Atomic bool stop;
+};
+
+static void *sweep(void *arg)
+{
+    struct sweeper *s = arg;
+    struct file_users users = {.digest = "another"};
+
+    while (!s->stop)
+        cunik_file_store_sweep(s->root, name_users, &users, NULL);
+    return NULL;
+}
+
+static void test_old_files_put_again(void **state)
+{
+    struct sweeper s = {.root = *state};
+    _cleanup_free_ char *digest = cunik_digest_hex("a", 1, 2 * DIGEST_SIZE);
+    _cleanup_free_ char *path = cunik_asprintf("%s/files/%s", s.root, digest);
+    size_t missing = 0;
+    pthread_t thread;
+
+    test_ok(cunik_file_store_put(s.root, "a", 1, NULL), NULL);
+    assert_int_equal(pthread_create(&thread, NULL, sweep, &s), 0);
+    for (int i = 0; i < 3000; i++) {
+        const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+        (void)utimensat(AT_FDCWD, path, times, 0);
+        test_ok(cunik_file_store_put(s.root, "a", 1, NULL), NULL);
+        sched_yield();
+        missing += !cunik_file_exists(path);
+    }
+    s.stop = true;
+    pthread_join(thread, NULL);
+    assert_int_equal(missing, 0);
+}
+
 /* Read back by a tool that knows the format. */
 static void test_initrd(void **state)
 {
@@ -301,8 +382,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_make),    TEST(test_formats), TEST(test_refused),   TEST(test_remove_and_list),
-        TEST(test_damaged), TEST(test_copied),  TEST(test_leftovers), TEST(test_files),
+        TEST(test_make),      TEST(test_formats),
+        TEST(test_refused),   TEST(test_remove_and_list),
+        TEST(test_damaged),   TEST(test_copied),
+        TEST(test_leftovers), TEST(test_files),
+        TEST(test_old_files), TEST(test_old_files_put_again),
         TEST(test_initrd),
     };
 
