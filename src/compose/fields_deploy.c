@@ -265,8 +265,8 @@ static const struct field update_rows[] = {
      .type = FIELD_STRING,
      .choices = "start-first|stop-first",
      .support = SUPPORT_FULL,
-     .help = "stop-first; start-first gives a warning and is the same: a copy keeps its address, "
-             "which two guests cannot have at a time"},
+     .help = "stop-first; start-first gives a warning and is the same: a copy keeps its name, "
+             "addresses and ports, which two guests cannot have at a time"},
     {.name = "parallelism",
      .type = FIELD_INT,
      .support = SUPPORT_FULL,
