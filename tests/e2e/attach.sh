@@ -5,8 +5,6 @@
 cd "$WORK" || exit 1
 cp "$PROBE" probe.elf
 
-state() { cunik inspect "$1" | jq -r '.[0].status.state'; }
-is() { [ "$(state "$1")" = "$2" ]; }
 has() { grep -qaF -- "$2" "$1"; }
 
 # Someone at a keyboard: at NAME COMMAND... begins, keys NAME TEXT types, shown NAME TEXT waits until it is seen.

@@ -37,7 +37,6 @@ random_file() {
 }
 guests() { cunik list --format json 2>/dev/null | jq -r "$1"; }
 links() { ip -o link show | sed -n "s/^[0-9]*: \(ck$1[^:@]*\).*/\1/p"; }
-engine_pid() { cat "$CUNIK_ROOT/cunikd.pid" 2>/dev/null; }
 # a random word of those given, if any
 any() { [ $# = 0 ] || pick "$@"; }
 

@@ -5,8 +5,6 @@
 cd "$WORK" || exit 1
 cp "$PROBE" probe.elf
 
-state() { cunik inspect "$1" | jq -r '.[0].status.state'; }
-is() { [ "$(state "$1")" = "$2" ]; }
 
 echo 'no disk' >broken.qcow2
 check 'a run that fails' expect 1 cunik run -d --name bad -m 16m -p 127.0.0.1::80 --disk ./broken.qcow2 --backend unikraft ./probe.elf

@@ -17,7 +17,6 @@ services:
     unikernel: {backend: unikraft, kernel: $PROBE}
 YAML
 cycle() { run cunik-compose up -d && run cunik-compose down; }
-engine_pid() { cat "$CUNIK_ROOT/cunikd.pid"; }
 kib() { awk '/^RssAnon/ {print $2}' "/proc/$(engine_pid)/status"; }
 descriptors() { find "/proc/$(engine_pid)/fd" -mindepth 1 | wc -l; }
 threads() { find "/proc/$(engine_pid)/task" -mindepth 1 -maxdepth 1 | wc -l; }

@@ -18,11 +18,6 @@ services:
     healthcheck: {test: [HTTP, "http://:80/"], interval: 1s, start_period: 60s}
     unikernel: {backend: unikraft, kernel: $PROBE}
 YAML
-nothing_planned() { cunik-compose plan --detailed-exitcode; }
-stop_engine() {
-    kill "$(cat "$CUNIK_ROOT/cunikd.pid")" 2>/dev/null
-    wait_until 20 test ! -e "$CUNIK_ROOT/cunikd.pid"
-}
 state_is_whole() {
     local file
     for file in "$CUNIK_ROOT"/stacks/*.json "$CUNIK_ROOT"/networks/*.json; do
@@ -35,7 +30,7 @@ nothing_left_but_state() {
     [ ! -s "$OUT" ]
 }
 comes_up() {
-    expect 0 cunik-compose up -d --wait && run nothing_planned && answers http://127.0.0.1:8080/ 'hello from x-web-1'
+    expect 0 cunik-compose up -d --wait && nothing_planned && answers http://127.0.0.1:8080/ 'hello from x-web-1'
 }
 
 # A full disk: the root is a small file system, filled at different moments.

@@ -24,21 +24,20 @@ check 'the stack is stopped' test "$(cunik-compose ps -a --format json | jq -r .
 check 'down' expect 0 cunik-compose down
 check 'nothing is left' nothing_left
 
-# A guest that does not hear the power button: the first interrupt waits for its grace period, the second
+# A guest that does not hear the power button once it has said so: the first interrupt waits for its grace period, the second
 # does not.
 cat >deaf.yaml <<EOF
 name: g
 services:
   web:
     stop_grace_period: 60s
-    command: [acpi, hang, after=200]
+    command: [acpi, halt=deaf, after=200]
     mem_limit: 16m
     unikernel: {backend: linux, kernel: $PROBE}
 EOF
 cunik-compose -f deaf.yaml up >follow.out 2>follow.err &
 pid=$!
-wait_until 20 grep -q 'web-1  | probe: ready' follow.out
-sleep 0.5
+wait_until 20 grep -q 'web-1  | deaf' follow.out
 begin=$SECONDS
 kill -INT $pid
 wait_until 10 grep -q 'Stopping' follow.err
@@ -53,7 +52,7 @@ check 'the guest is gone' test "$(cunik-compose -f deaf.yaml ps -q | wc -l)" = 0
 
 # A command that is interrupted goes on with what it has begun; interrupted again, it is left alone.
 cunik-compose -f deaf.yaml up -d 2>follow.err
-wait_until 20 bash -c 'cunik logs g-web-1 | grep -q "probe: ready"'
+wait_until 20 bash -c 'cunik logs g-web-1 | grep -q deaf'
 begin=$SECONDS
 cunik-compose -f deaf.yaml stop 2>"$ERR" &
 pid=$!

@@ -28,16 +28,16 @@ quick='interval: 300ms, timeout: 5s, retries: 2, start_interval: 100ms'
     service off "{test: [TCP, '1'], disable: true}" x
 } >cunik-compose.yaml
 touch well
-status() { cunik inspect "h-$1-1" | jq -r ".[0].status.$2"; }
-is() { [ "$(status "$1" 'health // "none"')" = "$2" ]; }
+status() { status_of "h-$1-1" "$2"; }
+feels() { [ "$(status "$1" 'health // "none"')" = "$2" ]; }
 
 check 'a stack with every kind of check comes up' expect 0 cunik-compose up -d --wait --wait-timeout 120
 for name in tcp http status log cmd shell; do
-    check "$name is healthy" is $name healthy
+    check "$name is healthy" feels $name healthy
 done
-check 'one that is disabled checks nothing' is off none
+check 'one that is disabled checks nothing' feels off none
 rm well
-check 'a check goes on after up: it is unhealthy' wait_until 60 is shell unhealthy
+check 'a check goes on after up: it is unhealthy' wait_until 60 feels shell unhealthy
 reason=$(cunik inspect h-shell-1 | jq -r '.[0].status.reason')
 check '… for a reason' test -n "$reason"
 run cunik-compose ps shell
@@ -47,7 +47,7 @@ check '… and the API' equal "$reason" "$(curl -s --unix-socket "$CUNIK_ROOT/cu
 check '… and events' equal "$reason" "$(cunik events --since 10m --until 0s --format json --filter type=health \
     --filter service=shell | jq -rs 'map(select(.state == "unhealthy"))[0].message')"
 touch well
-check '… and healthy again' wait_until 60 is shell healthy
+check '… and healthy again' wait_until 60 feels shell healthy
 check 'down' expect 0 cunik-compose down
 
 # Who is restarted with what it depends on, and who is not.
@@ -74,7 +74,7 @@ check 'another stack' expect 0 cunik-compose up -d
 with=$(status with pid) without=$(status without pid)
 check 'restart_policy starts it twice, and no more' wait_until 60 bash -c \
     '[ "$(cunik inspect h-job-1 | jq -r ".[0].status | .restarts, .state" | xargs)" = "2 exited" ]'
-kill -9 "$(cat "$CUNIK_ROOT/cunikd.pid")"
+kill -9 "$(engine_pid)"
 check '… which the next engine knows' equal "$(status job attempts)/$(status job state)" 2/exited
 export A=2
 check 'a change of db' expect 0 cunik-compose up -d

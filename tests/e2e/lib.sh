@@ -144,6 +144,27 @@ fetch() { curl -sS --max-time 10 --connect-timeout 5 "$@"; }
 # answers URL TEXT
 answers() { [ "$(fetch "$1")" = "$2" ]; }
 
+engine_pid() { cat "$CUNIK_ROOT/cunikd.pid" 2>/dev/null; }
+stop_engine() {
+    kill "$(engine_pid)" 2>/dev/null
+    wait_until 20 test ! -e "$CUNIK_ROOT/cunikd.pid"
+}
+# status_of CUNIK MEMBER
+status_of() { cunik inspect "$1" | jq -r ".[0].status.$2"; }
+pid_of() { status_of "$1" pid; }
+# is CUNIK STATE
+is() { [ "$(status_of "$1" state)" = "$2" ]; }
+nothing_planned() { run cunik-compose plan --detailed-exitcode; }
+
+# floods CUNIK N: the console of a guest that has ended has all that `flood=N` printed, from its boot on. What was there and
+# what was to be there is left in the files "got" and "wanted".
+floods() {
+    cunik logs "$1" >"$OUT" && head -n 1 "$OUT" | grep -q 'probe: booted' || return 1
+    tr -d '\r' <"$OUT" | grep '^flood' >got
+    seq -f "flood %.0f of $2" "$2" >wanted
+    cmp got wanted >"$ERR"
+}
+
 # The engine's own leftovers in this namespace, on one line each; nothing when all is clean.
 leftovers() {
     ip -o link show | awk -F': ' '$2 != "lo" && $2 !~ /^(gre|sit|ip6|tunl|ip_vti|erspan)/ {print "link " $2}'

@@ -14,12 +14,6 @@ reaches() { answers "http://$1/get?http://$2/" "hello from $3"; }
 reaches_not() { [ "$(fetch -o /dev/null -w '%{http_code}' "http://$1/get?http://$2/")" = 502 ]; }
 # net_of GUEST-ADDRESS WORD: what its interfaces say behind a word, on one line
 net_of() { fetch "http://$1/net" | awk -v w="$2" '/^eth/ {for (i = 1; i < NF; i++) if ($i == w) print $(i + 1)}' | paste -sd' '; }
-stop_engine() {
-    local pid
-    for pid in $(engine_pids); do
-        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != cunikd ] || kill "$pid"
-    done
-}
 
 # A bridge that somebody has made by hand, and a route that takes half of a pool.
 ip link add byhand type bridge

@@ -86,7 +86,7 @@ check '… with those that there are' err_has 'events are filtered by type, kind
 check 'so is a time' expect 2 cunik events --since noon
 check '… with what it may be' err_has "takes a time (2026-01-02T15:04:05Z"
 
-engine=$(cat "$CUNIK_ROOT/cunikd.pid")
+engine=$(engine_pid)
 kill -9 "$engine"
 check 'what was outlives the engine' expect 0 cunik events --since "$before" --until 0s --filter event=create --filter phase=done
 check '… wholly' out_has 'step ob cunik ob-web-1 create running done'

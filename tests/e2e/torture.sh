@@ -47,7 +47,7 @@ end_engine() {
     rm -f "$CUNIK_ROOT/cunikd.sock"
 }
 # One that died at once has been followed by the command's own.
-engine_runs() { kill -0 "$(cat "$CUNIK_ROOT/cunikd.pid")" 2>/dev/null; }
+engine_runs() { kill -0 "$(engine_pid)" 2>/dev/null; }
 operations() { cat count 2>/dev/null || echo 0; }
 
 # prepare PLOT: what is there before; act PLOT: what is done.
@@ -111,8 +111,7 @@ one() {
     check "$what: no file is left" no_files_left
     end_engine
     run cunik list # whoever it was that ran
-    kill "$(cat "$CUNIK_ROOT/cunikd.pid")" 2>/dev/null
-    wait_until 20 test ! -e "$CUNIK_ROOT/cunikd.pid"
+    stop_engine
 }
 
 runs=0

@@ -27,7 +27,6 @@ nothing_left_but_wire() {
 # What a guest gets of a URL, asked through its own published port.
 guest_answers() { answers "http://127.0.0.1:$1/get?$2" "$3"; }
 guest_gets_nothing() { ! guest_answers "$@" >"$OUT" 2>"$ERR"; }
-pid_of() { cunik inspect "$1" | jq '.[0].status.pid'; }
 
 service() { # NAME PORTS [MORE]
     printf '  %s:\n    hostname: %s\n    mem_limit: 16m\n    stop_grace_period: 1s\n    ports: %s\n' "$1" "$1" "$2"

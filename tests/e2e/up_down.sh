@@ -32,7 +32,6 @@ stack
 state_of() { # NAME FIELD
     cunik-compose ps -a --format json | jq -r --arg n "$1" --arg f "$2" 'select(.Name == $n) | .[$f] | tostring'
 }
-pid_of() { cunik inspect "$1" | jq -r '.[0].status.pid'; }
 
 check 'plan of a new stack shows what would be created' expect 0 cunik-compose plan
 check '… the network first' grep -qE '^\+ create network t_default: ' "$OUT"

@@ -21,7 +21,6 @@ services:
       {backend: raw, kernel: $PROBE, cmdline: "say=${SAY:-fine} ${CODE:+debugexit} exit=${CODE:-0}", params: {debugexit: "true"}}
 END
 }
-status_of() { cunik inspect "$1" | jq -r ".[0].status.$2"; }
 verdict() { # SERVICE: its verdict in the events of $ERR
     grep -a '"type":"verdict"' "$ERR" | jq -r --arg s "$1" 'select(.service == $s) | .state'
 }
@@ -93,7 +92,7 @@ check '… indeed' nothing_left
 sed -i 's/port=80/port=80", "unhealthy/; s/restart: .*/restart: "no"/' cunik-compose.yaml
 cunik-compose up -d --wait >first 2>&1 &
 first=$!
-check 'a first command waits for health' wait_until 30 bash -c 'cunik inspect u-web-1 | jq -e ".[0].status.state == \"running\""'
+check 'a first command waits for health' wait_until 30 is u-web-1 running
 check 'a second one on the stack waits no longer than --lock-timeout' not cunik-compose --lock-timeout 0 stop
 check '… and says who is first' err_has "stack 'u' is held by another request (up by cunik-compose (pid $first"
 sed 's/^name: u/name: other/; /^  job:/,$d; s/, "unhealthy"//' cunik-compose.yaml >other.yaml

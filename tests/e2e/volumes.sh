@@ -101,7 +101,7 @@ MAXCLIENTS=90 check 'recreate' up
 check '… keeps what was written' keeps
 # shellcheck disable=SC2046
 kill -9 $(qemu)
-check 'QEMU killed' wait_until 30 bash -c 'cunik inspect keep-redis-1 | jq -e ".[0].status.state == \"exited\""'
+check 'QEMU killed' wait_until 30 is keep-redis-1 exited
 check '… up again' up
 check '… keeps it' keeps
 # shellcheck disable=SC2046
