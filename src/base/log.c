@@ -4,9 +4,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/memory.h"
+#include "base/time.h"
+#include "base/when.h"
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 _Static_assert(ARRAY_SIZE(level_names) == LOG_LEVEL_MAX_, "every level has a name");
@@ -30,18 +31,13 @@ int cunik_log_level_parse(const char *name, enum log_level *ret)
 
 void cunik_log(enum log_level level, const char *format, ...)
 {
-    struct timespec now;
-    struct tm tm;
-    char stamp[32];
     va_list args;
 
     if (level > current)
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+    _cleanup_free_ char *now = cunik_when_utc(cunik_time_now(CLOCK_REALTIME) / NS_PER_MS);
     va_start(args, format);
     _cleanup_free_ char *text = cunik_vasprintf(format, args);
     va_end(args);
-    fprintf(stderr, "%s.%03ldZ %s: %s\n", stamp, now.tv_nsec / 1000000, level_names[level], text);
+    fprintf(stderr, "%s %s: %s\n", now, level_names[level], text);
 }

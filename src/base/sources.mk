@@ -18,6 +18,7 @@ base_SOURCES = \
 	src/base/table.c \
 	src/base/tar.c \
 	src/base/text.c \
+	src/base/time.c \
 	src/base/untar.c \
 	src/base/verbs.c \
 	src/base/volume_form.c \

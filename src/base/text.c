@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/time.h"
 
 enum { BRIEF_MOST = 100 };
 
@@ -93,7 +94,7 @@ static const struct {
 };
 
 /* A point of a clock and two durations have a sum: what is far off is not taken for past. */
-static const int64_t DURATION_MOST = INT64_C(876000) * 3600 * 1000000000;
+static const int64_t DURATION_MOST = INT64_C(876000) * 3600 * NS_PER_SECOND;
 
 int cunik_text_to_duration(const char *s, int64_t *ret_ns)
 {

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 
 struct given {
     const struct option_row *row;
@@ -373,6 +374,22 @@ const char *cunik_arguments_value(const struct arguments *a, const char *name)
     const struct given *g = lookup(a, name);
 
     return g && g->values.n ? g->values.items[g->values.n - 1] : NULL;
+}
+
+int cunik_arguments_seconds(const struct arguments *a, const char *name, uint64_t least,
+                            int64_t *ret_ns, struct error **err)
+{
+    enum { SECONDS_MOST = 1000000 };
+    const char *text = cunik_arguments_value(a, name);
+    uint64_t seconds;
+
+    if (!text)
+        return 0;
+    if (cunik_text_to_uint(text, least, SECONDS_MOST, &seconds) < 0)
+        return cunik_error_set(err, ERROR_INVALID, "option '--%s' takes seconds%s, not '%s'", name,
+                               least ? " from 1 on" : "", text);
+    *ret_ns = (int64_t)seconds * NS_PER_SECOND;
+    return 0;
 }
 
 const struct strv *cunik_arguments_values(const struct arguments *a, const char *name)

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -60,6 +61,10 @@ bool cunik_arguments_flag(const struct arguments *a, const char *name);
 bool cunik_arguments_given(const struct arguments *a, const char *name);
 const char *cunik_arguments_value(const struct arguments *a,
                                   const char *name); /* NULL: not given */
+/* Its value in seconds, `least` to a million, as nanoseconds; *ret_ns stays when it is not given.
+ */
+int cunik_arguments_seconds(const struct arguments *a, const char *name, uint64_t least,
+                            int64_t *ret_ns, struct error **err);
 const struct strv *cunik_arguments_values(const struct arguments *a, const char *name);
 const struct strv *cunik_arguments_positional(const struct arguments *a);
 const struct verb_row *

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 
 static const int64_t seconds_most = INT64_C(1) << 40; /* some 35,000 years */
 
@@ -103,7 +104,7 @@ static int parse_date(const char *text, int64_t *ret_ms)
     time_t seconds = local ? mktime(&tm) : timegm(&tm);
     if (tm.tm_mday != day) /* the 31st of a shorter month */
         return -EINVAL;
-    *ret_ms = ((int64_t)seconds - zone) * 1000 + ms;
+    *ret_ms = ((int64_t)seconds - zone) * MS_PER_SECOND + ms;
     return 0;
 }
 
@@ -117,7 +118,7 @@ static int parse_seconds(const char *text, int64_t *ret_ms)
     if (cunik_text_to_int(digits, 0, seconds_most, &seconds) < 0 || !take_fraction(&rest, &ms) ||
         *rest)
         return -EINVAL;
-    *ret_ms = seconds * 1000 + ms;
+    *ret_ms = seconds * MS_PER_SECOND + ms;
     return 0;
 }
 
@@ -129,6 +130,32 @@ int cunik_when_parse(const char *text, int64_t now_ms, int64_t *ret_ms)
         return 0;
     if (cunik_text_to_duration(text, &ns) < 0)
         return -EINVAL;
-    *ret_ms = now_ms - ns / 1000000;
+    *ret_ms = now_ms - ns / NS_PER_MS;
     return 0;
+}
+
+static char *text_of(const struct tm *tm, int64_t ms, const char *zone)
+{
+    char stamp[64]; /* also of years beyond 9999 */
+
+    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", tm);
+    return cunik_asprintf("%s.%03d%s", stamp, (int)(ms % MS_PER_SECOND), zone);
+}
+
+char *cunik_when_utc(int64_t ms)
+{
+    time_t seconds = (time_t)(ms / MS_PER_SECOND);
+    struct tm tm = {0};
+
+    gmtime_r(&seconds, &tm);
+    return text_of(&tm, ms, "Z");
+}
+
+char *cunik_when_local(int64_t ms)
+{
+    time_t seconds = (time_t)(ms / MS_PER_SECOND);
+    struct tm tm = {0};
+
+    localtime_r(&seconds, &tm);
+    return text_of(&tm, ms, "");
 }

@@ -276,16 +276,7 @@ int cunik_command_apply(struct command *c, const struct request *r, struct error
 int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns,
                           struct error **err)
 {
-    const char *text = cunik_arguments_value(c->arguments, option);
-    uint64_t seconds;
-
-    if (!text)
-        return 0;
-    if (cunik_text_to_uint(text, 0, 1000000, &seconds) < 0)
-        return cunik_error_set(err, ERROR_INVALID, "option '--%s' takes seconds, not '%s'", option,
-                               text);
-    *ret_ns = (int64_t)seconds * 1000000000;
-    return 0;
+    return cunik_arguments_seconds(c->arguments, option, 0, ret_ns, err);
 }
 
 int cunik_command_index(const struct arguments *a, uint64_t *ret, struct error **err)

@@ -8,7 +8,6 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "compose/command.h"
 #include "compose/log_printer.h"
 #include "compose/timeline.h"
@@ -16,19 +15,10 @@
 
 static int wait_options(const struct arguments *a, struct request *r, struct error **err)
 {
-    const char *text = cunik_arguments_value(a, "wait-timeout");
-    uint64_t seconds;
-
     r->atomic = cunik_arguments_flag(a, "atomic");
     r->wait = r->atomic || cunik_arguments_flag(a, "wait");
     r->no_start = cunik_arguments_flag(a, "no-start");
-    if (!text)
-        return 0;
-    if (cunik_text_to_uint(text, 1, 1000000, &seconds) < 0)
-        return cunik_error_set(err, ERROR_INVALID,
-                               "option '--wait-timeout' takes seconds from 1 on, not '%s'", text);
-    r->wait_timeout_ns = (int64_t)seconds * 1000000000;
-    return 0;
+    return cunik_arguments_seconds(a, "wait-timeout", 1, &r->wait_timeout_ns, err);
 }
 
 static int end_stack(struct command *c, const char *stack, enum request_action action,

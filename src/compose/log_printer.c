@@ -7,6 +7,7 @@
 #include "base/output.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "base/when.h"
 
 /* Docker Compose's order: cyan, yellow, green, magenta, blue, then the bright ones. */
 static const char *const colors[] = {"36", "33", "32", "35", "34", "96", "93", "92", "95", "94"};
@@ -57,13 +58,9 @@ static void put_prefix(struct log_printer *p, const char *cunik, struct buffer *
 /* RFC 3339 with milliseconds, as far as consoles know times. */
 static void put_time(int64_t ms, struct buffer *b)
 {
-    time_t s = ms / 1000;
-    struct tm tm;
-    char text[32];
+    _cleanup_free_ char *text = cunik_when_utc(ms);
 
-    gmtime_r(&s, &tm);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    cunik_buffer_printf(b, "%s.%03dZ ", text, (int)(ms % 1000));
+    cunik_buffer_printf(b, "%s ", text);
 }
 
 void cunik_log_printer_format(struct log_printer *p, const struct log_line *line, struct buffer *b)

@@ -2,12 +2,12 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "compose/progress.h"
 #include "engine/clock.h"
 
@@ -62,7 +62,6 @@ static bool works(const struct progress *p)
 static void *redraw(void *arg)
 {
     struct progress_display *d = arg;
-    struct timespec until;
 
     pthread_mutex_lock(&d->lock);
     while (!d->ending) {
@@ -74,12 +73,9 @@ static void *redraw(void *arg)
             continue;
         }
         /* Times tick on; changes wait for the tick as well, so that a burst is drawn once. */
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += REDRAW_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        while (!d->ending && pthread_cond_timedwait(&d->wake, &d->lock, &until) == 0)
-            ;
+        int64_t until = cunik_clock_real.now(NULL) + REDRAW_MS * NS_PER_MS;
+        while (!d->ending && cunik_clock_real.now(NULL) < until)
+            cunik_clock_real.wait(NULL, &d->wake, &d->lock, until);
     }
     pthread_mutex_unlock(&d->lock);
     return NULL;
@@ -137,7 +133,7 @@ struct progress_display *cunik_progress_display_create(enum progress_mode mode, 
     d->fd = fd;
     d->color = color;
     pthread_mutex_init(&d->lock, NULL);
-    pthread_cond_init(&d->wake, NULL);
+    cunik_clock_cond_init(&d->wake);
     if (mode == PROGRESS_TTY)
         d->has_thread = pthread_create(&d->thread, NULL, redraw, d) == 0;
     return d;

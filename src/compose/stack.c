@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "compose/stack_maker.h"
 
 enum { STOP_GRACE_SECONDS = 10, MOST_COPIES = 10000 };
@@ -102,7 +103,7 @@ struct stack_service *cunik_stack_add_service(struct stack *s, const char *name)
     empty(strings, ARRAY_SIZE(strings));
     service->name = cunik_strdup(name);
     service->scale = 1;
-    service->stop_grace_ns = STOP_GRACE_SECONDS * INT64_C(1000000000);
+    service->stop_grace_ns = STOP_GRACE_SECONDS * NS_PER_SECOND;
     return service;
 }
 

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/client_internal.h"
 #include "engine/clock.h"
 
@@ -123,7 +124,7 @@ static int spawn(const struct client *c, const char *program, int ready, int log
 
 static int64_t now_ms(void)
 {
-    return cunik_clock_real.now(NULL) / 1000000;
+    return cunik_clock_real.now(NULL) / NS_PER_MS;
 }
 
 /* Reads what the engine says until it has said a line or is gone; what came is in *said. */
@@ -140,7 +141,7 @@ static int listen_to(const struct client *c, int ready, struct buffer *said, str
             continue;
         if (n <= 0)
             return cunik_error_set(err, ERROR_TIMEOUT, "it did not answer within %d s",
-                                   START_MS / 1000);
+                                   START_MS / (int)MS_PER_SECOND);
         if (fds[1].revents)
             return cunik_error_set(err, ERROR_CANCELLED, "cancelled");
         ssize_t got = read(ready, chunk, sizeof(chunk));

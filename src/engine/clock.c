@@ -2,29 +2,23 @@
 
 #include <time.h>
 
-static int64_t now_of(clockid_t id)
-{
-    struct timespec t;
-
-    clock_gettime(id, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
+#include "base/time.h"
 
 static int64_t now(void *ctx)
 {
     (void)ctx;
-    return now_of(CLOCK_MONOTONIC);
+    return cunik_time_now(CLOCK_MONOTONIC);
 }
 
 static int64_t wall_ms(void *ctx)
 {
     (void)ctx;
-    return now_of(CLOCK_REALTIME) / 1000000;
+    return cunik_time_now(CLOCK_REALTIME) / NS_PER_MS;
 }
 
 static void wait(void *ctx, pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline)
 {
-    struct timespec t = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    struct timespec t = cunik_time_spec(deadline);
 
     (void)ctx;
     if (deadline == CLOCK_NEVER)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/console.h"
 
 struct consoles {
@@ -29,5 +30,5 @@ static inline char *cunik_console_file(const struct consoles *c, const char *nam
 
 static inline int64_t cunik_console_changed(const struct stat *st)
 {
-    return st->st_mtim.tv_sec * INT64_C(1000) + st->st_mtim.tv_nsec / 1000000;
+    return cunik_time_ms(&st->st_mtim);
 }

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "base/verbs.h"
 #include "engine/client.h"
 #include "engine/clock.h"
@@ -275,7 +276,7 @@ static bool is_idle(struct daemon *d, int *ret_wait)
         return false;
     if (!busy && left <= 0 && cunik_engine_idle(d->engine))
         return true;
-    *ret_wait = (int)((busy || left <= 0 ? d->set.idle_ns : left) / 1000000 + 1);
+    *ret_wait = (int)((busy || left <= 0 ? d->set.idle_ns : left) / NS_PER_MS + 1);
     return false;
 }
 

@@ -7,13 +7,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "base/verbs.h"
 #include "engine/assign.h"
 #include "engine/paths.h"
 #include "network/address.h"
 
 enum { IDLE_SECONDS = 60, IDLE_SECONDS_MAX = 1000000 };
-#define SECOND INT64_C(1000000000)
 
 static const struct option_row options[] = {
     {"root", 0, "DIR",
@@ -104,7 +104,7 @@ int cunik_cunikd_settings(struct cunikd_settings *s, const struct arguments *a, 
         r = read_pools(s, a, err);
     if (r == 0)
         r = cunik_paths_check_socket(s->socket, err);
-    s->idle_ns = (int64_t)idle * SECOND;
+    s->idle_ns = (int64_t)idle * NS_PER_SECOND;
     s->ready_fd = cunik_arguments_given(a, "ready-fd") ? (int)fd : -1;
     if (s->ready_fd >= 0 && fcntl(s->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
         return cunik_error_errno(err, errno, "--ready-fd %d", s->ready_fd);

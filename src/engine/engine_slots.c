@@ -4,9 +4,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/time.h"
+#include "base/when.h"
 #include "engine/engine_internal.h"
-
-enum { SECOND_MS = 1000 };
 
 /* With `worlds` held. */
 static void load(struct engine *e, struct slot *s)
@@ -51,17 +51,13 @@ void cunik_engine_slots_done(struct engine *e)
     cunik_map_done(&e->slots);
 }
 
-/* "up by cunik-compose (pid 7, root), since 2026-11-22T00:34:59Z, for 5 s" */
+/* "up by cunik-compose (pid 7, root), since 2026-11-22T00:34:59.000Z, for 5 s" */
 static char *holder_text(struct engine *e, const struct waiter *holder)
 {
-    int64_t seconds = (cunik_engine_wall_ms(e) - holder->since_ms) / SECOND_MS;
-    time_t since = holder->since_ms / SECOND_MS;
-    char stamp[sizeof("9999-12-31T23:59:59")];
-    struct tm tm;
+    int64_t seconds = (cunik_engine_wall_ms(e) - holder->since_ms) / MS_PER_SECOND;
+    _cleanup_free_ char *since = cunik_when_utc(holder->since_ms);
 
-    gmtime_r(&since, &tm);
-    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-    return cunik_asprintf("%s, since %sZ, for %lld s", holder->who, stamp, (long long)seconds);
+    return cunik_asprintf("%s, since %s, for %lld s", holder->who, since, (long long)seconds);
 }
 
 static void say_waiting(struct engine *e, const struct slot *s, const struct event_sink *sink)

@@ -1,21 +1,15 @@
 #include "engine/event_text.h"
 
-#include <time.h>
-
 #include "base/buffer.h"
+#include "base/when.h"
 
 char *cunik_event_text(const struct event *e)
 {
     const char *const words[] = {e->stack, e->kind, e->name, e->verb, e->state};
-    time_t seconds = (time_t)(e->time_ms / 1000);
+    _cleanup_free_ char *when = cunik_when_local(e->time_ms);
     struct buffer b = {0};
-    char stamp[32];
-    struct tm tm;
 
-    localtime_r(&seconds, &tm);
-    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-    cunik_buffer_printf(&b, "%s.%03d %s", stamp, (int)(e->time_ms % 1000),
-                        cunik_event_type_name(e->type));
+    cunik_buffer_printf(&b, "%s %s", when, cunik_event_type_name(e->type));
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         if (words[i] && *words[i])
             cunik_buffer_printf(&b, " %s", words[i]);

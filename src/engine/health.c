@@ -12,8 +12,8 @@
 #include "engine/health_internal.h"
 
 /* Docker's defaults, for a request that leaves them out. */
-static const int64_t DEFAULT_INTERVAL = 30000 * MS, DEFAULT_TIMEOUT = 30000 * MS,
-                     DEFAULT_START_INTERVAL = 5000 * MS;
+static const int64_t DEFAULT_INTERVAL = 30000 * NS_PER_MS, DEFAULT_TIMEOUT = 30000 * NS_PER_MS,
+                     DEFAULT_START_INTERVAL = 5000 * NS_PER_MS;
 enum { DEFAULT_RETRIES = 3 };
 
 enum {

@@ -10,7 +10,7 @@
  * ready after 0.1 s is known within a few milliseconds, and what takes a minute is not asked a
  * thousand times. The same goes for an attempt to connect that hangs, for the guest has no address
  * yet. A program on the host costs more than a packet. */
-static const int64_t CONNECT_MIN = 20 * MS, CONNECT_PART = 8;
+static const int64_t CONNECT_MIN = 20 * NS_PER_MS, CONNECT_PART = 8;
 
 enum { COMMANDS_MAX = 32 }; /* CMD probes that run at once; others wait for their turn */
 

@@ -6,10 +6,10 @@
 #include <pthread.h>
 
 #include "base/map.h"
+#include "base/time.h"
 #include "engine/health.h"
 #include "engine/probe.h"
 
-#define MS INT64_C(1000000)
 #define NEVER INT64_MAX
 
 struct target {
@@ -85,7 +85,7 @@ static inline int64_t after(int64_t a, int64_t b)
     return __builtin_add_overflow(a, b, &sum) ? NEVER : sum;
 }
 
-static const int64_t RETRY_MIN = 2 * MS;
+static const int64_t RETRY_MIN = 2 * NS_PER_MS;
 
 /* How long to wait after an attempt at a target that is starting, which began so long ago: the
  * longer it takes, the less a moment more matters. */

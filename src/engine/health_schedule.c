@@ -3,11 +3,13 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-static const int64_t REAP_MIN = 1 * MS, REAP_MAX = 100 * MS;
+#include "base/time.h"
+
+static const int64_t REAP_MIN = 1 * NS_PER_MS, REAP_MAX = 100 * NS_PER_MS;
 
 static const int64_t RETRY_PART = 16;
 /* A process for each attempt: that is work. */
-static const int64_t COMMAND_RETRY_MIN = 50 * MS, COMMAND_RETRY_PART = 4;
+static const int64_t COMMAND_RETRY_MIN = 50 * NS_PER_MS, COMMAND_RETRY_PART = 4;
 
 int64_t cunik_prober_retry_wait(int64_t elapsed_ns, bool command, int64_t start_interval_ns)
 {
@@ -19,10 +21,7 @@ int64_t cunik_prober_retry_wait(int64_t elapsed_ns, bool command, int64_t start_
 
 int64_t cunik_prober_now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    return cunik_time_now(CLOCK_MONOTONIC);
 }
 
 /* The heap: the target that is due first is at the top. */
@@ -79,11 +78,8 @@ void cunik_prober_arm(struct prober *p)
     int64_t due = at_most(p->n ? p->heap[0]->due : NEVER, p->graves.n ? p->graves.due : NEVER);
     struct itimerspec t = {0};
 
-    if (due != NEVER) {
-        due = at_least(due, 1); /* 0 would mean "never" */
-        t.it_value.tv_sec = due / INT64_C(1000000000);
-        t.it_value.tv_nsec = due % INT64_C(1000000000);
-    }
+    if (due != NEVER)
+        t.it_value = cunik_time_spec(at_least(due, 1)); /* 0 would mean "never" */
     timerfd_settime(p->timer, TFD_TIMER_ABSTIME, &t, NULL);
 }
 

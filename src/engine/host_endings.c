@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/exit_status.h"
 #include "engine/host_endings.h"
 
@@ -173,7 +174,7 @@ static void look_at_found(struct host_real *h, const struct world_cunik *c)
 
     if (stat(path, &st) < 0)
         return;
-    bool spoke = st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1000000 > c->status.started_ms;
+    bool spoke = cunik_time_ms(&st.st_mtim) > c->status.started_ms;
     pthread_mutex_lock(&h->lock);
     struct seen_cunik *s = cunik_host_seen(h, c->name);
     bool known = s->console_known;

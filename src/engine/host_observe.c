@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/host_endings.h"
 #include "network/dnsmasq.h"
 #include "network/link.h"
@@ -15,17 +16,14 @@
 
 static int64_t milliseconds(clockid_t clock)
 {
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+    return cunik_time_now(clock) / NS_PER_MS;
 }
 
 static int64_t changed_ms(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) < 0 ? 0 : st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1000000;
+    return stat(path, &st) < 0 ? 0 : cunik_time_ms(&st.st_mtim);
 }
 
 /* When a process started: field 22 of /proc/PID/stat (proc(5)), in ticks since the boot. The second

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/clock.h"
 #include "engine/host_prerequisites.h"
 #include "engine/host_real_internal.h"
@@ -16,7 +17,7 @@
 enum { TUN_MAJOR = 10, TUN_MINOR = 200 };
 
 /* What was there is believed to be there for so long: one request checks thousands of cuniks. */
-static const int64_t trust_ns = 1000000000;
+static const int64_t trust_ns = NS_PER_SECOND;
 
 const char cunik_host_emulator[] = "/usr/bin/qemu-system-x86_64";
 

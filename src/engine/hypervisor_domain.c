@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/domain_xml.h"
 
 enum { DESCRIPTORS = 16 };
@@ -196,8 +197,7 @@ int cunik_hypervisor_relabel(struct hypervisor *h, const char *name, const char 
 /* Waits until a domain changed since `changes`; -ETIME at the deadline. */
 static int wait_for_change(struct hypervisor *h, uint64_t changes, int64_t deadline_ns)
 {
-    const struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
-                                      .tv_nsec = deadline_ns % 1000000000};
+    const struct timespec deadline = cunik_time_spec(deadline_ns);
     int r = 0;
 
     pthread_mutex_lock(&h->lock);

@@ -5,13 +5,12 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/health.h"
 
-#define SECOND INT64_C(1000000000)
-
-const struct world_health cunik_health_usual = {.interval_ns = 30 * SECOND,
-                                                .timeout_ns = 30 * SECOND,
-                                                .start_interval_ns = 5 * SECOND,
+const struct world_health cunik_health_usual = {.interval_ns = 30 * NS_PER_SECOND,
+                                                .timeout_ns = 30 * NS_PER_SECOND,
+                                                .start_interval_ns = 5 * NS_PER_SECOND,
                                                 .retries = 3};
 
 void cunik_health_set_test(struct world_health *to, const struct strv *test)

@@ -5,11 +5,10 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/health.h"
 #include "engine/run_volumes.h"
 #include "network/names.h"
-
-static const int64_t second = 1000000000;
 
 enum { STOP_SECONDS = 10 };
 
@@ -233,7 +232,7 @@ static int set_limits(struct world_cunik *c, const struct run_options *o, struct
         r = cunik_run_restart(o->restart, &c->restart, &c->restart_max, err);
     if (r == 0 && o->stop_timeout && cunik_text_to_uint(o->stop_timeout, 0, 1000000, &grace) < 0)
         r = wrong(err, "stop-timeout", "seconds", o->stop_timeout);
-    c->stop_grace_ns = (int64_t)grace * second;
+    c->stop_grace_ns = (int64_t)grace * NS_PER_SECOND;
     return r;
 }
 

@@ -5,13 +5,14 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/clock.h"
 #include "engine/server_internal.h"
 
 enum { APPLIES_MAX = 64 /* at once */ };
 
 /* For clients to read how their request ended, when the server ends. */
-static const int64_t last_words_ns = 1000000000;
+static const int64_t last_words_ns = NS_PER_SECOND;
 
 /* A request that is carried out by a thread of its own: who asked may leave before it has ended. */
 struct apply {

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/clock.h"
 #include "engine/event_filter.h"
 #include "engine/server_internal.h"
@@ -122,7 +123,7 @@ static int read_time(struct MHD_Connection *connection, const char *key, int64_t
     const char *text = cunik_server_query(connection, key);
 
     *ret = -1;
-    if (text && cunik_text_to_int(text, 0, INT64_MAX / 1000000, ret) < 0)
+    if (text && cunik_text_to_int(text, 0, INT64_MAX / NS_PER_MS, ret) < 0)
         return cunik_error_set(err, ERROR_INVALID,
                                "'%s' must be milliseconds since the epoch, not '%s'", key, text);
     return 0;
@@ -148,8 +149,7 @@ static int read_query(struct listener *l, struct MHD_Connection *connection, str
 /* Wakes the stream when the time is over. */
 static int set_timer(struct listener *l, struct error **err)
 {
-    const struct itimerspec end = {
-        .it_value = {.tv_sec = l->until_ms / 1000, .tv_nsec = l->until_ms % 1000 * 1000000}};
+    const struct itimerspec end = {.it_value = cunik_time_spec(l->until_ms * NS_PER_MS)};
 
     if (l->until_ms < 0 || is_over(l))
         return 0;

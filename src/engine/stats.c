@@ -11,11 +11,10 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/clock.h"
 
 enum { PROC_LIMIT = 1 << 20 };
-
-static const int64_t second = 1000000000;
 
 bool cunik_stats_parse_stat(const char *text, int64_t *ret_ticks, int64_t *ret_threads)
 {
@@ -77,7 +76,7 @@ static char *read_proc(int64_t pid, const char *name)
 
 static int64_t ticks_to_ns(int64_t ticks)
 {
-    return ticks * (second / sysconf(_SC_CLK_TCK));
+    return ticks * (NS_PER_SECOND / sysconf(_SC_CLK_TCK));
 }
 
 bool cunik_stats_take(const struct world_cunik *c, struct stats_sample *ret)

@@ -3,10 +3,10 @@
  * supervise_names.c. */
 #pragma once
 
+#include "base/time.h"
 #include "engine/engine_internal.h"
 
-#define SECOND_NS INT64_C(1000000000)
-#define SUPERVISE_AGAIN_NS SECOND_NS /* after a look that failed */
+#define SUPERVISE_AGAIN_NS NS_PER_SECOND /* after a look that failed */
 
 /* Work for a thread of its own; whoever does it frees it. */
 struct errand {
@@ -26,7 +26,7 @@ void cunik_supervise_look_again(struct engine *e, int64_t after_ns);
 /* The wait after `backoff`: it doubles from `first` on, up to a minute. */
 static inline int64_t cunik_supervise_backoff(int64_t backoff, int64_t first)
 {
-    const int64_t most = 60 * SECOND_NS;
+    const int64_t most = 60 * NS_PER_SECOND;
 
     return backoff == 0 ? first : backoff > most / 2 ? most : backoff * 2;
 }

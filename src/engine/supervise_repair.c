@@ -149,7 +149,7 @@ static void *repair(void *arg)
     pthread_mutex_lock(&e->lock);
     s->repairing = false;
     if (!s->resume)
-        s->repair_backoff_ns = cunik_supervise_backoff(s->repair_backoff_ns, SECOND_NS);
+        s->repair_backoff_ns = cunik_supervise_backoff(s->repair_backoff_ns, NS_PER_SECOND);
     s->repair_ns = cunik_engine_now(e) + s->repair_backoff_ns;
     pthread_mutex_unlock(&e->lock);
     cunik_engine_wake(e, NULL);

@@ -4,8 +4,8 @@
 
 enum { THREADS_MOST = 64 }; /* restarts and repairs at once */
 
-static const int64_t backoff_first_ns = 100000000; /* Docker's, doubling */
-static const int64_t long_run_ns = 10 * SECOND_NS; /* having run so long, it begins anew */
+static const int64_t backoff_first_ns = 100000000;     /* Docker's, doubling */
+static const int64_t long_run_ns = 10 * NS_PER_SECOND; /* having run so long, it begins anew */
 
 /* Whether the start that has come to an end had succeeded. */
 static void judge_run(struct registry_cunik *c, int64_t now)

@@ -13,11 +13,10 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/clock.h"
 
 enum { CHUNK = 16 << 10 };
-
-static const int64_t ms_ns = 1000000;
 
 struct terminal {
     char *name, *path;
@@ -226,7 +225,7 @@ static int type(const struct terminal *terminal, const char *data, size_t size, 
             return -errno;
         if (left <= 0)
             break;
-        poll(&ready, 1, (int)(left / ms_ns) + 1);
+        poll(&ready, 1, (int)(left / NS_PER_MS) + 1);
         if (ready.revents & POLLHUP)
             return -EIO;
     }
@@ -244,7 +243,7 @@ int cunik_terminal_type(struct terminals *t, const char *name, const void *data,
     pthread_mutex_unlock(&t->lock);
     if (!terminal)
         return cunik_error_set(err, ERROR_CONFLICT, "nobody is attached to '%s'", name);
-    int r = type(terminal, data, size, cunik_clock_real.now(NULL) + wait_ms * ms_ns, ret_taken);
+    int r = type(terminal, data, size, cunik_clock_real.now(NULL) + wait_ms * NS_PER_MS, ret_taken);
     cunik_terminal_close(t, terminal);
     if (r == -EIO)
         return cunik_error_set(err, ERROR_CONFLICT, "'%s' has ended", name);

@@ -119,15 +119,7 @@ int cunik_verb_apply_stack(struct client *client, const char *stack, enum reques
 
 int cunik_verb_grace(const struct arguments *a, int64_t *ret_ns, struct error **err)
 {
-    const char *text = cunik_arguments_value(a, "time");
-    uint64_t seconds;
-
-    if (!text)
-        return 0;
-    if (cunik_text_to_uint(text, 0, 1000000, &seconds) < 0)
-        return cunik_error_set(err, ERROR_INVALID, "option '--time' takes seconds, not '%s'", text);
-    *ret_ns = (int64_t)seconds * 1000000000;
-    return 0;
+    return cunik_arguments_seconds(a, "time", 0, ret_ns, err);
 }
 
 bool cunik_verb_agrees(const struct arguments *a, const char *question)
@@ -174,15 +166,10 @@ void cunik_verb_print_text(const char *text)
 /* Local time with milliseconds. */
 void cunik_verb_print_time(int64_t ms)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    char stamp[32];
-    struct tm tm;
+    _cleanup_free_ char *text = cunik_when_local(ms);
 
-    if (!ms)
-        return;
-    localtime_r(&seconds, &tm);
-    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-    printf("%s.%03d ", stamp, (int)(ms % 1000));
+    if (ms)
+        printf("%s ", text);
 }
 
 int cunik_verb_find_all(struct client *client, const struct strv *given, struct strv *ret,

@@ -9,6 +9,7 @@
 #include "base/output.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/verb.h"
 
 static int64_t number(const json_t *object, const char *key)
@@ -157,7 +158,7 @@ int cunik_verb_print_top(struct client *client, const char *name, struct error *
     json_array_foreach (json_object_get(cunik, "tasks"), i, one) {
         const char *thread = json_string_value(json_object_get(one, "name"));
         cunik_table_cellf(&t, "%" PRId64, number(one, "tid"));
-        cunik_table_cellf(&t, "%.2f s", (double)number(one, "cpu_ns") / 1e9);
+        cunik_table_cellf(&t, "%.2f s", (double)number(one, "cpu_ns") / NS_PER_SECOND);
         cunik_table_cell(&t, thread ? thread : "");
     }
     _cleanup_free_ char *text = cunik_table_text(&t);

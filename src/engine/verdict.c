@@ -1,9 +1,10 @@
 #include "engine/verdict.h"
 
 #include "base/memory.h"
+#include "base/time.h"
 
 /* A guest that nobody checks counts as up when it has been for so long. */
-static const int64_t stay_up_ns = 1000000000;
+static const int64_t stay_up_ns = NS_PER_SECOND;
 
 static const char *const words[] = {
     [VERDICT_HEALTHY] = "healthy",     [VERDICT_RUNNING] = "running",

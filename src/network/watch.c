@@ -17,6 +17,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "network/netlink.h"
 
 enum {
@@ -45,10 +46,7 @@ struct watch {
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+    return cunik_time_now(CLOCK_MONOTONIC) / NS_PER_MS;
 }
 
 static void note(struct watch *w)

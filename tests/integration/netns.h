@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/time.h"
 
 /* Runs a shell command; its exit status. */
 _unused_ static int shell(const char *format, ...) _printf_(1, 2);
@@ -38,8 +39,5 @@ _unused_ static bool own_namespace(void)
 
 _unused_ static double now_ms(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+    return (double)cunik_time_now(CLOCK_MONOTONIC) / NS_PER_MS;
 }

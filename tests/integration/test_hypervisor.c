@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/domain_xml.h"
 #include "engine/hypervisor.h"
 
@@ -78,15 +79,12 @@ static bool was_changed(const char *name)
 
 static int64_t now_ns(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    return cunik_time_now(CLOCK_MONOTONIC);
 }
 
 static double ms_since(int64_t start)
 {
-    return (double)(now_ns() - start) / 1e6;
+    return (double)(now_ns() - start) / NS_PER_MS;
 }
 
 static void write_kernels(void)
@@ -184,7 +182,7 @@ static struct hypervisor_domain look(const char *name)
 
 static void pause_10ms(void)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
 }
 
 /* Waits for a state; gives the row. */

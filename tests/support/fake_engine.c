@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/time.h"
 #include "tests/support/test.h"
 
 /* The clock: those who wait are told when it is set. */
@@ -20,7 +21,7 @@ static int64_t clock_now(void *ctx)
 
 static int64_t clock_wall(void *ctx)
 {
-    return 1700000000000 + clock_now(ctx) / 1000000;
+    return 1700000000000 + clock_now(ctx) / NS_PER_MS;
 }
 
 static void clock_wait(void *ctx, pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline)
@@ -233,7 +234,7 @@ void fake_engine_clear_events(struct fake_engine *f)
 
 void fake_engine_pause(void)
 {
-    const struct timespec t = {.tv_nsec = 1000000};
+    const struct timespec t = {.tv_nsec = NS_PER_MS};
 
     nanosleep(&t, NULL);
 }
@@ -272,7 +273,7 @@ void fake_engine_init_on(struct fake_engine *f, struct fake_host *host)
     pthread_cond_init(&f->unpinned, NULL);
     pthread_mutex_init(&f->health_lock, NULL);
     pthread_mutex_init(&f->events_lock, NULL);
-    f->now_ns = 1000000000;
+    f->now_ns = NS_PER_SECOND;
     f->clock = (struct engine_clock){
         .now = clock_now, .wall_ms = clock_wall, .wait = clock_wait, .ctx = f};
     create(f);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "tests/support/fake_host_parts.h"
 
 static void *drop(void *items, size_t *n, size_t i, size_t size)
@@ -123,8 +124,7 @@ static bool begin(struct fake_host *f, const char *operation, const char *thing,
 
     fake_meet(f, operation, thing);
     if (f->latency_ns) {
-        struct timespec t = {.tv_sec = f->latency_ns / 1000000000,
-                             .tv_nsec = f->latency_ns % 1000000000};
+        struct timespec t = cunik_time_spec(f->latency_ns);
         nanosleep(&t, NULL);
     }
     pthread_mutex_lock(&f->lock);

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/client.h"
 #include "engine/client_internal.h"
 #include "engine/engine_lock.h"
@@ -300,10 +301,7 @@ static void publish(struct engine *e, const char *name, enum cunik_state state)
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+    return cunik_time_now(CLOCK_MONOTONIC) / NS_PER_MS;
 }
 
 static bool timed_wait(struct engine *e)
@@ -1362,9 +1360,7 @@ static void *listen_until(void *arg)
     struct timespec t;
 
     clock_gettime(CLOCK_REALTIME, &t);
-    const struct event_query q = {.stack = "",
-                                  .since_ms = -1,
-                                  .until_ms = t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000 + 300};
+    const struct event_query q = {.stack = "", .since_ms = -1, .until_ms = cunik_time_ms(&t) + 300};
     cunik_client_events(f->client, &q, &(struct event_sink){take_event, f}, &err);
     char *text = err ? cunik_error_text(err) : cunik_strdup("over");
     cunik_error_destroy(err);
@@ -1892,7 +1888,7 @@ static void test_idle(void **state)
          cunik_server_busy(f->server, &since) && now_ms() < end;)
         poll(NULL, 0, 10);
     assert_false(cunik_server_busy(f->server, &since));
-    assert_true(now_ms() * 1000000 - since < DEADLINE_MS * INT64_C(1000000));
+    assert_true(now_ms() * NS_PER_MS - since < DEADLINE_MS * NS_PER_MS);
 }
 
 static void test_round_trip(void **state)

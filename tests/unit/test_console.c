@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "tests/support/test.h"
 
 enum { DEADLINE_MS = 10000 };
@@ -86,10 +87,7 @@ static const char *read_on(struct fixture *f, bool all)
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+    return cunik_time_now(CLOCK_REALTIME) / NS_PER_MS;
 }
 
 static void wait_for_growth(int fd)

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/engine_internal.h"
 #include "engine/plan_saved.h"
 #include "tests/support/demo_world.h"
@@ -322,7 +323,7 @@ static void test_wait_stays_up(void **state)
     for (int i = 0; i < 5; i++)
         fake_engine_pause();
     assert_false(a.over);
-    fake_engine_advance(&s->f, 1000000);
+    fake_engine_advance(&s->f, NS_PER_MS);
     assert_null(fake_engine_end(&a));
     assert_int_equal(fake_engine_count_events(&s->f, "verdict web running"), 1);
     assert_int_equal(fake_engine_count_events(&s->f, "verdict job completed"), 1);
@@ -672,24 +673,26 @@ static void test_one_at_a_time(void **state)
     fake_engine_begin(&s->f, &b, &s->other);
     fake_engine_await_event(&s->f,
                             "warning waiting for another request for stack 'demo' (up by me, since "
-                            "2023-11-14T22:13:21Z, for 7 s)");
+                            "2023-11-14T22:13:21.000Z, for 7 s)");
     /* One that does not want to wait, and one whose patience ends. */
     struct request hasty;
     cunik_request_init(&hasty);
     cunik_replace(&hasty.stack, "demo");
     hasty.action = ACTION_STOP;
     hasty.lock_timeout_ns = 0;
-    apply_fails(s, &hasty, ERROR_TIMEOUT,
-                "stack 'demo' is held by another request (up by me, since 2023-11-14T22:13:21Z, "
-                "for 7 s)");
+    apply_fails(
+        s, &hasty, ERROR_TIMEOUT,
+        "stack 'demo' is held by another request (up by me, since 2023-11-14T22:13:21.000Z, "
+        "for 7 s)");
     hasty.lock_timeout_ns = 3000000000;
     struct fake_apply c_;
     fake_engine_begin(&s->f, &c_, &hasty);
-    AWAIT(fake_engine_count_events(&s->f, "warning waiting for another request for stack 'demo' "
-                                          "(up by me, since 2023-11-14T22:13:21Z, for 7 s)") == 2);
+    AWAIT(fake_engine_count_events(&s->f,
+                                   "warning waiting for another request for stack 'demo' "
+                                   "(up by me, since 2023-11-14T22:13:21.000Z, for 7 s)") == 2);
     fake_engine_advance(&s->f, 2999000000);
     assert_false(c_.over);
-    fake_engine_advance(&s->f, 1000000);
+    fake_engine_advance(&s->f, NS_PER_MS);
     struct error *late = fake_engine_end(&c_);
     assert_non_null(late);
     assert_int_equal(late->code, ERROR_TIMEOUT);
@@ -770,7 +773,7 @@ static void test_new_ones_are_made_once(void **state)
     fake_engine_begin(&s->f, &b, &s->up);
     fake_engine_await_event(&s->f,
                             "warning waiting for another request for stack 'demo' (up, since "
-                            "2023-11-14T22:13:21Z, for 0 s)");
+                            "2023-11-14T22:13:21.000Z, for 0 s)");
     fake_engine_health(&s->f, "demo-db-1", HEALTH_HEALTHY, "");
     assert_null(fake_engine_end(&a));
     _cleanup_error_ struct error *err = fake_engine_end(&b);
@@ -795,7 +798,7 @@ static void test_waiting_request_is_cancelled(void **state)
     fake_engine_begin(&s->f, &b, &s->other);
     fake_engine_await_event(&s->f,
                             "warning waiting for another request for stack 'demo' (up, since "
-                            "2023-11-14T22:13:21Z, for 0 s)");
+                            "2023-11-14T22:13:21.000Z, for 0 s)");
     b.cancel = true;
     cunik_engine_interrupt(s->f.engine);
     _cleanup_error_ struct error *err = fake_engine_end(&b);

@@ -58,6 +58,13 @@ static void times(void **state _unused_)
             fail_msg("'%s' is %lld (%d), not %lld", cases[i].text, (long long)ms, r,
                      (long long)cases[i].ms);
     }
+    /* What is written is read as what it was. */
+    _cleanup_free_ char *utc = cunik_when_utc(now), *local = cunik_when_local(now);
+    int64_t ms = -1;
+    assert_string_equal(utc, "2026-01-02T15:04:05.250Z");
+    assert_string_equal(local, "2026-01-02T12:04:05.250");
+    assert_int_equal(cunik_when_parse(utc, 0, &ms), 0);
+    assert_int_equal(ms, now);
 }
 
 static const struct event step = {.type = EVENT_STEP,

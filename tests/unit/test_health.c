@@ -19,17 +19,15 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/health_internal.h"
 #include "tests/support/test.h"
 
-#define DEADLINE (20000 * MS)
+#define DEADLINE (20000 * NS_PER_MS)
 
 static int64_t now_ns(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    return cunik_time_now(CLOCK_MONOTONIC);
 }
 
 /* What the prober has said, in order. */
@@ -70,7 +68,7 @@ static int64_t wait_nth(struct fixture *f, const char *name, enum cunik_health h
     struct timespec end;
 
     clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += DEADLINE / 1000000000;
+    end.tv_sec += DEADLINE / NS_PER_SECOND;
     pthread_mutex_lock(&f->lock);
     for (int r = 0; !at && r == 0;) {
         size_t seen = 0;
@@ -102,7 +100,7 @@ static void wait_reason(struct fixture *f, const char *words)
     bool found = false;
 
     clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += DEADLINE / 1000000000;
+    end.tv_sec += DEADLINE / NS_PER_SECOND;
     pthread_mutex_lock(&f->lock);
     for (int r = 0; !found && r == 0;) {
         for (size_t i = 0; i < f->n; i++)
@@ -170,9 +168,9 @@ static struct world_cunik *cunik(struct fixture *f, const char *name, const char
     cunik_strv_add(&c->health.test, kind);
     if (argument)
         cunik_strv_add(&c->health.test, argument);
-    c->health.interval_ns = 100 * MS;
-    c->health.timeout_ns = 5000 * MS;
-    c->health.start_interval_ns = 5000 * MS;
+    c->health.interval_ns = 100 * NS_PER_MS;
+    c->health.timeout_ns = 5000 * NS_PER_MS;
+    c->health.start_interval_ns = 5000 * NS_PER_MS;
     c->health.retries = 3;
     return c;
 }
@@ -340,7 +338,7 @@ static void test_tcp(void **state)
 
     int64_t begin = now_ns();
     add(f, cunik(f, "a", "TCP", text));
-    assert_true(wait_health(f, "a", HEALTH_HEALTHY) - begin < 1000 * MS);
+    assert_true(wait_health(f, "a", HEALTH_HEALTHY) - begin < NS_PER_SECOND);
     assert_int_equal(cunik_prober_health(f->prober, "a", &reason), HEALTH_HEALTHY);
     assert_string_equal(reason, "");
     assert_int_equal(cunik_prober_health(f->prober, "b", NULL), HEALTH_NONE);
@@ -348,7 +346,7 @@ static void test_tcp(void **state)
     /* It goes away: three failures, 100 ms apart, then it is unhealthy; and comes back. */
     close(fd);
     begin = now_ns();
-    assert_true(wait_health(f, "a", HEALTH_UNHEALTHY) - begin > 150 * MS);
+    assert_true(wait_health(f, "a", HEALTH_UNHEALTHY) - begin > 150 * NS_PER_MS);
     wait_reason(f, "connecting to 127.0.0.1 port ");
     wait_reason(f, ": Connection refused");
     fd = listen_on(&port, 16);
@@ -375,7 +373,7 @@ static void test_start_is_seen_at_once(void **state)
         int fd = listen_on(&port, -1); /* bound, so that nobody else takes it, but refusing */
         _cleanup_free_ char *text = port_text(port), *name = cunik_asprintf("round-%d", i);
         struct world_cunik *c = cunik(f, name, "TCP", text);
-        c->health.interval_ns = 30000 * MS;
+        c->health.interval_ns = 30000 * NS_PER_MS;
         add(f, c);
         poll(NULL, 0, 150);
         assert_int_equal(listen(fd, 16), 0);
@@ -387,7 +385,7 @@ static void test_start_is_seen_at_once(void **state)
     qsort(late, ROUNDS, sizeof(*late), compare_times);
     print_message("# from ready to healthy, after 150 ms: median %.2f ms, most %.2f ms\n",
                   (double)late[ROUNDS / 2] / 1e6, (double)late[ROUNDS - 1] / 1e6);
-    assert_true(late[ROUNDS / 2] < 60 * MS);
+    assert_true(late[ROUNDS / 2] < 60 * NS_PER_MS);
 }
 
 /* When a guest that is ready at this time is asked next, where attempts take no time. */
@@ -404,17 +402,17 @@ static int64_t asked_at(int64_t ready, bool command, int64_t start_interval)
  * and whenever it is, a sixteenth of that time later at most. */
 static void test_asked_when_ready(void **state _unused_)
 {
-    const int64_t second = 1000 * MS;
+    const int64_t second = NS_PER_SECOND;
 
-    assert_true(asked_at(80 * MS, false, 5 * second) < 86 * MS);
+    assert_true(asked_at(80 * NS_PER_MS, false, 5 * second) < 86 * NS_PER_MS);
     for (int64_t ready = 0; ready < 200 * second; ready += 1 + ready / 50) {
         int64_t late = asked_at(ready, false, 5 * second) - ready;
         assert_true(late >= 0 && late <= RETRY_MIN + ready / 16);
         assert_true(late <= 5 * second);
-        assert_true(asked_at(ready, true, 5 * second) - ready <= 50 * MS + ready / 4);
+        assert_true(asked_at(ready, true, 5 * second) - ready <= 50 * NS_PER_MS + ready / 4);
     }
-    assert_int_equal(asked_at(1, false, MS), MS);
-    assert_true(asked_at(second, false, 10 * MS) - second <= 10 * MS);
+    assert_int_equal(asked_at(1, false, NS_PER_MS), NS_PER_MS);
+    assert_true(asked_at(second, false, 10 * NS_PER_MS) - second <= 10 * NS_PER_MS);
 }
 
 /* Failures while starting count once per interval, not once per attempt. */
@@ -426,11 +424,11 @@ static void test_starting_counts_intervals(void **state)
     _cleanup_free_ char *text = port_text(port);
     struct world_cunik *c = cunik(f, "a", "TCP", text);
 
-    c->health.start_period_ns = 200 * MS;
+    c->health.start_period_ns = 200 * NS_PER_MS;
     int64_t begin = now_ns();
     add(f, c);
     int64_t took = wait_health(f, "a", HEALTH_UNHEALTHY) - begin;
-    assert_true(took >= 500 * MS && took < 3000 * MS); /* 200 + 3 * 100 */
+    assert_true(took >= 500 * NS_PER_MS && took < 3000 * NS_PER_MS); /* 200 + 3 * 100 */
     close(fd);
 }
 
@@ -450,8 +448,8 @@ static void test_hanging_connect(void **state)
         (void)!connect(filler[i], (struct sockaddr *)&a, sizeof(a));
     }
     struct world_cunik *c = cunik(f, "a", "TCP", text);
-    c->health.timeout_ns = 30000 * MS;
-    c->health.interval_ns = 30000 * MS;
+    c->health.timeout_ns = 30000 * NS_PER_MS;
+    c->health.interval_ns = 30000 * NS_PER_MS;
     add(f, c);
     wait_reason(f, ": no answer");
     /* Room again: the kernel would send the first attempt's packet again after 1 s only. */
@@ -461,7 +459,7 @@ static void test_hanging_connect(void **state)
     int64_t begin = now_ns();
     int64_t took = wait_health(f, "a", HEALTH_HEALTHY) - begin;
     print_message("# after a connect that hung: %.1f ms\n", (double)took / 1e6);
-    assert_true(took < 800 * MS);
+    assert_true(took < 800 * NS_PER_MS);
     close(fd);
 }
 
@@ -515,13 +513,13 @@ static void test_http_slow(void **state)
     start_server(&s, "HTTP/1.1 200 OK\r\n\r\n", 700);
     _cleanup_free_ char *where = url(s.port);
     struct world_cunik *c = cunik(f, "slow", "HTTP", where);
-    c->health.interval_ns = 30000 * MS;
+    c->health.interval_ns = 30000 * NS_PER_MS;
     add(f, c);
     wait_health(f, "slow", HEALTH_HEALTHY);
     assert_int_equal(s.requests, 1);
 
     c = cunik(f, "too-slow", "HTTP", where);
-    c->health.timeout_ns = 300 * MS;
+    c->health.timeout_ns = 300 * NS_PER_MS;
     add(f, c);
     wait_nth(f, "too-slow", HEALTH_UNHEALTHY, 1, NULL);
     wait_reason(f, "no answer within 300ms");
@@ -585,7 +583,7 @@ static void test_log(void **state)
     struct world_cunik *c = cunik(f, "a", "LOG", "^[Rr]eady( for .*)?$");
 
     append(console, "ready\nsecond life\nnot quite ready\n");
-    c->health.interval_ns = 30000 * MS;
+    c->health.interval_ns = 30000 * NS_PER_MS;
     cunik_prober_add(f->prober, c, "", console, strlen("ready\n"));
     wait_reason(f, "no line of the console matches '^[Rr]eady( for .*)?$'");
     append(console, "Ready for con");
@@ -594,7 +592,7 @@ static void test_log(void **state)
     append(console, "now\r\n");
     int64_t took = wait_health(f, "a", HEALTH_HEALTHY) - begin;
     print_message("# from a line to healthy: %.2f ms\n", (double)took / 1e6);
-    assert_true(took < 1000 * MS);
+    assert_true(took < NS_PER_SECOND);
     /* Once healthy it is left alone. */
     size_t said = count_said(f);
     append(console, "more\n");
@@ -716,9 +714,9 @@ static void test_command_timeout(void **state)
     int64_t end = now_ns() + DEADLINE;
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    c->health.timeout_ns = 200 * MS;
-    c->health.interval_ns = 30000 * MS;
-    c->health.start_interval_ns = 30000 * MS;
+    c->health.timeout_ns = 200 * NS_PER_MS;
+    c->health.interval_ns = 30000 * NS_PER_MS;
+    c->health.start_interval_ns = 30000 * NS_PER_MS;
     c->health.retries = 1;
     c->health.start_period_ns = 0;
     add(f, c);
@@ -730,7 +728,7 @@ static void test_command_timeout(void **state)
 
     /* One that ends well but leaves something behind is cleaned up likewise. */
     c = cunik(f, "b", "CMD-SHELL", "sleep 1000 & exit 0");
-    c->health.interval_ns = 30000 * MS;
+    c->health.interval_ns = 30000 * NS_PER_MS;
     add(f, c);
     wait_health(f, "b", HEALTH_HEALTHY);
     while (has_children() && now_ns() < end)
@@ -756,7 +754,7 @@ static void test_many_commands(void **state)
     for (int i = 0; i < N; i++) {
         _cleanup_free_ char *name = cunik_asprintf("cmd-%d", i);
         struct world_cunik *c = cunik(f, name, "CMD-SHELL", "sleep 0.05");
-        c->health.interval_ns = 30000 * MS;
+        c->health.interval_ns = 30000 * NS_PER_MS;
         add(f, c);
     }
     cunik_prober_remove(f->prober, "cmd-50");
@@ -779,7 +777,7 @@ static void test_many_targets(void **state)
         fds[i] = listen_on(&ports[i], -1);
         _cleanup_free_ char *name = cunik_asprintf("t%d", i), *text = port_text(ports[i]);
         struct world_cunik *c = cunik(f, name, "TCP", text);
-        c->health.interval_ns = 30000 * MS;
+        c->health.interval_ns = 30000 * NS_PER_MS;
         add(f, c);
     }
     poll(NULL, 0, 300);
@@ -794,7 +792,7 @@ static void test_many_targets(void **state)
     }
     print_message("# 500 targets healthy %.1f ms after they were ready\n",
                   (double)(last - begin) / 1e6);
-    assert_true(last - begin < 5000 * MS);
+    assert_true(last - begin < 5000 * NS_PER_MS);
     for (int i = 0; i < N; i++)
         close(fds[i]);
 

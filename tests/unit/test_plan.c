@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/plan.h"
 
 #define FOLDER "tests/golden/plan"
@@ -157,10 +158,7 @@ static void test_bad_json(_unused_ void **state)
 
 static double seconds(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return (double)cunik_time_now(CLOCK_PROCESS_CPUTIME_ID) / NS_PER_SECOND;
 }
 
 static struct world_cunik *add(struct world *w, const char *service, int64_t index)

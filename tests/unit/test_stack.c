@@ -2,10 +2,9 @@
  * their golden folders (test_load.c). */
 #include "tests/unit/compose_text.h"
 
+#include "base/time.h"
 #include "compose/normalise.h"
 #include "compose/stack.h"
-
-#define SECOND INT64_C(1000000000)
 
 static void make(const char *text, const struct strv *enabled, struct stack *ret,
                  struct diagnostics *d)
@@ -62,15 +61,15 @@ static void check_db(const struct stack_service *db)
     assert_string_equal(db->environment.items[1].key, "B");
     assert_int_equal(db->environment.items[0].place.line, 6);
     assert_string_equal(db->health.test.items[1], "1");
-    assert_int_equal(db->health.interval_ns, 2 * SECOND);
-    assert_int_equal(db->health.timeout_ns, 30 * SECOND);
-    assert_int_equal(db->health.start_interval_ns, 5 * SECOND);
+    assert_int_equal(db->health.interval_ns, 2 * NS_PER_SECOND);
+    assert_int_equal(db->health.timeout_ns, 30 * NS_PER_SECOND);
+    assert_int_equal(db->health.start_interval_ns, 5 * NS_PER_SECOND);
     assert_int_equal(db->health.retries, 7);
     assert_int_equal(db->restart, RESTART_ON_FAILURE);
     assert_int_equal(db->restart_max, 4);
     assert_true(db->cpus == 1.5);
     assert_int_equal(db->memory, 64 << 20);
-    assert_int_equal(db->stop_grace_ns, 3 * SECOND);
+    assert_int_equal(db->stop_grace_ns, 3 * NS_PER_SECOND);
     assert_string_equal(db->hostname, "h");
     assert_string_equal(db->container_name, "cn");
     assert_string_equal(db->labels.items[0].value, "1");
@@ -127,11 +126,11 @@ static void typed(void **state _unused_)
     const struct stack_service *web = cunik_stack_service(&s, "web");
     assert_int_equal(web->scale, 3);
     assert_int_equal(web->memory, 1 << 30);
-    assert_int_equal(web->stop_grace_ns, 10 * SECOND);
+    assert_int_equal(web->stop_grace_ns, 10 * NS_PER_SECOND);
     assert_int_equal(web->restart, RESTART_ALWAYS);
     assert_int_equal(web->restart_max, 3);
-    assert_int_equal(web->restart_delay_ns, 2 * SECOND);
-    assert_int_equal(web->restart_window_ns, 60 * SECOND);
+    assert_int_equal(web->restart_delay_ns, 2 * NS_PER_SECOND);
+    assert_int_equal(web->restart_window_ns, 60 * NS_PER_SECOND);
     assert_int_equal(web->health.test.n, 0);
     assert_int_equal(web->n_depends, 2);
     assert_int_equal(web->depends[0].condition, DEPEND_HEALTHY);

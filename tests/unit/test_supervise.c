@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/time.h"
 #include "tests/support/demo_world.h"
 #include "tests/support/scene.h"
 
-static const int64_t ms = 1000000, second = 1000000000;
+static const int64_t ms = NS_PER_MS, second = NS_PER_SECOND;
 
 static void act(struct scene *s, enum request_action action)
 {

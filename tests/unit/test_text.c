@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 
 static void durations(void **state _unused_)
 {
@@ -41,6 +42,19 @@ static void durations(void **state _unused_)
     assert_int_equal(cunik_text_to_duration("9223372036s", &ns), -ERANGE);
     assert_int_equal(cunik_text_to_duration("876000h", &ns), 0);
     assert_true(INT64_MAX - ns - ns > INT64_C(2000000000) * 1000000000);
+}
+
+static void times(void **state _unused_)
+{
+    const struct timespec t = {.tv_sec = 1700000000, .tv_nsec = 123456789};
+
+    assert_int_equal(cunik_time_ns(&t), INT64_C(1700000000123456789));
+    assert_int_equal(cunik_time_ms(&t), INT64_C(1700000000123));
+    struct timespec back = cunik_time_spec(cunik_time_ns(&t));
+    assert_int_equal(back.tv_sec, t.tv_sec);
+    assert_int_equal(back.tv_nsec, t.tv_nsec);
+    int64_t before = cunik_time_now(CLOCK_MONOTONIC);
+    assert_true(before > 0 && cunik_time_now(CLOCK_MONOTONIC) >= before);
 }
 
 static void bytes(void **state _unused_)
@@ -176,7 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations), cmocka_unit_test(bytes),   cmocka_unit_test(sizes),
         cmocka_unit_test(numbers),   cmocka_unit_test(nearest), cmocka_unit_test(utf8),
-        cmocka_unit_test(brief),
+        cmocka_unit_test(brief),     cmocka_unit_test(times),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

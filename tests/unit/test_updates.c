@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/time.h"
 #include "tests/support/demo_world.h"
 #include "tests/support/scene.h"
 
 enum { COPIES = 4 };
 
-static const int64_t ms = 1000000, second = 1000000000;
+static const int64_t ms = NS_PER_MS, second = NS_PER_SECOND;
 
 static struct world_cunik *web(struct scene *s, int index)
 {

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/world.h"
 
 static const char full[] =
@@ -265,10 +266,7 @@ static void test_same_names(_unused_ void **state)
 
 static double seconds(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return (double)cunik_time_now(CLOCK_PROCESS_CPUTIME_ID) / NS_PER_SECOND;
 }
 
 /* Ten thousand cuniks to JSON text and back, copied and compared. */
