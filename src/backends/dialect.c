@@ -86,11 +86,12 @@ static int set_memory(const struct dialect *d, const struct boot_settings *s, st
         return cunik_error_set(err, ERROR_INVALID, "mem_limit: %" PRId64 " is less than nothing",
                                s->memory);
     ret->memory = s->memory ? s->memory : d->memory;
-    if (ret->memory < d->memory_least)
-        cunik_strv_addf(&ret->warnings,
-                        "mem_limit: %.4g MiB are less than the %.4g MiB that %s is known to need",
-                        (double)ret->memory / (1 << 20), (double)d->memory_least / (1 << 20),
-                        d->name);
+    if (ret->memory >= d->memory_least)
+        return 0;
+    _cleanup_free_ char *has = cunik_text_from_bytes(ret->memory);
+    _cleanup_free_ char *least = cunik_text_from_bytes(d->memory_least);
+    cunik_strv_addf(&ret->warnings, "mem_limit: %s are less than the %s that %s is known to need",
+                    has, least, d->name);
     return 0;
 }
 

@@ -14,6 +14,12 @@
 
 enum { BLOBS_MOST = 512 }; /* each is kept open while it is sent */
 
+/* An image between registry and engine: its whole name, and where it lies meanwhile. */
+struct passage {
+    struct scratch folder;
+    char *name, *layout;
+};
+
 static int make_folder(struct scratch *ret, struct error **err)
 {
     const char *tmpdir = getenv("TMPDIR"), *where = cunik_text_blank(tmpdir) ? "/var/tmp" : tmpdir;
@@ -22,6 +28,24 @@ static int make_folder(struct scratch *ret, struct error **err)
     if (strchr(where, ':'))
         return cunik_error_set(err, ERROR_INVALID, "TMPDIR must not have a colon: '%s'", where);
     return cunik_scratch_create(ret, where, "image", err);
+}
+
+static int passage_begin(struct passage *p, const char *name, struct error **err)
+{
+    int r = cunik_image_name(name, &p->name, err);
+
+    if (r == 0)
+        r = make_folder(&p->folder, err);
+    if (r == 0)
+        p->layout = cunik_asprintf("%s/layout", p->folder.path);
+    return r;
+}
+
+static void passage_done(struct passage *p)
+{
+    cunik_scratch_remove(&p->folder);
+    free(p->name);
+    free(p->layout);
 }
 
 static int add_blobs(const char *layout, struct tar *to, struct error **err)
@@ -59,17 +83,15 @@ static int send_layout(struct client *c, const char *layout, const char *name, c
 int cunik_client_image_pull(struct client *c, const char *name, const struct image_transfer *t,
                             char **ret_digest, struct error **err)
 {
-    _cleanup_scratch_ struct scratch folder = {0};
-    _cleanup_free_ char *full = NULL;
-    int r;
+    _cleanup_(passage_done) struct passage p = {0};
+    int r = passage_begin(&p, name, err);
 
-    if ((r = cunik_image_name(name, &full, err)) < 0 || (r = make_folder(&folder, err)) < 0)
+    if (r < 0)
         return r;
-    _cleanup_free_ char *layout = cunik_asprintf("%s/layout", folder.path);
-    r = cunik_image_fetch(full, t, layout, err);
+    r = cunik_image_fetch(p.name, t, p.layout, err);
     if (r == 0)
-        r = send_layout(c, layout, full, ret_digest, err);
-    return cunik_error_prefix(err, r, "pulling '%s'", full);
+        r = send_layout(c, p.layout, p.name, ret_digest, err);
+    return cunik_error_prefix(err, r, "pulling '%s'", p.name);
 }
 
 static int take_apart(void *ctx, const char *data, size_t size, struct error **err)
@@ -95,17 +117,15 @@ static int receive_layout(struct client *c, const char *name, const char *layout
 int cunik_client_image_push(struct client *c, const char *name, const struct image_transfer *t,
                             struct error **err)
 {
-    _cleanup_scratch_ struct scratch folder = {0};
-    _cleanup_free_ char *full = NULL;
-    int r;
+    _cleanup_(passage_done) struct passage p = {0};
+    int r = passage_begin(&p, name, err);
 
-    if ((r = cunik_image_name(name, &full, err)) < 0 || (r = make_folder(&folder, err)) < 0)
+    if (r < 0)
         return r;
-    _cleanup_free_ char *layout = cunik_asprintf("%s/layout", folder.path);
-    r = receive_layout(c, full, layout, err);
+    r = receive_layout(c, p.name, p.layout, err);
     if (r == 0)
-        r = cunik_image_send(layout, full, t, err);
-    return cunik_error_prefix(err, r, "pushing '%s'", full);
+        r = cunik_image_send(p.layout, p.name, t, err);
+    return cunik_error_prefix(err, r, "pushing '%s'", p.name);
 }
 
 int cunik_client_image_there(struct client *c, const char *name, bool *ret, struct error **err)

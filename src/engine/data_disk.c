@@ -8,8 +8,6 @@
 #include "engine/ext_disk.h"
 #include "engine/rofs.h"
 
-/* A second after the epoch: nought is "not set" to some. */
-#define FIXED_EPOCH "1"
 #define FIXED_DATE "1970010100000100"
 
 static int make_iso(const char *path, const char *folder, struct error **err)
@@ -18,7 +16,7 @@ static int make_iso(const char *path, const char *folder, struct error **err)
     int r = cunik_sparse_make(path, 0, err);
 
     return r < 0 ? r
-                 : PROCESS_RUN(err, "SOURCE_DATE_EPOCH=" FIXED_EPOCH, "TZ=UTC", "xorriso", "-as",
+                 : PROCESS_RUN(err, "SOURCE_DATE_EPOCH=" DISK_EPOCH, "TZ=UTC", "xorriso", "-as",
                                "mkisofs", "-quiet", "-R", "-V", "DATA", "--set_all_file_dates",
                                FIXED_DATE, "-o", path, folder);
 }

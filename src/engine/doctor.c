@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 /* What a hundred small guests take, with room: a few files and threads of QEMU for each. */
 enum { FILES_LEAST = 4096, PROCESSES_LEAST = 2048, QEMU_MAJOR_LEAST = 6 };
@@ -171,33 +172,33 @@ static struct verdict check_processes(const struct doctor_facts *f)
     return verdict(DOCTOR_OK, "", "at most %" PRIu64 " processes and threads", f->processes);
 }
 
-static double gib(uint64_t bytes)
-{
-    return (double)bytes / (double)(UINT64_C(1) << 30);
-}
-
 static struct verdict check_disk(const struct doctor_facts *f)
 {
     static const char advice[] = "make room there, or move the engine's folder (CUNIK_ROOT): "
                                  "kernels are copied and consoles kept in it";
+
+    _cleanup_free_ char *left = cunik_text_from_bytes((int64_t)f->disk_free);
+    _cleanup_free_ char *size = cunik_text_from_bytes((int64_t)f->disk_size);
 
     if (!f->disk_size)
         return verdict(DOCTOR_NOTE, "", "what is free in %s is not known", f->state);
     return verdict(f->disk_free < disk_least  ? DOCTOR_PROBLEM
                    : f->disk_free < disk_good ? DOCTOR_NOTE
                                               : DOCTOR_OK,
-                   f->disk_free < disk_good ? advice : "", "%.1f GiB of %.1f are free in %s",
-                   gib(f->disk_free), gib(f->disk_size), f->state);
+                   f->disk_free < disk_good ? advice : "", "%s of %s are free in %s", left, size,
+                   f->state);
 }
 
 static struct verdict check_memory(const struct doctor_facts *f)
 {
+    _cleanup_free_ char *left = cunik_text_from_bytes((int64_t)f->memory_free);
+
     if (!f->memory_free)
         return verdict(DOCTOR_NOTE, "", "what is free is not known");
     if (f->memory_free < memory_least)
         return verdict(DOCTOR_NOTE, "end something: a guest that finds no memory does not start",
-                       "%.2f GiB are free", gib(f->memory_free));
-    return verdict(DOCTOR_OK, "", "%.1f GiB are free", gib(f->memory_free));
+                       "%s are free", left);
+    return verdict(DOCTOR_OK, "", "%s are free", left);
 }
 
 static const struct {

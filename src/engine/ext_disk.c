@@ -8,8 +8,6 @@
 #include "base/process.h"
 #include "engine/ext_times.h"
 
-/* A second after the epoch: nought is "not set" to some. */
-#define FIXED_EPOCH "1"
 #define FIXED_UUID "63756e69-6b00-4000-8000-646174610000"
 
 int cunik_sparse_make(const char *path, int64_t size, struct error **err)
@@ -31,7 +29,7 @@ int cunik_ext_make(const char *path, const char *filesystem, const char *folder,
     if (r < 0)
         return r;
     if (folder) {
-        cunik_strv_add(&argv, "E2FSPROGS_FAKE_TIME=" FIXED_EPOCH);
+        cunik_strv_add(&argv, "E2FSPROGS_FAKE_TIME=" DISK_EPOCH);
         cunik_strv_add(&argv, "LC_ALL=C"); /* it sorts names by the language */
     }
     for (size_t i = 0; i < ARRAY_SIZE(always); i++)

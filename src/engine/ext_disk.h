@@ -5,6 +5,9 @@
 
 #include "base/error.h"
 
+/* When a disk with files was made, in seconds since the epoch: nought is "not set" to some. */
+#define DISK_EPOCH "1"
+
 /* A sparse file of so many bytes; `path` must not be there. */
 int cunik_sparse_make(const char *path, int64_t size, struct error **err);
 /* Such a file with "ext2", "ext3" or "ext4" on it. `folder` NULL: empty, with an identifier of its

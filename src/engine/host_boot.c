@@ -214,9 +214,10 @@ static int check_memory(const struct boot *b, struct error **err)
     int64_t has = (int64_t)(host.totalram + host.totalswap) * host.mem_unit;
     if (b->memory <= has)
         return 0;
-    return cunik_error_set(err, ERROR_INVALID,
-                           "%" PRId64 " MiB of memory are more than the host has, %" PRId64 " MiB",
-                           b->memory >> 20, has >> 20);
+    _cleanup_free_ char *wanted = cunik_text_from_bytes(b->memory);
+    _cleanup_free_ char *most = cunik_text_from_bytes(has);
+    return cunik_error_set(err, ERROR_INVALID, "%s of memory are more than the host has, %s",
+                           wanted, most);
 }
 
 /* libvirt's Xen driver is another connection than QEMU's. */

@@ -166,17 +166,15 @@ static void on_shutdown(_unused_ virConnectPtr connection, virDomainPtr domain,
 
 static void keep_end(struct hypervisor *h, const char *name, enum cunik_end end)
 {
-    _cleanup_connection_ virConnectPtr connection = cunik_hypervisor_connect(h, NULL);
-    virDomainPtr domain = connection ? virDomainLookupByName(connection, name) : NULL;
+    _cleanup_domain_ virDomainPtr domain = NULL;
     _cleanup_free_ char *element =
         cunik_asprintf("<" END_PREFIX ">%s</" END_PREFIX ">", cunik_end_name(end));
 
-    if (!domain)
+    if (cunik_hypervisor_find_required(h, name, &domain, NULL) < 0)
         return; /* undefined already: nobody will ask */
     /* One that is removed at this moment needs no end either. */
     virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, element, END_PREFIX, END_NAMESPACE,
                          VIR_DOMAIN_AFFECT_CONFIG);
-    virDomainFree(domain);
 }
 
 enum cunik_end cunik_hypervisor_kept_end(virDomainPtr domain)

@@ -65,6 +65,18 @@ static inline void cunik_hypervisor_disconnect(virConnectPtr *c)
         virConnectClose(*c);
 }
 #define _cleanup_connection_ _cleanup_(cunik_hypervisor_disconnect)
+
+/* The caller frees *ret. NULL when there is no such domain, which is no error of the first one. */
+int cunik_hypervisor_find(struct hypervisor *h, const char *name, virDomainPtr *ret,
+                          struct error **err);
+int cunik_hypervisor_find_required(struct hypervisor *h, const char *name, virDomainPtr *ret,
+                                   struct error **err);
+static inline void cunik_hypervisor_domain_free(virDomainPtr *d)
+{
+    if (*d)
+        virDomainFree(*d);
+}
+#define _cleanup_domain_ _cleanup_(cunik_hypervisor_domain_free)
 /* Whether that error is the given one of virterror.h. */
 bool cunik_hypervisor_error_is(int number);
 /* Whether it runs guests of this host. */

@@ -27,22 +27,18 @@ static char *find_tty(const char *xml)
 int cunik_hypervisor_terminal(struct hypervisor *h, const char *name, char **ret,
                               struct error **err)
 {
-    _cleanup_connection_ virConnectPtr connection = cunik_hypervisor_connect(h, err);
+    _cleanup_domain_ virDomainPtr domain = NULL;
 
-    if (!connection)
-        return -EIO;
     if (!cunik_hypervisor_is_local(h))
         return cunik_error_set(err, ERROR_INVALID,
                                "the console of a guest on another host cannot be attached to");
-    virDomainPtr domain = virDomainLookupByName(connection, name);
-    char *xml = domain ? virDomainGetXMLDesc(domain, 0) : NULL;
-    int r = xml ? 0 : cunik_hypervisor_error(err, "looking for the console of '%s'", name);
-    if (domain)
-        virDomainFree(domain);
-    if (!xml)
+    int r = cunik_hypervisor_find_required(h, name, &domain, err);
+    if (r < 0)
         return r;
+    _cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);
+    if (!xml)
+        return cunik_hypervisor_error(err, "looking for the console of '%s'", name);
     char *path = find_tty(xml);
-    free(xml);
     if (!path)
         return cunik_error_set(err, ERROR_CONFLICT, "'%s' has no console at the moment", name);
     *ret = path;

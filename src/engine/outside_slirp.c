@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/clock.h"
 #include "network/slirp.h"
 
@@ -180,12 +181,12 @@ void cunik_outside_slirp_ended(struct outside_slirp *s)
     while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     forget_slirp(s);
-    s->again_ns = now_ns() + (int64_t)AGAIN_MS * 1000000;
+    s->again_ns = now_ns() + AGAIN_MS * NS_PER_MS;
 }
 
 int cunik_outside_slirp_wait_ms(const struct outside_slirp *s)
 {
-    int64_t left = (s->again_ns - now_ns()) / 1000000 + 1;
+    int64_t left = (s->again_ns - now_ns()) / NS_PER_MS + 1;
 
     return !s->again_ns ? -1 : left > 0 ? (int)left : 0;
 }
@@ -194,7 +195,7 @@ int cunik_outside_slirp_wait_ms(const struct outside_slirp *s)
 void cunik_outside_slirp_try_again(struct outside_slirp *s)
 {
     if (s->again_ns && now_ns() >= s->again_ns && bring_about(s, NULL) < 0 && !s->pid)
-        s->again_ns = now_ns() + (int64_t)AGAIN_MS * 1000000;
+        s->again_ns = now_ns() + AGAIN_MS * NS_PER_MS;
 }
 
 int cunik_outside_slirp_set(struct outside_slirp *s, const struct cidr *subnet,

@@ -131,7 +131,7 @@ check '… and goes' expect 0 cunik-compose up -d --wait
 # A guest that is larger than the host, before and at its start.
 sed '/^  db:/,/unikernel/s/mem_limit: .*/mem_limit: 900t/' cunik-compose.yaml >big.yaml
 check 'a guest larger than the host is no plan' expect 2 cunik-compose -f big.yaml plan
-check '… and is told' err_has "service 'db': 943718400 MiB of memory are more than the host has, "
+check '… and is told' err_has "service 'db': 900.0 TiB of memory are more than the host has, "
 check '… those that run go on' answers http://127.0.0.1:8080/ 'hello from x-web-1'
 
 # An engine that may have little memory.

@@ -155,12 +155,12 @@ static void bounds(void **state _unused_)
     expect(&f, "processes", DOCTOR_NOTE, "at most 512 processes and threads");
     f = healthy();
     f.disk_free = UINT64_C(1) << 30;
-    expect(&f, "disk", DOCTOR_NOTE, "1.0 GiB of 100.0 are free in /var/lib/cunik");
+    expect(&f, "disk", DOCTOR_NOTE, "1.0 GiB of 100.0 GiB are free in /var/lib/cunik");
     f.disk_free = 0;
-    expect(&f, "disk", DOCTOR_PROBLEM, "0.0 GiB of 100.0 are free in /var/lib/cunik");
+    expect(&f, "disk", DOCTOR_PROBLEM, "0 B of 100.0 GiB are free in /var/lib/cunik");
     f = healthy();
     f.memory_free = UINT64_C(64) << 20;
-    expect(&f, "memory", DOCTOR_NOTE, "0.06 GiB are free");
+    expect(&f, "memory", DOCTOR_NOTE, "64.0 MiB are free");
 }
 
 int main(void)
