@@ -1,6 +1,5 @@
-/* What the parts of the rule set share: rules.c has that of IPv4 packets, rules_six.c that of IPv6
- * packets, rules_ports.c the published ports of both, rules_frames.c what is said of frames. Not
- * for others. */
+/* What the parts of the rule set share: rules_packets.c has that of packets, of IPv4 and of IPv6,
+ * rules_ports.c their published ports, rules_frames.c what is said of frames. Not for others. */
 #pragma once
 
 #include "base/buffer.h"
@@ -27,22 +26,16 @@ void cunik_rules_append_address(struct buffer *b, uint32_t address);
 char *cunik_rules_hex(const struct in6_addr *address);
 void cunik_rules_append_address6(struct buffer *b, const struct in6_addr *address);
 
-/* The sets "bridges" and "same". */
-void cunik_rules_append_bridges(struct buffer *b, const struct rules *r);
-/* The sets "internal" and "ways". */
-void cunik_rules_append_ways(struct buffer *b, const struct rules *r);
 /* The chain of a network: the caller frees its name. */
 char *cunik_rules_network_name(const struct rules_network *n);
-/* Says what becomes of the sources of packets of the network's guests. */
-void cunik_rules_append_network(struct buffer *b, const struct rules_network *n);
 
 int cunik_rules_check_port(const struct rules_port *p, struct error **err);
 /* A chain for each guest behind a port, and the maps "published_at" and "published_any". */
 void cunik_rules_append_ports(struct buffer *b, const struct rules *r, bool six);
 /* The names of those chains. */
 void cunik_rules_port_chains(const struct rules *r, bool six, struct strv *ret);
-/* What the table of IPv6 has between its braces; r is checked and sorted. */
-void cunik_rules_append_six(struct buffer *b, const struct rules *r);
+/* What the table of a family's packets has between its braces; r is checked and sorted. */
+void cunik_rules_append_packets(struct buffer *b, const struct rules *r, bool six);
 
 /* The order of networks. */
 int cunik_rules_by_bridge(const void *a, const void *b);

@@ -18,9 +18,9 @@ network_SOURCES = \
 	src/network/rules.c \
 	src/network/rules_apply.c \
 	src/network/rules_frames.c \
+	src/network/rules_packets.c \
 	src/network/slirp.c \
 	src/network/rules_ports.c \
-	src/network/rules_six.c \
 	src/network/sockets.c \
 	src/network/sysctl.c \
 	src/network/tap.c \
