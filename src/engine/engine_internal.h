@@ -204,6 +204,11 @@ int cunik_engine_keep_states(const struct request *r, const struct world *observ
  * cunik_engine_unreserve(). */
 int cunik_engine_plan_beside(struct engine *e, struct slot *s, bool reserve, struct prepared *p,
                              struct error **err);
+/* Adds those of other stacks that a world's cuniks are on, as external ones: a wish that was never
+ * written, is lost or has been given up does not tell of them. Or what all stacks' wishes tell of
+ * the networks of one cunik. */
+void cunik_engine_add_foreign(struct world *to, const struct world *from);
+void cunik_engine_add_networks(struct engine *e, const struct world_cunik *c, struct world *ret);
 /* With `worlds` held: ERROR_CONFLICT when one of another stack that is wanted is about to go. */
 int cunik_engine_check_networks(const struct engine *e, const struct slot *s,
                                 const struct world *desired, struct error **err);

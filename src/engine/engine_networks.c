@@ -61,3 +61,32 @@ int cunik_engine_check_networks(const struct engine *e, const struct slot *s,
     }
     return 0;
 }
+
+static void add_foreign(struct world *to, const struct world *from, const struct world_cunik *c)
+{
+    for (size_t i = 0; i < c->n_interfaces; i++) {
+        const struct world_network *n = cunik_world_network(from, c->interfaces[i].network);
+        if (!n || cunik_world_network(to, n->name))
+            continue;
+        struct world_network *copy = ARRAY_APPEND(to->networks, to->n_networks);
+        cunik_world_network_copy(copy, n);
+        copy->external = true;
+    }
+}
+
+void cunik_engine_add_foreign(struct world *to, const struct world *from)
+{
+    for (size_t i = 0; i < to->n_cuniks; i++)
+        add_foreign(to, from, &to->cuniks[i]);
+}
+
+void cunik_engine_add_networks(struct engine *e, const struct world_cunik *c, struct world *ret)
+{
+    pthread_mutex_lock(&e->worlds);
+    for (size_t i = 0; i < e->slots.n; i++) {
+        const struct slot *s = e->slots.entries[i].value;
+        add_foreign(ret, &s->desired, c);
+        add_foreign(ret, &s->others, c);
+    }
+    pthread_mutex_unlock(&e->worlds);
+}

@@ -57,6 +57,7 @@ static void last_wish(const struct slot *s, const struct world *observed, struct
         if (of(observed->cuniks[i].stack, s))
             add_cunik(ret, &observed->cuniks[i],
                       active(&observed->cuniks[i]) ? CUNIK_RUNNING : CUNIK_EXITED);
+    cunik_engine_add_foreign(ret, observed);
 }
 
 /* Up */
@@ -292,6 +293,7 @@ static void prepare_existing(struct engine *e, struct slot *s, const struct requ
                   : active(c)      ? CUNIK_RUNNING
                                    : CUNIK_EXITED);
     }
+    cunik_engine_add_foreign(&p->desired, &p->observed);
     for (size_t i = 0; i < p->stored.n_cuniks; i++)
         if (named_copy(r, &p->stored.cuniks[i]))
             p->stored.cuniks[i].status.state = wanted;

@@ -84,6 +84,7 @@ static void *restart(void *arg)
     struct world networks = {0};
 
     networks_of(e, errand->slot, &networks);
+    cunik_engine_add_networks(e, c, &networks);
     int r = e->host.ops->links_create(e->host.ctx, c, &networks, &err);
     if (r == 0)
         r = e->host.ops->names_add(e->host.ctx, c, &err);

@@ -366,6 +366,34 @@ static void test_followed_while_it_is_made(void **state)
     assert_false(cunik_engine_deals_with(s->f.engine, "demo-web-1"));
 }
 
+/* A stack whose wish is gone, for it was to go or the wish is lost, starts again all the same on
+ * the network of another. */
+static void test_started_on_the_network_of_another(void **state)
+{
+    struct scene *s = *state;
+    struct request *r = &s->other;
+    const struct host *host = fake_host_table(s->f.host);
+
+    add_neighbour(r);
+    r->desired.cuniks[0].restart = RESTART_ALWAYS;
+    scene_apply(s, &s->up);
+    scene_apply(s, r);
+    fake_host_fail_on(s->f.host, "domain_undefine", "ext-web-1", true);
+    r->action = ACTION_DOWN;
+    _cleanup_error_ struct error *err = fake_engine_apply(&s->f, r);
+    assert_non_null(err);
+    assert_false(fake_host_runs(s->f.host, "ext-web-1"));
+    r->action = ACTION_START;
+    scene_apply(s, r);
+    assert_true(fake_host_runs(s->f.host, "ext-web-1"));
+    test_ok(host->ops->state_write(host->ctx, "ext", NULL, NULL), NULL);
+    fake_engine_again(&s->f);
+    fake_host_end(s->f.host, "ext-web-1", END_KILLED, 1);
+    AWAIT(fake_engine_count_events(&s->f, "state ext-web-1 restarting") == 1);
+    AWAIT((fake_engine_advance(&s->f, 100 * ms), fake_host_runs(s->f.host, "ext-web-1")));
+    assert_int_equal(fake_engine_count_events(&s->f, "state ext-web-1 restarting"), 1);
+}
+
 /* Who changes what is there neither makes nor starts nor stops it. */
 static void test_changed_as_it_is(void **state)
 {
@@ -412,6 +440,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_removed_while_it_restarts, scene_setup_web,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(test_followed_while_it_is_made, scene_setup_web,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(test_started_on_the_network_of_another, scene_setup_web,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(test_changed_as_it_is, scene_setup_web, scene_teardown),
     };
