@@ -45,8 +45,8 @@ CHECKS = \
 	$(call e2e_checks,$(wordlist 1,3,$(E2E_TESTS))) \
 	"tsan=$(MAKE) -s check-units VARIANT=tsan -j$(JOBS)" \
 	"guest/linux=guests/linux/selftest.sh" \
-	$(call e2e_checks,$(wordlist 4,999,$(E2E_TESTS))) \
 	$(foreach t,$(INTEGRATION_PROGRAMS),"integration/$(notdir $(t))=unshare --net --mount $(t)") \
+	$(call e2e_checks,$(wordlist 4,999,$(E2E_TESTS))) \
 	$(GUEST_CHECKS) \
 	$(foreach t,$(TEST_PROGRAMS),"unit/$(notdir $(t))=$(t)") \
 	$(foreach t,$(FUZZ_TARGETS),"fuzz/$(t)=$(B)/tests/fuzz/fuzz_$(t) tests/fuzz/corpus/$(t)") \
