@@ -161,4 +161,10 @@ extern const size_t cunik_n_backends;
 int cunik_backend_find(const char *name, const struct kernel *k, const struct backend **ret,
                        struct error **err);
 
+/* What a volume for its guests holds unless somebody says so. */
+static inline const char *cunik_backend_filesystem(const struct backend *b)
+{
+    return b->filesystem ? b->filesystem : "ext2";
+}
+
 void cunik_boot_done(struct boot *b);

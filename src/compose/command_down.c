@@ -64,8 +64,8 @@ static int select_services(struct command *c, const struct arguments *a, struct 
     return keep_orphans(c, &s, &request->services, ret_nothing, err);
 }
 
-/* Volumes that the stack has made, also those of services that are no longer in the file. One that
- * others have taken up stays, and that is said. */
+/* Where no cunik is to go, and so nothing is asked of the engine: volumes that the stack has made.
+ * One that somebody has stays, and that is said. */
 static int remove_volumes(struct command *c, const char *stack, struct error **err)
 {
     _cleanup_json_ json_t *list = NULL;
@@ -104,12 +104,14 @@ int cunik_command_down(void *context, const struct arguments *a, int *status _un
     cunik_request_init(&request);
     request.action = ACTION_DOWN;
     request.remove_orphans = cunik_arguments_flag(a, "remove-orphans");
+    if (cunik_arguments_flag(a, "volumes"))
+        request.volumes = PLAN_VOLUMES_ALL;
     r = select_services(c, a, &request, &nothing, err);
     if (r == 0)
         r = cunik_command_timeout(c, "timeout", &request.stop_grace_ns, err);
     if (r == 0 && !nothing)
         r = cunik_command_apply(c, &request, err);
-    if (r == 0 && cunik_arguments_flag(a, "volumes"))
+    if (r == 0 && nothing && cunik_arguments_flag(a, "volumes"))
         r = remove_volumes(c, request.stack, err);
     return r;
 }

@@ -16,6 +16,8 @@ int cunik_command_rm(void *context, const struct arguments *a, int *status _unus
     cunik_request_init(&request);
     request.action = ACTION_DOWN;
     request.spare = stop ? SPARE_NOTHING : SPARE_RUNNING;
+    if (cunik_arguments_flag(a, "volumes"))
+        request.volumes = PLAN_VOLUMES_OWN;
     int r = cunik_command_cuniks(c, &request.stack, &w, err);
     if (r < 0)
         return r;

@@ -64,6 +64,7 @@ static int remove_it(struct command *c, const struct request *made, struct error
 
     cunik_request_init(&r);
     r.action = ACTION_DOWN;
+    r.volumes = PLAN_VOLUMES_OWN;
     cunik_replace(&r.stack, made->stack);
     cunik_strv_copy(&r.services, &made->services);
     return cunik_command_apply(c, &r, err);

@@ -180,6 +180,7 @@ static const struct option_row list_options[] = {
 static const struct option_row rm_options[] = {
     {"force", 'f', NULL, "Do not ask", NULL, false},
     {"stop", 's', NULL, "Also what runs", NULL, false},
+    {"volumes", 'v', NULL, "And the volumes without a name that they have", NULL, false},
 };
 
 static const struct option_row stats_options[] = {

@@ -21,8 +21,10 @@ _Static_assert(ARRAY_SIZE(words) == PLAN_VERB_MAX_, "every verb of a plan has it
 
 static struct progress_row *row_of(struct progress *p, const struct event *e)
 {
-    bool network = cunik_text_equal(e->kind, "network");
-    _cleanup_free_ char *id = cunik_asprintf("%s %s", network ? "Network" : "Cunik", e->name);
+    const char *kind = cunik_text_equal(e->kind, "network")  ? "Network"
+                       : cunik_text_equal(e->kind, "volume") ? "Volume"
+                                                             : "Cunik";
+    _cleanup_free_ char *id = cunik_asprintf("%s %s", kind, e->name);
 
     for (size_t i = 0; i < p->n; i++)
         if (strcmp(p->rows[i].id, id) == 0)

@@ -57,11 +57,10 @@ static void take_plan(struct timeline *t, const struct event *e)
 
 static struct timeline_step *step_of(struct timeline *t, const struct event *e)
 {
-    bool network = cunik_text_equal(e->kind, "network");
-
     for (size_t i = 0; i < t->plan.n; i++) {
         const struct plan_step *s = &t->plan.steps[i];
-        if ((s->kind == PLAN_NETWORK) == network && cunik_text_equal(s->name, e->name) &&
+        if (cunik_text_equal(cunik_plan_kind_name(s->kind), e->kind) &&
+            cunik_text_equal(s->name, e->name) &&
             cunik_text_equal(cunik_plan_verb_name(s->verb), e->verb))
             return &t->steps[i];
     }

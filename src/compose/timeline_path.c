@@ -32,8 +32,8 @@ static char *step_text(const struct timeline *t, size_t step)
 {
     const struct plan_step *s = &t->plan.steps[step];
 
-    return cunik_asprintf("%s %s %s", cunik_plan_verb_name(s->verb),
-                          s->kind == PLAN_NETWORK ? "network" : "cunik", s->name);
+    return cunik_asprintf("%s %s %s", cunik_plan_verb_name(s->verb), cunik_plan_kind_name(s->kind),
+                          s->name);
 }
 
 /* Where the walk stands: a moment at which something was so far, and who waited for it. */

@@ -121,8 +121,7 @@ static void put_step(struct trace *x, size_t i)
     const struct plan_step *p = &x->t->plan.steps[i];
     const struct timeline_step *s = &x->t->steps[i];
     size_t row = FIRST_ROW + i;
-    _cleanup_free_ char *name =
-        cunik_asprintf("%s %s", p->kind == PLAN_NETWORK ? "network" : "cunik", p->name);
+    _cleanup_free_ char *name = cunik_asprintf("%s %s", cunik_plan_kind_name(p->kind), p->name);
     /* What never began or never ended did so until the request did. */
     int64_t end = s->end_ms ? s->end_ms : x->t->end_ms;
     int64_t begin = s->begin_ms ? s->begin_ms : end;

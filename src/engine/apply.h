@@ -43,6 +43,8 @@ struct apply_settings {
     int (*start)(void *ctx, const struct world_cunik *c, struct error **err);
     int (*stop)(void *ctx, const struct world_cunik *c, bool kill, int64_t grace_ns,
                 struct error **err);
+    /* A volume that nobody has; one that is gone is no error. */
+    int (*volume_remove)(void *ctx, const char *name, struct error **err);
     /* It has been updated in place. */
     void (*updated)(void *ctx, const struct world_cunik *c, const struct world_cunik *old);
     /* The update of a service has failed, and is to be undone when all else is over. */

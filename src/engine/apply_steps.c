@@ -108,6 +108,34 @@ static int network_step(const struct apply_things *t, const struct plan_step *st
     }
 }
 
+/* Volumes */
+
+static bool has_volume(const struct world_cunik *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_mounts; i++)
+        if (c->mounts[i].kind == MOUNT_VOLUME && strcmp(c->mounts[i].source, name) == 0)
+            return true;
+    return false;
+}
+
+/* What it holds is for the first that has it. */
+static int create_volume(const struct apply_things *t, const char *name, struct error **err)
+{
+    const struct world *w = t->s->desired;
+
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        if (has_volume(&w->cuniks[i], name))
+            return HOST(t, volume_ensure, cunik_world_volume(w, name), &w->cuniks[i], err);
+    return cunik_error_set(err, ERROR_FAILED, "nobody has it");
+}
+
+static int volume_step(const struct apply_things *t, const struct plan_step *step,
+                       struct error **err)
+{
+    return step->verb == PLAN_REMOVE ? t->s->volume_remove(t->s->ctx, step->name, err)
+                                     : create_volume(t, step->name, err);
+}
+
 /* Cuniks */
 
 static int stop(const struct apply_things *t, const struct world_cunik *c, bool kill,
@@ -261,10 +289,18 @@ _Static_assert(ARRAY_SIZE(doing) == PLAN_VERB_MAX_, "every verb has its word");
 
 int cunik_apply_step(const struct apply_things *t, const struct plan_step *step, struct error **err)
 {
-    bool network = step->kind == PLAN_NETWORK;
-    int r = network ? network_step(t, step, err) : cunik_step(t, step, err);
+    static int (*const kinds[])(const struct apply_things *, const struct plan_step *,
+                                struct error **) = {
+        [PLAN_NETWORK] = network_step,
+        [PLAN_CUNIK] = cunik_step,
+        [PLAN_VOLUME] = volume_step,
+    };
+    _Static_assert(ARRAY_SIZE(kinds) == PLAN_KIND_MAX_, "every kind has its steps");
+    bool plain = step->kind == PLAN_CUNIK;
+    int r = kinds[step->kind](t, step, err);
 
-    return cunik_error_prefix(err, r, "%s %s'%s'", doing[step->verb], network ? "network " : "",
+    return cunik_error_prefix(err, r, "%s %s%s'%s'", doing[step->verb],
+                              plain ? "" : cunik_plan_kind_name(step->kind), plain ? "" : " ",
                               step->name);
 }
 

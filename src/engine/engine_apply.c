@@ -96,7 +96,8 @@ static bool *awaited(const struct prepared *p, const struct request *r)
     _cleanup_map_ struct map started = {0};
 
     for (size_t i = 0; i < p->plan.n; i++)
-        cunik_map_add(&started, p->plan.steps[i].name, in);
+        if (p->plan.steps[i].kind != PLAN_VOLUME)
+            cunik_map_add(&started, p->plan.steps[i].name, in);
     for (size_t i = 0; i < p->desired.n_cuniks; i++) {
         const struct world_cunik *c = &p->desired.cuniks[i];
         in[i] = c->status.state == CUNIK_RUNNING &&

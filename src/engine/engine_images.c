@@ -64,6 +64,6 @@ int cunik_engine_image_users(struct engine *e, struct strv *ret_digests, struct 
     int r = cunik_engine_observe(e, &observed, err);
 
     if (r == 0)
-        cunik_engine_users(e, &observed, add_user, &users);
+        cunik_engine_users(e, &observed, NULL, add_user, &users);
     return r;
 }

@@ -177,10 +177,18 @@ struct prepared {
 
 /* engine_users.c: gives each cunik that has, is wanted to have, or may come back to have what it
  * says: those observed, and those of stacks' wishes and of requests under way. A cunik may be given
- * more than once, as it differs. */
+ * more than once, as it differs. `doing`: a slot whose request asks itself, and does not go by what
+ * it has begun with; NULL = nobody's does. */
 typedef void cunik_engine_user(void *ctx, const struct world_cunik *c);
-void cunik_engine_users(struct engine *e, const struct world *observed, cunik_engine_user *user,
-                        void *ctx);
+void cunik_engine_users(struct engine *e, const struct world *observed, const struct slot *doing,
+                        cunik_engine_user *user, void *ctx);
+
+/* engine_volumes.c: for a request that has removed those of its stack who had it. */
+int cunik_engine_volume_drop(struct engine *e, const struct slot *doing, const char *name,
+                             struct error **err);
+/* Those of the host, for the planner: names and whose they are. *ret_seen stays where the host
+ * keeps none. */
+int cunik_engine_see_volumes(struct engine *e, struct world *w, bool *ret_seen, struct error **err);
 
 /* engine_images.c: fills in what the images of its cuniks give, of those in scope. */
 int cunik_engine_use_images(struct engine *e, struct world *w, const bool *in_scope,

@@ -307,6 +307,7 @@ static int prepare_down(struct engine *e, struct slot *s, const struct request *
                         struct prepared *p, struct error **err)
 {
     p->options.down = true;
+    p->options.volumes = r->volumes;
     int e_ = cunik_engine_find_spared(s, r, &p->observed, &p->spared, err);
     p->options.spared = p->spared;
     if (e_ < 0 || (!r->services.n && !r->cuniks.n && !p->spared.n))
@@ -329,7 +330,7 @@ static void find_others(const struct slot *s, struct prepared *p)
     _cleanup_map_ struct map gone = {0}, wanted = {0};
 
     for (size_t i = 0; i < p->plan.n; i++)
-        if (p->plan.steps[i].verb == PLAN_REMOVE)
+        if (p->plan.steps[i].verb == PLAN_REMOVE && p->plan.steps[i].kind != PLAN_VOLUME)
             cunik_map_add(&gone, p->plan.steps[i].name, p);
     for (size_t i = 0; i < p->stored.n_cuniks; i++)
         cunik_map_add(&wanted, p->stored.cuniks[i].name, p);
@@ -372,6 +373,8 @@ int cunik_engine_prepare(struct engine *e, struct slot *s, const struct request 
         else
             prepare_existing(e, s, r, &p);
     }
+    if (e_ == 0 && (p.desired.n_volumes || p.options.volumes != PLAN_VOLUMES_STAY))
+        e_ = cunik_engine_see_volumes(e, &p.observed, &p.options.volumes_seen, err);
     if (e_ == 0)
         e_ = cunik_engine_plan_beside(e, s, reserve, &p, err);
     if (e_ < 0) {

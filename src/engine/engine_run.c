@@ -34,6 +34,23 @@ static int run_stop(void *ctx, const struct world_cunik *c, bool kill, int64_t g
     return cunik_engine_stop_cunik(((struct engine_run *)ctx)->e, c, kill, grace_ns, err);
 }
 
+/* Somebody may have taken it since the plan was made: then it stays, and that is said. */
+static int run_volume_remove(void *ctx, const char *name, struct error **err)
+{
+    const struct engine_run *run = ctx;
+    struct error *why = NULL;
+    int r = cunik_engine_volume_drop(run->e, run->slot, name, &why);
+
+    if (r == 0 || !why || (why->code != ERROR_CONFLICT && why->code != ERROR_NOT_FOUND))
+        return cunik_error_pass(err, r, &why);
+    if (why->code == ERROR_CONFLICT) {
+        _cleanup_free_ char *text = cunik_asprintf("%s; it is left alone", why->message);
+        cunik_engine_warn(run->e, run->sink, run->slot->stack, text);
+    }
+    cunik_error_destroy(why);
+    return 0;
+}
+
 static void run_updated(void *ctx, const struct world_cunik *c, const struct world_cunik *old)
 {
     cunik_engine_update_cunik(((struct engine_run *)ctx)->e, c, old);
@@ -123,6 +140,7 @@ int cunik_engine_run_plan(struct engine *e, struct prepared *p, const struct req
         .rules = run_rules,
         .start = run_start,
         .stop = run_stop,
+        .volume_remove = run_volume_remove,
         .updated = run_updated,
         .roll_back = run_roll_back,
         .ended_by = run_ended_by,

@@ -10,8 +10,8 @@ static void give(const struct world *w, cunik_engine_user *user, void *ctx)
         user(ctx, &w->cuniks[i]);
 }
 
-void cunik_engine_users(struct engine *e, const struct world *observed, cunik_engine_user *user,
-                        void *ctx)
+void cunik_engine_users(struct engine *e, const struct world *observed, const struct slot *doing,
+                        cunik_engine_user *user, void *ctx)
 {
     give(observed, user, ctx);
     pthread_mutex_lock(&e->worlds);
@@ -19,7 +19,7 @@ void cunik_engine_users(struct engine *e, const struct world *observed, cunik_en
         const struct slot *s = e->slots.entries[i].value;
         give(&s->desired, user, ctx);
         give(s->reserved, user, ctx);
-        for (size_t k = 0; s->found && k < s->found->n_cuniks; k++)
+        for (size_t k = 0; s != doing && s->found && k < s->found->n_cuniks; k++)
             if (strcmp(s->found->cuniks[k].stack, s->stack) == 0)
                 user(ctx, &s->found->cuniks[k]);
     }

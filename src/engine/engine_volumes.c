@@ -26,12 +26,12 @@ static void add_user(void *ctx, const struct world_cunik *c)
         cunik_strv_add(u->names, c->name);
 }
 
-static void find_users(struct engine *e, const struct world *observed, const char *volume,
-                       struct strv *ret)
+static void find_users(struct engine *e, const struct world *observed, const struct slot *doing,
+                       const char *volume, struct strv *ret)
 {
     struct volume_users users = {volume, ret};
 
-    cunik_engine_users(e, observed, add_user, &users);
+    cunik_engine_users(e, observed, doing, add_user, &users);
     cunik_strv_sort(ret);
 }
 
@@ -55,10 +55,33 @@ int cunik_engine_volumes(struct engine *e, json_t **ret, struct error **err)
         return r;
     json_array_foreach (list, i, volume) {
         _cleanup_strv_ struct strv names = {0};
-        find_users(e, &observed, json_string_value(json_object_get(volume, "name")), &names);
+        find_users(e, &observed, NULL, json_string_value(json_object_get(volume, "name")), &names);
         cunik_json_set_strv(volume, "used_by", &names);
     }
     *ret = TAKE_PTR(list);
+    return 0;
+}
+
+int cunik_engine_see_volumes(struct engine *e, struct world *w, bool *ret_seen, struct error **err)
+{
+    _cleanup_json_ json_t *list = NULL;
+    json_t *volume;
+    size_t i;
+    int r;
+
+    if (!e->host.ops->volume_list)
+        return 0;
+    if ((r = e->host.ops->volume_list(e->host.ctx, &list, err)) < 0)
+        return r;
+    json_array_foreach (list, i, volume) {
+        struct world_volume *v = cunik_world_add_volume(w);
+        cunik_replace(&v->name, json_string_value(json_object_get(volume, "name")));
+        const char *stack = json_string_value(json_object_get(volume, "stack"));
+        const char *key = json_string_value(json_object_get(volume, "key"));
+        cunik_replace(&v->stack, stack ? stack : "");
+        cunik_replace(&v->key, key ? key : "");
+    }
+    *ret_seen = true;
     return 0;
 }
 
@@ -69,7 +92,8 @@ int cunik_engine_volume_create(struct engine *e, const struct world_volume *v, j
                                       : unsupported(err);
 }
 
-static int remove_unused(struct engine *e, const char *name, struct error **err)
+static int remove_unused(struct engine *e, const struct slot *doing, const char *name,
+                         struct error **err)
 {
     _cleanup_world_ struct world observed = {0};
     _cleanup_strv_ struct strv names = {0};
@@ -77,7 +101,7 @@ static int remove_unused(struct engine *e, const char *name, struct error **err)
 
     if (r < 0)
         return r;
-    find_users(e, &observed, name, &names);
+    find_users(e, &observed, doing, name, &names);
     if (names.n) {
         _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
         return cunik_error_set(err, ERROR_CONFLICT, "the volume '%s' is used by %s", name, list);
@@ -85,12 +109,13 @@ static int remove_unused(struct engine *e, const char *name, struct error **err)
     return e->host.ops->volume_remove(e->host.ctx, name, err);
 }
 
-int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err)
+int cunik_engine_volume_drop(struct engine *e, const struct slot *doing, const char *name,
+                             struct error **err)
 {
     if (!e->host.ops->volume_remove)
         return unsupported(err);
     pthread_rwlock_wrlock(&e->taking);
-    int r = remove_unused(e, name, err);
+    int r = remove_unused(e, doing, name, err);
     pthread_rwlock_unlock(&e->taking);
     return r;
 }
@@ -109,8 +134,13 @@ static int find_files(void *ctx, struct strv *ret, struct error **err)
     int r = cunik_engine_observe(e, &observed, err);
 
     if (r == 0)
-        cunik_engine_users(e, &observed, add_files, ret);
+        cunik_engine_users(e, &observed, NULL, add_files, ret);
     return r;
+}
+
+int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err)
+{
+    return cunik_engine_volume_drop(e, NULL, name, err);
 }
 
 int cunik_engine_file_put(struct engine *e, const void *data, size_t size, struct error **err)

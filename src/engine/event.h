@@ -41,7 +41,7 @@ struct event {
     int64_t time_ms;   /* since the epoch */
     int64_t id;        /* grows from event to event, also of the engine's next life; 0 = not said */
     const char *stack; /* all strings borrowed; "" or NULL = does not apply */
-    const char *kind;  /* "network" or "cunik" */
+    const char *kind;  /* "network", "cunik" or "volume" */
     const char *name;
     const char *service;
     const char *verb; /* of a step: "create", … */

@@ -85,6 +85,9 @@ struct host_ops {
     /* Volumes as JSON (volume.h), and what a file for a guest holds (file_store.h). */
     int (*volume_list)(void *ctx, json_t **ret, struct error **err);
     int (*volume_create)(void *ctx, const struct world_volume *v, json_t **ret, struct error **err);
+    /* Makes one unless it is there, for that cunik: with the filesystem that its guest reads. */
+    int (*volume_ensure)(void *ctx, const struct world_volume *v, const struct world_cunik *c,
+                         struct error **err);
     int (*volume_remove)(void *ctx, const char *name, struct error **err);
     int (*file_put)(void *ctx, const void *data, size_t size, struct error **err);
     int (*file_sweep)(void *ctx,

@@ -46,7 +46,7 @@ static int add_share(struct attach *a, const struct world_mount *m, const char *
 
 static const char *usual_filesystem(const struct attach *a)
 {
-    return a->backend->filesystem ? a->backend->filesystem : "ext2";
+    return cunik_backend_filesystem(a->backend);
 }
 
 static int find_volume(struct attach *a, const struct world_mount *m, struct volume *ret,

@@ -70,8 +70,8 @@ static bool has_files(const struct backend *backend, const struct world_cunik *c
 }
 
 /* The kernel is looked at under the lock, the rest takes its time. */
-static int find_backend(struct host_real *h, const struct world_cunik *c,
-                        const struct backend **ret, struct error **err)
+int cunik_host_backend(struct host_real *h, const struct world_cunik *c, const struct backend **ret,
+                       struct error **err)
 {
     const struct kernel *kernel = NULL;
     int r = 0;
@@ -110,7 +110,7 @@ int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const stru
 {
     struct world_cunik attached = {0};
     const struct backend *backend;
-    int r = find_backend(h, c, &backend, err);
+    int r = cunik_host_backend(h, c, &backend, err);
 
     if (r == 0)
         r = cunik_host_attach(h, c, w, backend, make, &attached, err);
@@ -131,7 +131,7 @@ bool cunik_host_takes_ipv6(struct host_real *h, const struct world_cunik *c)
 {
     const struct backend *backend;
 
-    return find_backend(h, c, &backend, NULL) == 0 && backend->ipv6;
+    return cunik_host_backend(h, c, &backend, NULL) == 0 && backend->ipv6;
 }
 
 /* A file that the stack file names and that is not there is a mistake in that file. */

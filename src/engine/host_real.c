@@ -278,6 +278,7 @@ static const struct host_ops operations = {
     .image = cunik_host_image,
     .volume_list = cunik_host_volume_list,
     .volume_create = cunik_host_volume_create,
+    .volume_ensure = cunik_host_volume_ensure,
     .volume_remove = cunik_host_volume_remove,
     .file_put = cunik_host_file_put,
     .file_sweep = cunik_host_file_sweep,

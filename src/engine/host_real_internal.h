@@ -78,6 +78,9 @@ int cunik_host_check(void *ctx, const struct world_cunik *c, const struct world 
 int cunik_host_boot(struct host_real *h, const struct world_cunik *c, const struct world *w,
                     bool make, struct world_cunik *ret_attached, struct boot *ret,
                     struct error **err);
+/* Of which backend a cunik is, by its name or its kernel. */
+int cunik_host_backend(struct host_real *h, const struct world_cunik *c, const struct backend **ret,
+                       struct error **err);
 void cunik_host_kernels_done(struct host_real *h);
 
 /* host_attach.c. A copy of a cunik whose mounts stand among its disks; `make`: volumes that are not
@@ -141,6 +144,8 @@ int cunik_host_image(void *ctx, const char *name, struct world_cunik *ret, struc
 /* host_volumes.c */
 int cunik_host_volume_list(void *ctx, json_t **ret, struct error **err);
 int cunik_host_volume_create(void *ctx, const struct world_volume *v, json_t **ret,
+                             struct error **err);
+int cunik_host_volume_ensure(void *ctx, const struct world_volume *v, const struct world_cunik *c,
                              struct error **err);
 int cunik_host_volume_remove(void *ctx, const char *name, struct error **err);
 int cunik_host_file_put(void *ctx, const void *data, size_t size, struct error **err);

@@ -33,6 +33,18 @@ int cunik_host_volume_create(void *ctx, const struct world_volume *v, json_t **r
     return r;
 }
 
+int cunik_host_volume_ensure(void *ctx, const struct world_volume *v, const struct world_cunik *c,
+                             struct error **err)
+{
+    struct host_real *h = ctx;
+    _cleanup_volume_ struct volume made = {0};
+    const struct backend *backend;
+    int r = cunik_host_backend(h, c, &backend, err);
+
+    return r < 0 ? r
+                 : cunik_volume_ensure(h->root, v, cunik_backend_filesystem(backend), &made, err);
+}
+
 int cunik_host_volume_remove(void *ctx, const char *name, struct error **err)
 {
     const struct host_real *h = ctx;

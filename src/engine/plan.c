@@ -15,6 +15,10 @@ static void planner_done(struct planner *p)
         cunik_strv_done(&p->goings[i].reasons);
     for (size_t i = 0; i < p->n_nets; i++)
         cunik_strv_done(&p->nets[i].reasons);
+    for (size_t i = 0; i < p->n_volumes; i++)
+        cunik_strv_done(&p->volumes[i].reasons);
+    free(p->volumes);
+    cunik_map_done(&p->volumes_by_name);
     free(p->wishes);
     free(p->goings);
     free(p->nets);
@@ -153,6 +157,14 @@ static void lay_networks(struct planner *p, bool removals)
     }
 }
 
+static void lay_volumes(struct planner *p)
+{
+    for (size_t i = 0; i < p->n_volumes; i++) {
+        struct plan_volume *v = &p->volumes[i];
+        v->step = add_step(p, v->verb, PLAN_VOLUME, v->v->name, "", &v->reasons);
+    }
+}
+
 static void lay_wishes(struct planner *p)
 {
     for (size_t i = 0; i < p->wanted.n; i++) {
@@ -201,6 +213,7 @@ int cunik_plan_make(const struct world *actual, const struct world *desired,
     if (r == 0) {
         lay_going(&p);
         lay_networks(&p, false);
+        lay_volumes(&p);
         lay_wishes(&p);
         lay_networks(&p, true);
         cunik_plan_connect(&p);

@@ -24,7 +24,12 @@ enum plan_verb {
     PLAN_VERB_MAX_,
 };
 
-enum plan_kind { PLAN_NETWORK, PLAN_CUNIK, PLAN_KIND_MAX_ };
+enum plan_kind {
+    PLAN_NETWORK,
+    PLAN_CUNIK,
+    PLAN_VOLUME, /* created before who needs it, removed after who had it, nothing else */
+    PLAN_KIND_MAX_
+};
 
 /* A step may begin only when that earlier step has ended and its cunik is so far. */
 struct plan_edge {
@@ -45,8 +50,8 @@ struct plan_wait {
 struct plan_step {
     enum plan_verb verb;
     enum plan_kind kind;
-    char *name;          /* of the network or cunik */
-    char *service;       /* "" for a network */
+    char *name;          /* of the network, cunik or volume */
+    char *service;       /* "" for all but a cunik */
     struct strv reasons; /* never empty */
     struct plan_edge *after;
     size_t n_after;
@@ -60,6 +65,10 @@ struct plan {
     size_t unchanged;     /* networks and cuniks that need nothing */
     struct strv warnings; /* orphans left alone, … */
 };
+
+/* Which volumes go when a stack, or cuniks of it, go: none, those that nobody gave a name, or all
+ * of the stack. One that somebody has who stays does not, whatever is said. */
+enum plan_volumes { PLAN_VOLUMES_STAY, PLAN_VOLUMES_OWN, PLAN_VOLUMES_ALL, PLAN_VOLUMES_MAX_ };
 
 enum plan_recreate { RECREATE_CHANGED, RECREATE_ALWAYS, RECREATE_NEVER };
 
@@ -77,10 +86,12 @@ struct plan_options {
                              empty = all */
     struct strv cuniks;   /* of these services only these; empty = all; not for what is to be up */
     bool no_dependencies;
-    bool down;          /* remove everything of the stack, or the cuniks of `services` */
-    struct strv spared; /* but for these cuniks, and the networks they are on */
-    bool start;         /* start also what has ended by itself with 0 */
-    bool restart;       /* restart what runs (of `services`), start what does not */
+    enum plan_volumes volumes; /* with down */
+    bool volumes_seen;         /* those of `actual` are all there are; else none is planned */
+    bool down;                 /* remove everything of the stack, or the cuniks of `services` */
+    struct strv spared;        /* but for these cuniks, and the networks they are on */
+    bool start;                /* start also what has ended by itself with 0 */
+    bool restart;              /* restart what runs (of `services`), start what does not */
     bool repair; /* only what has drifted (links, bridges, names, rules, definitions), nothing else
                   */
     bool resume; /* with repair: and start, in order, what its restart policy keeps up */
@@ -118,3 +129,4 @@ char *cunik_plan_text(const struct plan *p);
 json_t *cunik_plan_to_json(const struct plan *p);
 int cunik_plan_from_json(const json_t *json, struct plan *ret, struct error **err);
 const char *cunik_plan_verb_name(enum plan_verb v); /* "recreate" */
+const char *cunik_plan_kind_name(enum plan_kind k); /* "network" */

@@ -56,5 +56,7 @@ int cunik_plan_decide(struct planner *p, struct error **err)
         r = cunik_plan_decide_goings(p, err);
     if (r == 0)
         cunik_plan_decide_leftovers(p);
+    if (r == 0)
+        cunik_plan_decide_volumes(p);
     return r;
 }

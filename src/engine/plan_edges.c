@@ -244,6 +244,31 @@ static void connect_network_ends(struct connector *k)
     }
 }
 
+/* A volume is made before who needs it, and goes after who had it. */
+static void connect_volumes(struct connector *k)
+{
+    struct planner *p = k->p;
+
+    for (size_t i = 0; p->n_volumes && i < p->desired->n_cuniks; i++) {
+        const struct plan_wish *w = &p->wishes[i];
+        for (size_t m = 0; m < w->c->n_mounts; m++) {
+            const struct plan_volume *v =
+                cunik_map_get(&p->volumes_by_name, w->c->mounts[m].source);
+            if (v && v->verb == PLAN_CREATE && w->c->mounts[m].kind == MOUNT_VOLUME)
+                join(k, w->main_step, v->step, DEPEND_STARTED, true);
+        }
+    }
+    for (size_t i = 0; p->n_volumes && i < p->actual->n_cuniks; i++) {
+        const struct plan_going *g = &p->goings[i];
+        for (size_t m = 0; m < g->c->n_mounts; m++) {
+            const struct plan_volume *v =
+                cunik_map_get(&p->volumes_by_name, g->c->mounts[m].source);
+            if (v && v->verb == PLAN_REMOVE && g->c->mounts[m].kind == MOUNT_VOLUME)
+                join(k, v->step, g->step, DEPEND_STARTED, true);
+        }
+    }
+}
+
 void cunik_plan_connect(struct planner *p)
 {
     struct connector k = {.p = p};
@@ -259,4 +284,5 @@ void cunik_plan_connect(struct planner *p)
         connect_updates(&k, i);
     connect_addresses(&k);
     connect_network_ends(&k);
+    connect_volumes(&k);
 }

@@ -39,6 +39,14 @@ struct plan_net {
     long step;
 };
 
+/* What is to be done with one volume. */
+struct plan_volume {
+    const struct world_volume *v;
+    enum plan_verb verb; /* PLAN_CREATE or PLAN_REMOVE */
+    struct strv reasons;
+    long step;
+};
+
 struct planner {
     const struct world *actual, *desired;
     const struct plan_options *o;
@@ -48,6 +56,9 @@ struct planner {
     struct plan_going *goings; /* by actual cunik */
     struct plan_net *nets;     /* desired networks, then those only there */
     size_t n_nets;
+    struct plan_volume *volumes; /* those with a step */
+    size_t n_volumes;
+    struct map volumes_by_name;
     struct map wishes_by_name;
     bool *service_scope; /* by service of `wanted` */
     bool all;            /* no services were named */
@@ -81,6 +92,9 @@ bool cunik_plan_comes_back(const struct planner *p, const struct plan_wish *w);
 
 /* plan_goings.c, when the wishes are decided. */
 int cunik_plan_decide_goings(struct planner *p, struct error **err);
+
+/* plan_volumes.c, when the wishes and goings are decided. */
+void cunik_plan_decide_volumes(struct planner *p);
 
 /* plan_edges.c; called when all steps are laid out. */
 void cunik_plan_connect(struct planner *p);

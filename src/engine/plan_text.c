@@ -16,7 +16,9 @@ _Static_assert(ARRAY_SIZE(symbols) == PLAN_VERB_MAX_, "every verb has its symbol
 ENUM_NAMES(verbs, PLAN_VERB_MAX_, [PLAN_CREATE] = "create", [PLAN_UPDATE] = "update",
            [PLAN_RECREATE] = "recreate", [PLAN_START] = "start", [PLAN_STOP] = "stop",
            [PLAN_KILL] = "kill", [PLAN_RESTART] = "restart", [PLAN_REMOVE] = "remove");
-ENUM_NAMES(kinds, PLAN_KIND_MAX_, [PLAN_NETWORK] = "network", [PLAN_CUNIK] = "cunik");
+ENUM_NAMES(
+    kinds,
+    PLAN_KIND_MAX_, [PLAN_NETWORK] = "network", [PLAN_CUNIK] = "cunik", [PLAN_VOLUME] = "volume");
 
 enum { STEPS_MOST = 1 << 20 };
 
@@ -70,6 +72,11 @@ const char *cunik_plan_verb_name(enum plan_verb v)
     return verbs.names[v];
 }
 
+const char *cunik_plan_kind_name(enum plan_kind k)
+{
+    return kinds.names[k];
+}
+
 /* "web-1" of "demo-web-1": the stack is known where a plan is read. */
 static const char *short_name(const struct plan_step *s)
 {
@@ -86,8 +93,11 @@ static void step_text(const struct plan_step *s, struct buffer *b)
 {
     _cleanup_free_ char *reasons = cunik_strv_join(&s->reasons, "; ");
 
-    cunik_buffer_printf(b, "%s %s %s%s: %s\n", symbols[s->verb], verbs.names[s->verb],
-                        s->kind == PLAN_NETWORK ? "network " : "", short_name(s), reasons);
+    bool plain = s->kind == PLAN_CUNIK; /* what a plan is about is not said */
+
+    cunik_buffer_printf(b, "%s %s %s%s%s: %s\n", symbols[s->verb], verbs.names[s->verb],
+                        plain ? "" : kinds.names[s->kind], plain ? "" : " ", short_name(s),
+                        reasons);
 }
 
 char *cunik_plan_text(const struct plan *p)

@@ -13,6 +13,9 @@ ENUM_NAMES(recreates, RECREATE_NEVER + 1, [RECREATE_CHANGED] = "changed",
 ENUM_NAMES(spares, SPARE_MAX_, [SPARE_NOTHING] = "nothing", [SPARE_REFUSE] = "refuse",
            [SPARE_RUNNING] = "running", [SPARE_CUNIKS] = "cuniks");
 
+ENUM_NAMES(volumes, PLAN_VOLUMES_MAX_, [PLAN_VOLUMES_STAY] = "stay", [PLAN_VOLUMES_OWN] = "own",
+           [PLAN_VOLUMES_ALL] = "all");
+
 enum { PARALLEL_MOST = 1024 };
 
 RECORD_FIELDS(
@@ -25,6 +28,7 @@ RECORD_FIELDS(
     ROW("cuniks", STRV, struct request, cuniks, NONE, .text = TEXT_NAME, .most = 65536),
     ROW("recreate", ENUM, struct request, recreate, NONE, .enumeration = &recreates),
     ROW("remove_orphans", BOOL, struct request, remove_orphans, NONE),
+    ROW("volumes", ENUM, struct request, volumes, NONE, .enumeration = &volumes),
     ROW("no_dependencies", BOOL, struct request, no_dependencies, NONE),
     ROW("no_start", BOOL, struct request, no_start, NONE),
     ROW("only_new", BOOL, struct request, only_new, NONE),

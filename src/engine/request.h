@@ -34,6 +34,7 @@ struct request {
                              all but ACTION_UP */
     enum plan_recreate recreate;
     bool remove_orphans;
+    enum plan_volumes volumes; /* for ACTION_DOWN */
     bool no_dependencies;
     bool no_start;   /* create only */
     bool only_new;   /* refused when the stack has cuniks already */

@@ -116,6 +116,7 @@ engine_SOURCES = \
 	src/engine/plan_networks.c \
 	src/engine/plan_saved.c \
 	src/engine/plan_text.c \
+	src/engine/plan_volumes.c \
 	src/engine/plan_wishes.c \
 	src/engine/probe.c \
 	src/engine/probe_command.c \
@@ -200,6 +201,7 @@ engine_TESTS = \
 	tests/unit/test_doctor.c \
 	tests/unit/test_domain_xml.c \
 	tests/unit/test_engine.c \
+	tests/unit/test_engine_volumes.c \
 	tests/unit/test_events.c \
 	tests/unit/test_data_disk.c \
 	tests/unit/test_detach_keys.c \

@@ -12,6 +12,7 @@ struct change {
     struct client *client;
     struct world world;
     enum request_action action;
+    enum plan_volumes volumes;
     int64_t grace_ns;   /* -1 = each one's own */
     struct strv chosen; /* names, each once */
     enum request_spare spare;
@@ -62,6 +63,7 @@ static int change_stack(const struct change *c, const char *stack, struct error 
 
     cunik_request_init(&r);
     r.action = c->action;
+    r.volumes = c->volumes;
     r.stop_grace_ns = c->grace_ns;
     r.no_dependencies = true;
     r.spare = c->spare;
@@ -218,6 +220,8 @@ int cunik_verb_remove(void *context _unused_, const struct arguments *a, int *re
                                               .spare = force ? SPARE_NOTHING : SPARE_REFUSE};
     int r = cunik_verb_world(a, &c.client, &c.world, err);
 
+    if (cunik_arguments_flag(a, "volumes"))
+        c.volumes = PLAN_VOLUMES_OWN;
     if (r == 0)
         r = choose(&c, cunik_arguments_positional(a), err);
     if (r == 0 && !force)

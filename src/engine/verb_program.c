@@ -47,6 +47,7 @@ static const struct option_row stop_options[] = {
 };
 static const struct option_row remove_options[] = {
     {"force", 'f', NULL, "Also what runs, which is destroyed", NULL, false},
+    {"volumes", 'v', NULL, "And the volumes without a name that they have", NULL, false},
 };
 static const struct option_row update_options[] = {
     {"memory", 'm', "SIZE", "Memory, such as 64m", NULL, false},
@@ -101,7 +102,7 @@ static const struct option_row update_options[] = {
 static const struct option_row create_options[] = {MAKE_OPTIONS};
 static const struct option_row run_options[] = {
     {"detach", 'd', NULL, "Return when it runs, and print its name", NULL, false},
-    {"rm", 0, NULL, "Remove it when it has ended", NULL, false},
+    {"rm", 0, NULL, "Remove it, and its volumes without a name, when it has ended", NULL, false},
     {"interactive", 'i', NULL, "Type standard input into its console", NULL, false},
     {"tty", 't', NULL, "Show its console as it is, and type key by key", NULL, false},
     {"detach-keys", 0, "KEYS", "Keys that leave it; " ATTACH_DETACH_KEYS " otherwise", NULL, false},

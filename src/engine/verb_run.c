@@ -254,6 +254,18 @@ static int take_part(const struct arguments *a, const char *name, int *ret_statu
     return cunik_attach(&how, name, &o, ret_status, err);
 }
 
+/* With what it alone had. */
+static int take_away(struct client *client, const char *stack, struct error **err)
+{
+    _cleanup_request_ struct request r;
+
+    cunik_request_init(&r);
+    r.action = ACTION_DOWN;
+    r.volumes = PLAN_VOLUMES_OWN;
+    cunik_replace(&r.stack, stack);
+    return cunik_verb_apply(client, &r, err);
+}
+
 static int attached(const struct arguments *a, struct client *client, const struct given *g,
                     int *ret_status, struct error **err)
 {
@@ -265,7 +277,7 @@ static int attached(const struct arguments *a, struct client *client, const stru
         fprintf(stderr, "'%s' is not removed when it ends: see cunik rm\n", g->called);
     if (ended && cunik_arguments_flag(a, "rm")) {
         _cleanup_error_ struct error *why = NULL;
-        int gone = cunik_verb_apply_stack(client, g->name, ACTION_DOWN, &why);
+        int gone = take_away(client, g->name, &why);
         if (r == 0)
             r = cunik_error_pass(err, gone, &why);
     }

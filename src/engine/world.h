@@ -332,7 +332,8 @@ struct world {
     size_t n_networks;
     struct world_cunik *cuniks;
     size_t n_cuniks;
-    struct world_volume *volumes; /* desired only */
+    struct world_volume
+        *volumes; /* desired; of what is there the planner gets name, stack and key */
     size_t n_volumes;
     struct strv services; /* desired: services that are wanted, also with no cunik (scale 0); those
                              of the cuniks need not be listed */

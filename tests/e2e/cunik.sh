@@ -201,6 +201,20 @@ check '… by name' out_is many-web-1
 check 'down' expect 0 cunik-compose -f stack.yaml down
 check 'nothing is left' nothing_left
 
+# Volumes without a name go with what has them, when that is asked for; others stay.
+with_volumes() { cunik "$@" -m 16m --network none --backend linux -v /own -v kept:/kept ./probe.elf exit=0; }
+check 'run --rm with a volume without a name' with_volumes run --rm --name v
+check '… takes it along, and no other' equal "$(cunik volume ls -q)" kept
+check 'one that stays' with_volumes create --name v
+check '… is removed' expect 0 cunik rm v
+check '… without its volume' equal "$(cunik volume ls -q | wc -l)" 2
+check 'another one' with_volumes create --name w
+check '… is removed with it' expect 0 cunik rm -v w
+check '… and with nobody else'"'"'s' equal "$(cunik volume ls -q | paste -sd' ')" "kept $(cunik volume ls -q | grep ^v_)"
+check 'prune takes the one that was left' expect 0 cunik volume prune --force
+check 'volume rm takes the other' expect 0 cunik volume rm kept
+check 'nothing is left' nothing_left
+
 # Networks whose cuniks have gone one by one.
 left_alone() { # all copies are removed, and the network is still there
     expect 0 cunik-compose -f stack.yaml up -d && expect 0 cunik rm --force many-web-1 many-web-2 &&

@@ -68,7 +68,12 @@ keeps() { wait_until 30 greeted; } # it answers before it has read its files
 qemu() { engine_pids | while read -r p; do grep -q qemu "/proc/$p/comm" && echo "$p"; done; }
 image_of() { cunik volume inspect keep_data | jq -r '.[0].path'; }
 
+check 'plan has the volume' expect 0 cunik-compose plan
+check '… that is to be made' out_has '+ create volume keep_data: it does not exist'
+check '… and makes none' equal "$(cunik volume ls -q)" ''
 check 'up makes the volume' up
+check '… as a step of its own' err_has ' Volume keep_data  Created'
+check '… once' bash -c "cunik-compose plan | grep -qx 'Nothing to do.'"
 check '… with the size that the file gives' equal "$(stat -c %s "$(image_of)")" 67108864
 check '… that knows its user' equal "$(cunik volume inspect keep_data | jq -r '.[0].used_by[0]')" keep-redis-1
 check 'redis writes' said '+OK' 'SET greeting hello'
@@ -125,6 +130,7 @@ check '… and the copy is whole' cmp - "$WORK/copy" <&4
 wait $copying
 exec 4<&-
 check 'down -v removes it' expect 0 cunik-compose down -v
+check '… as a step of its own' err_has ' Volume keep_data  Removed'
 check '… for good' equal "$(cunik volume ls -q)" ''
 check 'a volume made by hand' expect 0 cunik volume create --size 64M --format qcow2 --label of=test keep_data
 check '… has the copy imported' expect 0 cunik volume import keep_data "$WORK/copy"

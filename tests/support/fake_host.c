@@ -40,6 +40,7 @@ void fake_host_destroy(struct fake_host *f)
                             &f->facts.routes, &f->facts.pools, &f->facts.taken_ports};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         cunik_strv_done(lists[i]);
+    cunik_world_done(&f->volumes);
     for (size_t i = 0; i < f->n_meetings; i++)
         free(f->meetings[i].line);
     free(f->meetings);

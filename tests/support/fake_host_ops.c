@@ -782,6 +782,48 @@ static int state_read(void *ctx, const char *stack, struct world *ret, struct er
     return r < 0 ? r : cunik_world_from_json(json, ret, err);
 }
 
+/* Volumes */
+
+static int volume_list(void *ctx, json_t **ret, _unused_ struct error **err)
+{
+    struct fake_host *f = ctx;
+
+    pthread_mutex_lock(&f->lock);
+    *ret = json_array();
+    for (size_t i = 0; i < f->volumes.n_volumes; i++)
+        json_array_append_new(*ret, cunik_world_volume_to_json(&f->volumes.volumes[i]));
+    return end(f, 0);
+}
+
+static int volume_ensure(void *ctx, const struct world_volume *v, const struct world_cunik *c,
+                         struct error **err)
+{
+    struct fake_host *f = ctx;
+    _cleanup_free_ char *what = cunik_asprintf("%s for %s", v->name, c->name);
+    int r;
+
+    if (!begin(f, "volume_ensure", what, &r, err))
+        return r;
+    if (!cunik_world_volume(&f->volumes, v->name))
+        cunik_world_volume_copy(ARRAY_APPEND(f->volumes.volumes, f->volumes.n_volumes), v);
+    return end(f, r);
+}
+
+static int volume_remove(void *ctx, const char *name, struct error **err)
+{
+    struct fake_host *f = ctx;
+    int r;
+
+    if (!begin(f, "volume_remove", name, &r, err))
+        return r;
+    struct world_volume *v = cunik_world_volume(&f->volumes, name);
+    if (!v)
+        return end(f, cunik_error_set(err, ERROR_NOT_FOUND, "no such volume: %s", name));
+    cunik_world_volume_done(v);
+    drop(f->volumes.volumes, &f->volumes.n_volumes, (size_t)(v - f->volumes.volumes), sizeof(*v));
+    return end(f, r);
+}
+
 const struct host_ops fake_operations = {
     .observe = observe,
     .facts = facts,
@@ -807,6 +849,9 @@ const struct host_ops fake_operations = {
     .domain_destroy = domain_destroy,
     .domain_undefine = domain_undefine,
     .console = console,
+    .volume_list = volume_list,
+    .volume_ensure = volume_ensure,
+    .volume_remove = volume_remove,
     .state_write = state_write,
     .state_read = state_read,
 };

@@ -45,9 +45,10 @@ struct fake_host {
     struct strv log, violations;
     struct strv failing; /* "operation thing" */
     struct strv deaf;
-    struct strv exits; /* service, code, … */
-    int64_t build;     /* of all kernels' files */
-    struct strv kept;  /* cunik, build, … */
+    struct strv exits;    /* service, code, … */
+    int64_t build;        /* of all kernels' files */
+    struct strv kept;     /* cunik, build, … */
+    struct world volumes; /* nothing but those */
     struct meeting *meetings;
     size_t n_meetings;
     size_t operations, fail_at;

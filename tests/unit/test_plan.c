@@ -42,7 +42,7 @@ static void read_world(const char *name, const char *file, struct world *ret)
 
 struct options {
     struct plan_options o;
-    char *stack, *recreate, *pace;
+    char *stack, *recreate, *pace, *volumes;
 };
 
 static void options_done(struct options *o)
@@ -50,6 +50,7 @@ static void options_done(struct options *o)
     free(o->stack);
     free(o->recreate);
     free(o->pace);
+    free(o->volumes);
     cunik_strv_done(&o->o.services);
     cunik_strv_done(&o->o.lost);
 }
@@ -57,6 +58,7 @@ static void options_done(struct options *o)
 static void read_options(const char *name, struct options *ret)
 {
     static const char *const modes[] = {"changed", "always", "never"};
+    static const char *const volumes[] = {"stay", "own", "all"};
     _cleanup_json_ json_t *json = read_json(name, "options");
     _cleanup_error_ struct error *err = NULL;
     const struct {
@@ -72,6 +74,7 @@ static void read_options(const char *name, struct options *ret)
         {"resume", &ret->o.resume},
         {"existing", &ret->o.existing},
         {"kill", &ret->o.kill},
+        {"volumes_seen", &ret->o.volumes_seen},
     };
 
     test_ok(cunik_json_get_string(json, "stack", &ret->stack, &err), err);
@@ -86,6 +89,10 @@ static void read_options(const char *name, struct options *ret)
             ret->o.recreate = (enum plan_recreate)i;
     if (ret->pace && strcmp(ret->pace, "rollback") == 0)
         ret->o.pace = PACE_ROLLBACK;
+    test_ok(cunik_json_get_string(json, "volumes", &ret->volumes, &err), err);
+    for (size_t i = 0; ret->volumes && i < ARRAY_SIZE(volumes); i++)
+        if (strcmp(volumes[i], ret->volumes) == 0)
+            ret->o.volumes = (enum plan_volumes)i;
     ret->o.stack = ret->stack;
 }
 
