@@ -261,8 +261,20 @@ init: mounting /data: this guest has no driver for filesystem 'isofs'|$network m
 END
 }
 
+pack_own() { guests/linux/pack --out "$tmp/own.cpio" --file "$tmp/own:/srv" -- /srv/link 2>"$tmp/pack.err"; }
+refuses_own() { ! pack_own && grep -q "the symbolic link 'out' leads out of the folder" "$tmp/pack.err"; }
+
 test_pack() {
     check "the same input packs to the same bytes" cmp "$tmp/probe.cpio" "$tmp/again.cpio"
+    mkdir -p "$tmp/own/sub"
+    echo text >"$tmp/own/sub/file"
+    ln -s sub/file "$tmp/own/link"
+    check "a folder with a link in it is packed" pack_own
+    check "the link as it is" grep -q 'srv/link -> sub/file$' <(cpio -itv --quiet <"$tmp/own.cpio")
+    for place in /etc/passwd ../own.cpio sub/../../again.cpio ..; do
+        ln -sfn "$place" "$tmp/own/out"
+        check "a link that leads to $place is refused" refuses_own
+    done
 }
 
 setup_network

@@ -6,7 +6,7 @@
  *     disks: [./data.raw]             .qcow2 or anything else, which is raw
  *     packages: [redis-server]        of Debian, with the libraries they need (linux)
  *     take: [/usr/bin/redis-server]   what of the packages goes in
- *     files: ["./redis.conf:/etc/redis.conf"]
+ *     files: ["./redis.conf:/etc/redis.conf"]   links in a folder stay links, within it
  *     directories: [/var/lib/redis]
  *     modules: [virtiofs]
  *     command: [redis-server]         what follows are defaults of services
