@@ -32,6 +32,39 @@ static void make_records(const struct world_network *n, const struct world_resol
     }
 }
 
+/* Resolvers of other networks that know the names of this one watch its folder, which has just been
+ * made: an earlier one that they may have watched is gone. */
+static int wake_watchers(const struct host_real *h, const char *network, struct error **err)
+{
+    _cleanup_strv_ struct strv names = {0};
+    int r = cunik_host_network_names(h, &names, err);
+
+    for (size_t i = 0; r == 0 && i < names.n; i++) {
+        _cleanup_free_ char *folder = cunik_host_names_folder(h, names.items[i]);
+        struct world_network n = {0};
+        bool other =
+            strcmp(names.items[i], network) != 0 && cunik_host_network_read(h, names.items[i], &n);
+        for (size_t k = 0; r == 0 && other && k < n.n_resolvers; k++) {
+            _cleanup_free_ char *own = resolver_folder(folder, n.resolvers[k].service);
+            if (cunik_strv_has(&n.resolvers[k].networks, network))
+                r = cunik_dnsmasq_restart(own, err);
+        }
+        cunik_world_network_done(&n);
+    }
+    return r;
+}
+
+/* dnsmasq wants a folder that it watches to be there; the network itself may only be about to
+ * come. */
+static int prepare(const struct host_real *h, const char *network, const char *folder,
+                   struct error **err)
+{
+    bool new = !cunik_file_exists(folder);
+    int r = cunik_dnsmasq_prepare(folder, err);
+
+    return r == 0 && new ? wake_watchers(h, network, err) : r;
+}
+
 static int start_resolver(const struct host_real *h, const struct world_network *n,
                           const struct world_resolver *r, const char *folder, struct error **err)
 {
@@ -55,8 +88,7 @@ static int start_resolver(const struct host_real *h, const struct world_network 
     for (size_t i = 0; i < r->networks.n; i++) {
         char *other = cunik_host_names_folder(h, r->networks.items[i]);
         cunik_strv_take(&folders, other);
-        /* dnsmasq wants it to be there; the network itself may only be about to come. */
-        if ((e = cunik_dnsmasq_prepare(other, err)) < 0)
+        if ((e = prepare(h, r->networks.items[i], other, err)) < 0)
             return e;
     }
     return cunik_dnsmasq_start(&s, err);
@@ -128,27 +160,6 @@ static int start_network(const struct host_real *h, const struct world_network *
     s.resolvers = &resolvers;
     s.mtu = (unsigned)n->mtu;
     return cunik_dnsmasq_start(&s, err);
-}
-
-/* Resolvers of other networks that know the names of this one watch its folder. */
-static int wake_watchers(const struct host_real *h, const char *network, struct error **err)
-{
-    _cleanup_strv_ struct strv names = {0};
-    int r = cunik_host_network_names(h, &names, err);
-
-    for (size_t i = 0; r == 0 && i < names.n; i++) {
-        _cleanup_free_ char *folder = cunik_host_names_folder(h, names.items[i]);
-        struct world_network n = {0};
-        bool other =
-            strcmp(names.items[i], network) != 0 && cunik_host_network_read(h, names.items[i], &n);
-        for (size_t k = 0; r == 0 && other && k < n.n_resolvers; k++) {
-            _cleanup_free_ char *own = resolver_folder(folder, n.resolvers[k].service);
-            if (cunik_strv_has(&n.resolvers[k].networks, network))
-                r = cunik_dnsmasq_restart(own, err);
-        }
-        cunik_world_network_done(&n);
-    }
-    return r;
 }
 
 int cunik_host_names_start(void *ctx, const struct world_network *n, struct error **err)

@@ -565,6 +565,60 @@ static void test_external(_unused_ void **state)
     assert_nothing_left();
 }
 
+/* Whether a name server watches a folder, by its number of today. */
+static bool watches(const char *server, const char *folder)
+{
+    _cleanup_free_ char *pid_file = cunik_asprintf("%s/%s/pid", root, server), *pid = NULL;
+    _cleanup_free_ char *path = cunik_asprintf("%s/%s", root, folder);
+    struct stat st;
+
+    test_ok(cunik_file_read(pid_file, 64, &pid, NULL, NULL), NULL);
+    assert_int_equal(stat(path, &st), 0);
+    return shell("grep -qsh '^inotify .* ino:%lx ' /proc/%.*s/fdinfo/*", (unsigned long)st.st_ino,
+                 (int)strcspn(pid, "\n"), pid) == 0;
+}
+
+/* A name server that knows the names of another network knows them also when that network's folder
+ * goes and is made again, by whoever comes first. */
+static void test_watching(_unused_ void **state)
+{
+    static const char own[] = "names/shop_default/resolvers/web", hosts[] = "names/shop_back/hosts";
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_world_ struct world w = {0};
+    const struct host_ops *o = host->ops;
+
+    make_world(&w, "echo hello");
+    struct world_network *n = cunik_world_add_network(&w);
+    cunik_replace(&n->name, "shop_back");
+    cunik_replace(&n->stack, "shop");
+    cunik_replace(&n->key, "back");
+    cunik_replace(&n->subnet, "172.30.2.0/24");
+    cunik_replace(&n->gateway, "172.30.2.1");
+    free(n->link);
+    n->link = cunik_network_link_name('b', cunik_host_real_engine(real), "shop", "shop_back");
+    struct world_resolver *r = cunik_world_add_resolver(&w.networks[0]);
+    cunik_replace(&r->service, "web");
+    cunik_replace(&r->address, "172.30.1.53");
+    cunik_strv_add(&r->networks, "shop_back");
+    for (size_t i = 0; i < w.n_networks; i++)
+        test_ok(o->network_create(host->ctx, &w.networks[i], &err), err);
+    for (size_t i = 0; i < w.n_networks; i++)
+        test_ok(o->names_start(host->ctx, &w.networks[i], &err), err);
+    assert_true(watches(own, hosts));
+    test_ok(o->names_stop(host->ctx, &w.networks[1], &err), err);
+    test_ok(o->names_start(host->ctx, &w.networks[1], &err), err);
+    assert_true(watches(own, hosts));
+    test_ok(o->names_stop(host->ctx, &w.networks[1], &err), err);
+    test_ok(o->names_start(host->ctx, &w.networks[0], &err), err);
+    test_ok(o->names_start(host->ctx, &w.networks[1], &err), err);
+    assert_true(watches(own, hosts));
+    for (size_t i = 0; i < w.n_networks; i++) {
+        test_ok(o->names_stop(host->ctx, &w.networks[i], &err), err);
+        test_ok(o->network_remove(host->ctx, &w.networks[i], &err), err);
+    }
+    assert_nothing_left();
+}
+
 static int start(_unused_ void **state)
 {
     struct host_real_settings settings = {
@@ -599,6 +653,7 @@ int main(void)
         cmocka_unit_test(test_check_fast),
         cmocka_unit_test(test_broken_state),
         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_watching),
         cmocka_unit_test(test_external),
         cmocka_unit_test(test_life),
         cmocka_unit_test(test_drift),
