@@ -51,8 +51,6 @@ int cunik_notes_read(const struct image *image, struct kernel *k, const uint8_t 
 
 /* Xen's text of `KEY=VALUE,…` in a section __xen_guest. */
 void cunik_notes_read_guest(struct kernel *k, const char *text);
-/* What Xen's notes or that text call the guest. */
-void cunik_notes_guest_os(struct kernel *k, const char *name, size_t size);
 
 /* Looks through the whole file for strings that only one implementation has. */
 void cunik_marks_read(const struct image *image, struct kernel *k);

@@ -35,7 +35,8 @@ struct note {
     size_t size;
 };
 
-void cunik_notes_guest_os(struct kernel *k, const char *name, size_t size)
+/* What Xen's notes or its text call the guest. */
+static void set_guest_os(struct kernel *k, const char *name, size_t size)
 {
     size_t length = strnlen(name, size);
 
@@ -51,7 +52,7 @@ void cunik_notes_read_guest(struct kernel *k, const char *text)
     k->xen = true;
     if (value) {
         value += strlen(key);
-        cunik_notes_guest_os(k, value, strcspn(value, ","));
+        set_guest_os(k, value, strcspn(value, ","));
     }
 }
 
@@ -60,7 +61,7 @@ static void read_xen(struct kernel *k, const struct note *n)
     k->pvh |= n->type == XEN_PHYS32_ENTRY;
     k->xen |= n->type == XEN_VERSION;
     if (n->type == XEN_GUEST_OS)
-        cunik_notes_guest_os(k, (const char *)n->data, n->size);
+        set_guest_os(k, (const char *)n->data, n->size);
 }
 
 static int wrong(const struct image *image, const char *why, struct error **err)

@@ -8,7 +8,7 @@
  *
  * The rules are Docker Compose's:
  *   files        -f, else COMPOSE_FILE (separated by COMPOSE_PATH_SEPARATOR, ":"), else the first
- *                of cunik_load_names found in the working directory or above it, with its
+ *                of the usual names (load_find.c) in the working directory or above it, with its
  *                `.override.` sibling over it
  *   variables    --env-file, else COMPOSE_ENV_FILES (separated by ","), else `.env` of the project
  *                directory unless COMPOSE_DISABLE_ENV_FILE; the environment wins over them
@@ -72,10 +72,6 @@ enum {
     LOAD_FILE_LIMIT = 16 << 20, /* bytes of one stack file */
     LOAD_FILES_MAX = 10000,     /* stack files, those included and extended from */
 };
-
-/* The names of files looked for, best first. */
-extern const char *const cunik_load_names[];
-extern const size_t cunik_load_n_names;
 
 /* Loads. 0 with mistakes in d is possible: ask cunik_diagnostics_fail() before using the result.
  * ERROR_INVALID when a file is no stack file at all, ERROR_NOT_FOUND when there is none. */

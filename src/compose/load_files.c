@@ -27,7 +27,7 @@ static int on_disk_read(void *context _unused_, const char *path, size_t limit, 
     return cunik_file_read(path, limit, ret, ret_size, err);
 }
 
-const struct load_files cunik_load_disk = {
+static const struct load_files disk = {
     .exists = on_disk_exists,
     .is_folder = on_disk_is_folder,
     .read = on_disk_read,
@@ -35,7 +35,7 @@ const struct load_files cunik_load_disk = {
 
 static const struct load_files *files_of(const struct load_context *c)
 {
-    return c->o->from ? c->o->from : &cunik_load_disk;
+    return c->o->from ? c->o->from : &disk;
 }
 
 bool cunik_load_exists(const struct load_context *c, const char *path)

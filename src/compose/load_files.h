@@ -18,8 +18,6 @@ struct load_files {
     void *context;
 };
 
-extern const struct load_files cunik_load_disk;
-
 /* Brings remote resources (what -f, `include` and `extends` may name beside files) to this host. */
 struct load_remote {
     /* Whether the name is one of its kind; it is a file's otherwise. */

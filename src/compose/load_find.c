@@ -10,11 +10,11 @@
 #include "compose/dotenv.h"
 #include "compose/load_context.h"
 
-const char *const cunik_load_names[] = {
+/* What files are called, best first. */
+static const char *const usual_names[] = {
     "cunik-compose.yaml", "cunik-compose.yml",   "compose.yaml",
     "compose.yml",        "docker-compose.yaml", "docker-compose.yml",
 };
-const size_t cunik_load_n_names = ARRAY_SIZE(cunik_load_names);
 
 /* Overrides of these stems are found whatever the main file is called, as Docker Compose does. */
 static const char *const shared_stems[] = {"compose", "docker-compose"};
@@ -207,10 +207,10 @@ static bool find_in(struct load_context *c, const char *folder)
 {
     _cleanup_strv_ struct strv found = {0};
 
-    for (size_t i = 0; i < cunik_load_n_names; i++) {
-        _cleanup_free_ char *path = cunik_path_join(folder, cunik_load_names[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(usual_names); i++) {
+        _cleanup_free_ char *path = cunik_path_join(folder, usual_names[i]);
         if (cunik_load_exists(c, path))
-            cunik_strv_add(&found, cunik_load_names[i]);
+            cunik_strv_add(&found, usual_names[i]);
     }
     if (!found.n)
         return false;
@@ -238,7 +238,7 @@ static int search(struct load_context *c, const char *folder, struct error **err
             return cunik_error_set(err, ERROR_INVALID,
                                    "no stack file found: there is no %s (or compose.yaml) in '%s' "
                                    "or above it; name one by -f",
-                                   cunik_load_names[0], folder);
+                                   usual_names[0], folder);
     }
     return 0;
 }

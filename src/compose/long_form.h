@@ -21,6 +21,3 @@ void cunik_long_form_paths(struct tree *t, struct node *root, const char *projec
 /* The same for the files that `extends` and `include` name, and nothing else. */
 void cunik_long_form_files(struct tree *t, struct node *root, const char *project_dir,
                            const char *home);
-
-/* One path, as above; the caller frees it. */
-char *cunik_long_form_path(const char *path, const char *base, const char *home);

@@ -9,7 +9,7 @@
 #include "compose/long_form.h"
 #include "compose/volume_type.h"
 
-char *cunik_long_form_path(const char *path, const char *base, const char *home)
+static char *absolute(const char *path, const char *base, const char *home)
 {
     if (home && path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
         return cunik_path_join(home, path[1] ? path + 2 : ".");
@@ -28,7 +28,7 @@ static void resolve(const struct paths *p, struct node *n, const char *base)
         cunik_text_starts(n->text, "git@") || cunik_text_starts(n->text, "github.com/") ||
         cunik_text_starts(n->text, "service:")) /* the image of another service */
         return;
-    _cleanup_free_ char *path = cunik_long_form_path(n->text, base, p->home);
+    _cleanup_free_ char *path = absolute(n->text, base, p->home);
     n->text = cunik_tree_text(p->tree, path, strlen(path));
 }
 

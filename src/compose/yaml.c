@@ -8,7 +8,7 @@
 /* libyaml compares each directive of a document with all before it. */
 enum { DIRECTIVES_MAX = 1000 };
 
-const struct yaml_limits cunik_yaml_limits = {
+static const struct yaml_limits usual = {
     .size = 16 << 20,
     .nodes = 1000 * 1000,
     .aliased = 500 * 1000,
@@ -151,7 +151,7 @@ int cunik_yaml_parse(struct tree *t, const char *name, const char *text, size_t 
     struct input in = {cunik_tree_text(t, name, strlen(name)), size ? text : "", size};
     _cleanup_(cunik_yaml_builder_done) struct yaml_builder b = {
         .tree = t,
-        .limits = limits ? limits : &cunik_yaml_limits,
+        .limits = limits ? limits : &usual,
         .documents = cunik_node_list(t, NULL),
     };
 

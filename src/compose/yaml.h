@@ -20,14 +20,13 @@
 #include "base/error.h"
 #include "compose/tree.h"
 
+/* What none are given for: 16 MiB, a million nodes, half of them aliased, 128 deep. */
 struct yaml_limits {
     size_t size;    /* bytes of one text */
     size_t nodes;   /* nodes of one text, aliases expanded */
     size_t aliased; /* nodes that stand there only through aliases and merge keys */
     size_t depth;   /* nested lists and mappings */
 };
-
-extern const struct yaml_limits cunik_yaml_limits; /* the defaults */
 
 /* Reads a text; name is the file's, for places (copied into the tree). limits NULL = defaults.
  * *ret_documents is an array of *ret_n roots that lives as long as the tree; an empty text has no

@@ -14,8 +14,8 @@
 
 enum { DESCRIPTORS = 16 };
 
-int cunik_hypervisor_find(struct hypervisor *h, const char *name, virDomainPtr *ret,
-                          struct error **err)
+/* *ret is NULL when there is no such domain, which is no error here. */
+static int find(struct hypervisor *h, const char *name, virDomainPtr *ret, struct error **err)
 {
     _cleanup_connection_ virConnectPtr connection = cunik_hypervisor_connect(h, err);
 
@@ -28,10 +28,10 @@ int cunik_hypervisor_find(struct hypervisor *h, const char *name, virDomainPtr *
     return cunik_hypervisor_error(err, "looking for domain '%s'", name);
 }
 
-int cunik_hypervisor_find_required(struct hypervisor *h, const char *name, virDomainPtr *ret,
-                                   struct error **err)
+int cunik_hypervisor_find(struct hypervisor *h, const char *name, virDomainPtr *ret,
+                          struct error **err)
 {
-    int r = cunik_hypervisor_find(h, name, ret, err);
+    int r = find(h, name, ret, err);
 
     if (r == 0 && !*ret)
         return cunik_error_set(err, ERROR_NOT_FOUND, "there is no domain '%s'", name);
@@ -80,7 +80,7 @@ int cunik_hypervisor_definition(struct hypervisor *h, const char *name, char **r
                                 struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = cunik_hypervisor_find_required(h, name, &domain, err);
+    int r = cunik_hypervisor_find(h, name, &domain, err);
 
     if (r < 0)
         return r;
@@ -98,7 +98,7 @@ int cunik_hypervisor_guest(struct hypervisor *h, const char *name, char **ret_xm
                            struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = cunik_hypervisor_find_required(h, name, &domain, err);
+    int r = cunik_hypervisor_find(h, name, &domain, err);
 
     if (r < 0)
         return r;
@@ -143,7 +143,7 @@ int cunik_hypervisor_start(struct hypervisor *h, const char *name, struct error 
     int r = h->embedded ? check_descriptors(err) : 0;
 
     if (r == 0)
-        r = cunik_hypervisor_find_required(h, name, &domain, err);
+        r = cunik_hypervisor_find(h, name, &domain, err);
 
     if (r < 0)
         return r;
@@ -169,7 +169,7 @@ int cunik_hypervisor_relabel(struct hypervisor *h, const char *name, const char 
 {
     _cleanup_free_ char *element = cunik_domain_metadata(label);
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = cunik_hypervisor_find_required(h, name, &domain, err);
+    int r = cunik_hypervisor_find(h, name, &domain, err);
 
     if (r < 0)
         return r;
@@ -216,7 +216,7 @@ int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t de
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
     uint64_t changes = changes_until_now(h, name);
-    int r = cunik_hypervisor_find(h, name, &domain, err);
+    int r = find(h, name, &domain, err);
 
     if (r < 0 || !domain || virDomainIsActive(domain) == 0)
         return r;
@@ -238,7 +238,7 @@ int cunik_hypervisor_shutdown(struct hypervisor *h, const char *name, int64_t de
 int cunik_hypervisor_pause(struct hypervisor *h, const char *name, bool pause, struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = cunik_hypervisor_find(h, name, &domain, err);
+    int r = find(h, name, &domain, err);
 
     if (r < 0)
         return r;
@@ -254,7 +254,7 @@ int cunik_hypervisor_pause(struct hypervisor *h, const char *name, bool pause, s
 int cunik_hypervisor_destroy(struct hypervisor *h, const char *name, struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = cunik_hypervisor_find(h, name, &domain, err);
+    int r = find(h, name, &domain, err);
 
     if (r < 0 || !domain || virDomainIsActive(domain) == 0)
         return r;
@@ -267,7 +267,7 @@ int cunik_hypervisor_destroy(struct hypervisor *h, const char *name, struct erro
 int cunik_hypervisor_undefine(struct hypervisor *h, const char *name, struct error **err)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = cunik_hypervisor_find(h, name, &domain, err);
+    int r = find(h, name, &domain, err);
 
     if (r < 0 || !domain)
         return r;

@@ -170,7 +170,7 @@ static void keep_end(struct hypervisor *h, const char *name, enum cunik_end end)
     _cleanup_free_ char *element =
         cunik_asprintf("<" END_PREFIX ">%s</" END_PREFIX ">", cunik_end_name(end));
 
-    if (cunik_hypervisor_find_required(h, name, &domain, NULL) < 0)
+    if (cunik_hypervisor_find(h, name, &domain, NULL) < 0)
         return; /* undefined already: nobody will ask */
     /* One that is removed at this moment needs no end either. */
     virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, element, END_PREFIX, END_NAMESPACE,

@@ -66,11 +66,9 @@ static inline void cunik_hypervisor_disconnect(virConnectPtr *c)
 }
 #define _cleanup_connection_ _cleanup_(cunik_hypervisor_disconnect)
 
-/* The caller frees *ret. NULL when there is no such domain, which is no error of the first one. */
+/* The caller frees *ret; ERROR_NOT_FOUND when there is no such domain. */
 int cunik_hypervisor_find(struct hypervisor *h, const char *name, virDomainPtr *ret,
                           struct error **err);
-int cunik_hypervisor_find_required(struct hypervisor *h, const char *name, virDomainPtr *ret,
-                                   struct error **err);
 static inline void cunik_hypervisor_domain_free(virDomainPtr *d)
 {
     if (*d)

@@ -32,7 +32,7 @@ int cunik_hypervisor_terminal(struct hypervisor *h, const char *name, char **ret
     if (!cunik_hypervisor_is_local(h))
         return cunik_error_set(err, ERROR_INVALID,
                                "the console of a guest on another host cannot be attached to");
-    int r = cunik_hypervisor_find_required(h, name, &domain, err);
+    int r = cunik_hypervisor_find(h, name, &domain, err);
     if (r < 0)
         return r;
     _cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);

@@ -109,7 +109,8 @@ static void read_rule(const char *line, bool six, struct strv *ret)
                     more ? more : "", words.items[1]);
 }
 
-void cunik_iptables_read_ports(const char *text, bool six, struct strv *ret)
+/* Of the text that iptables-save(8) writes. */
+static void read_ports(const char *text, bool six, struct strv *ret)
 {
     _cleanup_strv_ struct strv lines = {0};
 
@@ -130,8 +131,8 @@ int cunik_iptables_ports(struct strv *ret, struct error **err)
         if ((has_chain(&chains, f) && (r = save(f, "-nft-save", "nat", &newer, err)) < 0) ||
             (has_legacy(f, "nat") && (r = save(f, "-legacy-save", "nat", &older, err)) < 0))
             return r;
-        cunik_iptables_read_ports(newer ? newer : "", f->six, ret);
-        cunik_iptables_read_ports(older ? older : "", f->six, ret);
+        read_ports(newer ? newer : "", f->six, ret);
+        read_ports(older ? older : "", f->six, ret);
     }
     return r;
 }
@@ -146,7 +147,9 @@ static bool has_line(const struct strv *lines, const char *start)
     return false;
 }
 
-void cunik_iptables_changes(const char *text, const char *engine, bool open, struct strv *ret)
+/* The words behind the program's name that open the legacy filters that text (of iptables-save)
+ * has for what carries RULES_MARK, or take that away again, a line each. */
+static void changes_of(const char *text, const char *engine, bool open, struct strv *ret)
 {
     static const char *const chains[] = {"INPUT", "FORWARD", "DOCKER-USER"};
     _cleanup_strv_ struct strv lines = {0};
@@ -189,7 +192,7 @@ int cunik_iptables_gates(const char *engine, bool open, bool only_look, bool *re
         _cleanup_free_ char *text = NULL;
         if (!has_legacy(f, "filter") || (r = save(f, "-legacy-save", "filter", &text, err)) < 0)
             continue;
-        cunik_iptables_changes(text, engine, open, &rules);
+        changes_of(text, engine, open, &rules);
         any |= rules.n > 0;
         for (size_t k = 0; r == 0 && !only_look && k < rules.n; k++)
             r = change(f, rules.items[k], err);

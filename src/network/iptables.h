@@ -15,12 +15,6 @@
 /* Adds "tcp 0.0.0.0 8080 chain 'DOCKER' of iptables" for each port, or range "8080-8090", that is
  * led to another address, as nat.h does. */
 int cunik_iptables_ports(struct strv *ret, struct error **err);
-/* Of the text that iptables-save(8) writes; pure. */
-void cunik_iptables_read_ports(const char *text, bool six, struct strv *ret);
-
-/* The words behind the program's name that open the legacy filters that text (of iptables-save)
- * has for what carries RULES_MARK, or take that away again, a line each; pure. */
-void cunik_iptables_changes(const char *text, const char *engine, bool open, struct strv *ret);
 /* Opens legacy filters, or takes away what this engine has put there. With only_look nothing is
  * done. *ret, when not NULL: whether there was anything to do. Needs CAP_NET_ADMIN. */
 int cunik_iptables_gates(const char *engine, bool open, bool only_look, bool *ret,
