@@ -11,7 +11,7 @@ services:
     scale: 3
     command: ["port=80"${WORD:+, "$WORD"}]
     environment: {GREETING: "${GREETING:-one}"}
-    healthcheck: {test: ["HTTP", "http://:80/health"], interval: 300ms, timeout: 5s, retries: 2}
+    healthcheck: {test: ["HTTP", "http://:80/health"], interval: 1s, timeout: 5s, retries: 4}
     stop_grace_period: 0s
     deploy: {update_config: {parallelism: 1, failure_action: $1${ORDER:+, order: $ORDER}${DELAY:+, delay: $DELAY}}}
     unikernel: {backend: unikraft, kernel: $PROBE}
