@@ -288,7 +288,7 @@ EOF
     ip link set wire up
     there bash -c 'ip link set lo up; echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
         ip address add 2001:db8::2/64 dev eth0 nodad; ip link set eth0 up; ip route add default via 2001:db8::1'
-    there python3 -c '
+    nsenter --net="/proc/$other/ns/net" python3 -c '
 import socket
 s = socket.create_server(("::", 7200), family=socket.AF_INET6)
 while True:

@@ -57,7 +57,7 @@ there ip link set wire up
 there ip link set lo up
 mkdir "$WORK/served"
 echo 'from the neighbour' >"$WORK/served/index.html"
-there python3 -m http.server --directory "$WORK/served" 8000 >/dev/null 2>&1 &
+nsenter --net="/proc/$NEIGHBOUR_PID/ns/net" python3 -m http.server --directory "$WORK/served" 8000 >/dev/null 2>&1 &
 SERVERS="$! $NEIGHBOUR_PID"
 python3 -m http.server --directory "$WORK/served" 9000 >/dev/null 2>&1 &
 SERVERS="$SERVERS $!"
