@@ -78,6 +78,7 @@ compose_SOURCES = \
 	src/compose/stack_check.c \
 	src/compose/stack_check_addresses.c \
 	src/compose/stack_check_parts.c \
+	src/compose/stack_contents.c \
 	src/compose/stack_maker.c \
 	src/compose/stack_mounts.c \
 	src/compose/stack_network.c \
@@ -86,6 +87,7 @@ compose_SOURCES = \
 	src/compose/stack_service.c \
 	src/compose/stack_subnet.c \
 	src/compose/stack_update.c \
+	src/compose/stack_volumes.c \
 	src/compose/template.c \
 	src/compose/template_variables.c \
 	src/compose/timeline.c \

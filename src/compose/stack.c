@@ -223,6 +223,7 @@ void cunik_stack_done(struct stack *s)
         cunik_strv_done(&s->disabled[i].profiles);
     }
     cunik_stack_volumes_done(s);
+    cunik_stack_contents_done(s);
     free(s->services);
     free(s->networks);
     free(s->disabled);

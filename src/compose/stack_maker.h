@@ -36,11 +36,18 @@ void cunik_stack_read_ports(struct stack_maker *m, const struct node *n, struct 
 void cunik_stack_read_updates(struct stack_maker *m, const struct node *n, struct stack_service *s);
 /* stack_build.c: how its image is built, and when it is fetched. */
 void cunik_stack_read_build(struct stack_maker *m, const struct node *n, struct stack_service *s);
-/* stack_mounts.c: a service's volumes, configs and secrets; then the volumes that services use, and
- * their end. */
+/* stack_mounts.c: a service's volumes, configs and secrets. */
 void cunik_stack_read_mounts(struct stack_maker *m, const struct node *n, struct stack_service *s);
-void cunik_stack_read_volumes(struct stack_maker *m);
 void cunik_stack_mounts_done(struct stack_service *s);
+/* stack_contents.c: a new one, whose name is taken over; and that of a config or secret ("what"),
+ * once however many services use it: its index. */
+struct stack_content *cunik_stack_add_content(struct stack *s, char *name,
+                                              const struct place *place);
+size_t cunik_stack_find_content(struct stack_maker *m, const struct node *defined,
+                                const char *what);
+void cunik_stack_contents_done(struct stack *s);
+/* stack_volumes.c: the volumes that services use. */
+void cunik_stack_read_volumes(struct stack_maker *m);
 void cunik_stack_volumes_done(struct stack *s);
 void cunik_stack_pairs_done(struct stack_pairs *p);
 /* stack_network.c: appends the networks that services are attached to. */

@@ -2,7 +2,9 @@
  *
  *     engine.c          creating it, events, looking at the world
  *     engine_slots.c    one request at a time for each stack; what each stack is wanted to be
- *     engine_prepare.c  from a request to a plan
+ *     engine_prepare.c  from a request to a plan,
+ *     engine_prepare_up.c  one that brings a stack up,
+ *     engine_prepare_repair.c  and without one: from what has drifted
  *     engine_images.c   with what the images of its cuniks give; who has them
  *     engine_users.c    the cuniks that are asked who has what
  *     engine_apply.c    carrying the request out,

@@ -51,6 +51,8 @@ engine_SOURCES = \
 	src/engine/engine_networks.c \
 	src/engine/engine_lock.c \
 	src/engine/engine_prepare.c \
+	src/engine/engine_prepare_repair.c \
+	src/engine/engine_prepare_up.c \
 	src/engine/engine_run.c \
 	src/engine/engine_slots.c \
 	src/engine/engine_terminal.c \
@@ -130,6 +132,7 @@ engine_SOURCES = \
 	src/engine/record_json.c \
 	src/engine/record_text.c \
 	src/engine/registry.c \
+	src/engine/registry_changes.c \
 	src/engine/request.c \
 	src/engine/rootless.c \
 	src/engine/rootless_find.c \
