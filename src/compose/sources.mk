@@ -95,6 +95,7 @@ compose_SOURCES = \
 	src/compose/timeline_trace.c \
 	src/compose/tree.c \
 	src/compose/validate.c \
+	src/compose/validate_value.c \
 	src/compose/variables.c \
 	src/compose/verb_build.c \
 	src/compose/volume_type.c \

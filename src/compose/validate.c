@@ -1,5 +1,4 @@
-#include "compose/validate.h"
-
+/* Where what may stand; see validate_value.c for what a single value may be. */
 #include <ctype.h>
 #include <string.h>
 
@@ -7,14 +6,7 @@
 #include "base/memory.h"
 #include "base/strv.h"
 #include "base/text.h"
-#include "compose/fields.h"
-#include "compose/interpolate.h"
-#include "compose/secrecy.h"
-
-struct validation {
-    struct tree *tree;
-    struct diagnostics *d;
-};
+#include "compose/validate_parts.h"
 
 static const unsigned shape_of[] = {
     [NODE_NULL] = SHAPE_NULL,   [NODE_BOOL] = SHAPE_BOOL,     [NODE_INT] = SHAPE_INT,
@@ -23,32 +15,6 @@ static const unsigned shape_of[] = {
 };
 _Static_assert(ARRAY_SIZE(shape_of) == NODE_KIND_MAX_, "every kind of node has a shape");
 
-static void mistake(const struct validation *v, const struct place *place,
-                    const struct field_path *path, const char *format, ...) _printf_(4, 5);
-
-static void mistake(const struct validation *v, const struct place *place,
-                    const struct field_path *path, const char *format, ...)
-{
-    _cleanup_free_ char *where = cunik_field_path_text(path), *message = NULL;
-    va_list args;
-
-    va_start(args, format);
-    message = cunik_vasprintf(format, args);
-    va_end(args);
-    cunik_diagnostics_error(v->d, place, where, "%s", message);
-}
-
-/* How a value is named in a message: in quotes, unless it is a secret, and with where it came from;
- * the caller frees it. */
-static char *shown(const struct node *n, const struct field_path *path)
-{
-    _cleanup_free_ char *where = cunik_field_path_text(path), *origin = cunik_node_origin(n);
-    _cleanup_free_ char *brief = cunik_text_brief(n->text);
-
-    return cunik_is_secret_value(where, n->template) ? cunik_asprintf("its value%s", origin)
-                                                     : cunik_asprintf("'%s'%s", brief, origin);
-}
-
 static bool wrong_type(const struct validation *v, const struct node *n, const char *expected,
                        unsigned allowed, const struct field_path *path)
 {
@@ -56,130 +22,12 @@ static bool wrong_type(const struct validation *v, const struct node *n, const c
     /* Where a whole number is meant, quotes do not make one. */
     bool quotes = scalar && allowed & SHAPE_STRING && !(allowed & SHAPE_INT);
 
-    mistake(v, &n->place, path, "must be %s, not %s%s%s", expected,
-            n->kind == NODE_NULL  ? "empty"
-            : n->kind == NODE_INT ? "an "
-                                  : "a ",
-            n->kind == NODE_NULL ? "" : cunik_node_kind_name(n->kind),
-            quotes ? "; put it in quotes" : "");
-    return false;
-}
-
-/* Nobody can tell what it becomes. */
-static bool is_template(const struct validation *v, const struct node *n)
-{
-    return v->d->templates && n->kind == NODE_STRING && strchr(n->text, '$');
-}
-
-static bool cast_size(const struct validation *v, struct node *n, const struct field_path *path)
-{
-    int64_t size = n->kind == NODE_INT ? n->integer : (int64_t)n->number;
-
-    if (n->kind == NODE_STRING && strcmp(n->text, "-1") == 0)
-        size = -1; /* "unlimited" of some keys */
-    else if (n->kind == NODE_STRING && cunik_text_to_bytes(n->text, &size) < 0) {
-        _cleanup_free_ char *value = shown(n, path);
-        mistake(v, &n->place, path, "failed to cast to expected type: invalid size: %s", value);
-        return false;
-    }
-    struct node *number = cunik_node_int(v->tree, &n->place, size);
-    n->kind = NODE_INT;
-    n->text = number->text;
-    n->integer = size;
-    n->number = number->number;
-    return true;
-}
-
-static bool cast_duration(const struct validation *v, const struct node *n,
-                          const struct field_path *path)
-{
-    int64_t ns;
-
-    if (cunik_text_to_duration(n->text, &ns) == 0)
-        return true;
-    _cleanup_free_ char *value = shown(n, path);
-    mistake(v, &n->place, path, "invalid duration %s: write it as 30s or 1m30s", value);
-    return false;
-}
-
-static bool cast_plain(const struct validation *v, struct node *n, enum cast to,
-                       const struct field_path *path)
-{
-    _cleanup_error_ struct error *err = NULL;
-    _cleanup_free_ char *warning = NULL;
-
-    if (cunik_cast(n, to, &warning, &err) < 0) {
-        _cleanup_free_ char *origin = cunik_node_origin(n), *where = cunik_field_path_text(path);
-        /* Its last word is the value. */
-        int length = (int)(cunik_is_secret_value(where, n->template) ? strcspn(err->message, ":")
-                                                                     : strlen(err->message));
-        mistake(v, &n->place, path, "failed to cast to expected type: %.*s%s", length, err->message,
-                origin);
-        return false;
-    }
-    if (warning) {
-        _cleanup_free_ char *where = cunik_field_path_text(path);
-        cunik_diagnostics_warn(v->d, &n->place, where, "%s", warning);
-    }
-    return true;
-}
-
-static bool cast_value(const struct validation *v, enum field_cast to, struct node *n,
-                       const struct field_path *path)
-{
-    if (is_template(v, n))
-        return true;
-    switch (to) {
-    case AS_BOOL:
-        return cast_plain(v, n, CAST_BOOL, path);
-    case AS_INT:
-        return cast_plain(v, n, CAST_INT, path);
-    case AS_FLOAT:
-        return cast_plain(v, n, CAST_FLOAT, path);
-    case AS_BYTES:
-        return cast_size(v, n, path);
-    case AS_DURATION:
-        return cast_duration(v, n, path);
-    default:
-        return true;
-    }
-}
-
-static bool is_choice(const struct strv *choices, const char *text)
-{
-    for (size_t i = 0; i < choices->n; i++) {
-        const char *choice = choices->items[i], *star = strchr(choice, '*');
-        if (star ? strncmp(text, choice, (size_t)(star - choice)) == 0 : strcmp(text, choice) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool check_choice(const struct validation *v, const char *choices, const struct node *n,
-                         const struct field_path *path)
-{
-    _cleanup_strv_ struct strv names = {0};
-
-    cunik_strv_split(&names, choices, "|");
-    if (is_choice(&names, n->text))
-        return true;
-    const char *nearest = cunik_text_nearest(n->text, (const char *const *)names.items, names.n);
-    _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
-    _cleanup_free_ char *value = shown(n, path);
-    mistake(v, &n->place, path, "%s is none of %s%s%s%s", value, list,
-            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-    return false;
-}
-
-static bool check_range(const struct validation *v, const struct field_range *range,
-                        const struct node *n, const struct field_path *path)
-{
-    bool low = n->number < (double)range->min;
-
-    if (!low && n->number <= (double)range->max)
-        return true;
-    mistake(v, &n->place, path, "must be %s than or equal to %lld", low ? "greater" : "less",
-            (long long)(low ? range->min : range->max));
+    cunik_validate_mistake(v, &n->place, path, "must be %s, not %s%s%s", expected,
+                           n->kind == NODE_NULL  ? "empty"
+                           : n->kind == NODE_INT ? "an "
+                                                 : "a ",
+                           n->kind == NODE_NULL ? "" : cunik_node_kind_name(n->kind),
+                           quotes ? "; put it in quotes" : "");
     return false;
 }
 
@@ -202,8 +50,8 @@ static void check_distinct(const struct validation *v, const struct field *field
             list->items[kept++] = item;
             continue;
         }
-        _cleanup_free_ char *value = shown(item, &inner);
-        mistake(v, &item->place, &inner, "%s stands in the list already", value);
+        _cleanup_free_ char *value = cunik_validate_shown(item, &inner);
+        cunik_validate_mistake(v, &item->place, &inner, "%s stands in the list already", value);
     }
     list->n = kept;
 }
@@ -220,8 +68,9 @@ static bool check_name(const struct validation *v, const char *name, const struc
                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")])
         return true;
     _cleanup_free_ char *brief = cunik_text_brief(name);
-    mistake(v, place, path, "invalid name '%s': only letters, digits, '.', '_' and '-' are allowed",
-            brief);
+    cunik_validate_mistake(v, place, path,
+                           "invalid name '%s': only letters, digits, '.', '_' and '-' are allowed",
+                           brief);
     return false;
 }
 
@@ -256,7 +105,7 @@ static bool check_items(const struct validation *v, const struct field *field,
                        &inner);
             continue;
         }
-        if (shape->keys == KEYS_NAMES && !is_template(v, item) &&
+        if (shape->keys == KEYS_NAMES && !cunik_validate_is_template(v, item) &&
             !check_name(v, item->text, &item->place, &inner))
             continue;
         if (item->kind == NODE_MAP && field->sub)
@@ -310,7 +159,7 @@ static bool check_member(const struct validation *v, const struct field *field,
     if (n->kind == NODE_LIST)
         check_inner(v, shape->inner, n, path);
     if (field->type == FIELD_ULIMITS && n->kind == NODE_STRING)
-        return cast_value(v, AS_INT, n, path);
+        return cunik_validate_cast(v, AS_INT, n, path);
     return true;
 }
 
@@ -348,12 +197,12 @@ static bool check_value(const struct validation *v, const struct field *field, s
     if (!(shape->value & shape_of[n->kind]))
         return wrong_type(v, n, shape->expected, shape->value, path);
     if (n->kind == NODE_STRING || (shape->cast == AS_BYTES))
-        if (!cast_value(v, shape->cast, n, path))
+        if (!cunik_validate_cast(v, shape->cast, n, path))
             return false;
     if (field->range && (n->kind == NODE_INT || n->kind == NODE_FLOAT))
-        return check_range(v, field->range, n, path);
-    if (n->kind == NODE_STRING && field->choices && !is_template(v, n))
-        return check_choice(v, field->choices, n, path);
+        return cunik_validate_range(v, field->range, n, path);
+    if (n->kind == NODE_STRING && field->choices && !cunik_validate_is_template(v, n))
+        return cunik_validate_choice(v, field->choices, n, path);
     if (n->kind == NODE_LIST)
         return check_items(v, field, shape, n, path);
     if (n->kind == NODE_MAP && shape->keys == KEYS_FIELDS && field->sub)
@@ -368,8 +217,9 @@ static bool unknown_key(const struct validation *v, const struct fields *table,
 {
     const char *nearest = cunik_field_nearest(table, n->key);
 
-    mistake(v, &n->key_place, path, "unknown key%s%s%s", nearest ? "; did you mean '" : "",
-            nearest ? nearest : "", nearest ? "'?" : "");
+    cunik_validate_mistake(v, &n->key_place, path, "unknown key%s%s%s",
+                           nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                           nearest ? "'?" : "");
     return false;
 }
 
@@ -426,7 +276,7 @@ static void report_missing(void *context, const struct fields *table, struct nod
             continue;
         _cleanup_free_ char *where = cunik_field_path_text(&inner);
         if (!has_mistake(v->d, where))
-            mistake(v, &map->place, path, "missing property '%s'", name);
+            cunik_validate_mistake(v, &map->place, path, "missing property '%s'", name);
     }
 }
 

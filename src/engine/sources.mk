@@ -33,6 +33,7 @@ engine_SOURCES = \
 	src/engine/domain_diff.c \
 	src/engine/cunik_filter.c \
 	src/engine/cunikd_settings.c \
+	src/engine/daemon.c \
 	src/engine/doctor.c \
 	src/engine/doctor_facts.c \
 	src/engine/doctor_links.c \
