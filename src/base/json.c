@@ -98,6 +98,13 @@ int cunik_json_get_strv(const json_t *object, const char *key, struct strv *ret,
     return 0;
 }
 
+const char *cunik_json_string_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
 void cunik_json_set(json_t *object, const char *key, json_t *value)
 {
     if (json_object_set_new(object, key, value) < 0)

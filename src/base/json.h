@@ -30,6 +30,9 @@ int cunik_json_get_bool(const json_t *object, const char *key, bool *ret, struct
 int cunik_json_get_strv(const json_t *object, const char *key, struct strv *ret,
                         struct error **err);
 
+/* The member's text, borrowed; "" when there is none: for what is shown or passed over. */
+const char *cunik_json_string_at(const json_t *object, const char *key);
+
 /* Adds members; NULL strings and empty lists are left out. */
 void cunik_json_set_string(json_t *object, const char *key, const char *value);
 void cunik_json_set_int(json_t *object, const char *key, int64_t value);

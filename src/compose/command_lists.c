@@ -12,20 +12,13 @@
 
 enum { SHORT = 7 + 12 };
 
-static const char *text_of(const json_t *thing, const char *key)
-{
-    const char *text = json_string_value(json_object_get(thing, key));
-
-    return text ? text : "";
-}
-
 static int64_t size_of(const json_t *images, const char *digest)
 {
     json_t *image;
     size_t i;
 
     json_array_foreach (images, i, image)
-        if (strcmp(text_of(image, "digest"), digest) == 0)
+        if (strcmp(cunik_json_string_at(image, "digest"), digest) == 0)
             return json_integer_value(json_object_get(image, "size"));
     return 0;
 }
@@ -43,12 +36,12 @@ static json_t *image_json(const struct world_cunik *c, const json_t *images)
 
 static void add_row(struct table *t, const json_t *image)
 {
-    _cleanup_free_ char *digest = cunik_strndup(text_of(image, "digest"), SHORT);
+    _cleanup_free_ char *digest = cunik_strndup(cunik_json_string_at(image, "digest"), SHORT);
     _cleanup_free_ char *size =
         cunik_text_from_bytes(json_integer_value(json_object_get(image, "size")));
 
-    cunik_table_cell(t, text_of(image, "cunik"));
-    cunik_table_cell(t, text_of(image, "image"));
+    cunik_table_cell(t, cunik_json_string_at(image, "cunik"));
+    cunik_table_cell(t, cunik_json_string_at(image, "image"));
     cunik_table_cell(t, digest);
     cunik_table_cell(t, size);
 }
@@ -66,8 +59,8 @@ static void print_images(const struct arguments *a, const json_t *list)
     json_array_foreach (list, i, image) {
         if (lines && !quiet)
             cunik_verb_print_json(image, JSON_COMPACT);
-        else if (!cunik_strv_has(&digests, text_of(image, "digest")))
-            cunik_strv_add(&digests, text_of(image, "digest"));
+        else if (!cunik_strv_has(&digests, cunik_json_string_at(image, "digest")))
+            cunik_strv_add(&digests, cunik_json_string_at(image, "digest"));
         add_row(&t, image);
     }
     _cleanup_free_ char *table = cunik_table_text(&t);
@@ -128,7 +121,8 @@ int cunik_command_volumes(void *context, const struct arguments *a, int *status 
     if (r < 0)
         return r;
     json_array_foreach (all, i, volume)
-        if (is_used_by(volume, &w) || (!named && strcmp(text_of(volume, "stack"), stack) == 0))
+        if (is_used_by(volume, &w) ||
+            (!named && strcmp(cunik_json_string_at(volume, "stack"), stack) == 0))
             json_array_append(list, volume);
     cunik_verb_print_volumes(list, cunik_arguments_flag(a, "quiet"), cunik_verb_wants_json(a));
     return 0;

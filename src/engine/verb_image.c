@@ -14,23 +14,16 @@
 
 enum { SHORT = 7 + 12 };
 
-static const char *text_of(const json_t *image, const char *key)
-{
-    const char *text = json_string_value(json_object_get(image, key));
-
-    return text ? text : "";
-}
-
 static void add_row(struct table *t, const json_t *image, const char *name)
 {
-    _cleanup_free_ char *digest = cunik_strndup(text_of(image, "digest"), SHORT);
+    _cleanup_free_ char *digest = cunik_strndup(cunik_json_string_at(image, "digest"), SHORT);
     _cleanup_free_ char *words =
         cunik_text_from_bytes(json_integer_value(json_object_get(image, "size")));
 
     cunik_table_cell(t, name);
     cunik_table_cell(t, *digest ? digest : "-");
-    cunik_table_cell(t, text_of(image, "backend"));
-    cunik_table_cell(t, *text_of(image, "damage") ? "damaged" : words);
+    cunik_table_cell(t, cunik_json_string_at(image, "backend"));
+    cunik_table_cell(t, *cunik_json_string_at(image, "damage") ? "damaged" : words);
 }
 
 /* Of the image's names, or the one that it goes by. */
@@ -39,7 +32,7 @@ static const char *name_of(const json_t *image)
     const json_t *names = json_object_get(image, "names");
 
     return json_array_size(names) ? json_string_value(json_array_get(names, 0))
-                                  : text_of(image, "digest");
+                                  : cunik_json_string_at(image, "digest");
 }
 
 static void add_rows(struct table *t, const json_t *image)
@@ -51,8 +44,9 @@ static void add_rows(struct table *t, const json_t *image)
         add_row(t, image, json_string_value(name));
     if (!json_array_size(json_object_get(image, "names")))
         add_row(t, image, "<none>");
-    if (*text_of(image, "damage"))
-        fprintf(stderr, "the image %s is damaged: %s\n", name_of(image), text_of(image, "damage"));
+    if (*cunik_json_string_at(image, "damage"))
+        fprintf(stderr, "the image %s is damaged: %s\n", name_of(image),
+                cunik_json_string_at(image, "damage"));
 }
 
 int cunik_verb_image_ls(void *context _unused_, const struct arguments *a, int *ret_status _unused_,
@@ -73,7 +67,7 @@ int cunik_verb_image_ls(void *context _unused_, const struct arguments *a, int *
     cunik_table_init(&t, headings, ARRAY_SIZE(headings));
     json_array_foreach (list, i, image) {
         if (quiet)
-            puts(text_of(image, "digest"));
+            puts(cunik_json_string_at(image, "digest"));
         else if (lines)
             cunik_verb_print_json(image, JSON_COMPACT);
         else

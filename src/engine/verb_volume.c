@@ -11,13 +11,6 @@
 #include "engine/verb.h"
 #include "engine/volume.h"
 
-static const char *text_of(const json_t *volume, const char *key)
-{
-    const char *text = json_string_value(json_object_get(volume, key));
-
-    return text ? text : "";
-}
-
 static bool is_used(const json_t *volume)
 {
     return json_array_size(json_object_get(volume, "used_by")) > 0;
@@ -33,12 +26,12 @@ static int get_volumes(const struct arguments *a, struct client **ret_client, js
 
 static bool by_name(const json_t *volume, const char *value)
 {
-    return strstr(text_of(volume, "name"), value) != NULL;
+    return strstr(cunik_json_string_at(volume, "name"), value) != NULL;
 }
 
 static bool by_stack(const json_t *volume, const char *value)
 {
-    return strcmp(text_of(volume, "stack"), value) == 0;
+    return strcmp(cunik_json_string_at(volume, "stack"), value) == 0;
 }
 
 static bool by_dangling(const json_t *volume, const char *value)
@@ -95,10 +88,12 @@ static void print_table(const json_t *list)
         _cleanup_strv_ struct strv users = {0};
         cunik_json_get_strv(volume, "used_by", &users, NULL);
         _cleanup_free_ char *names = cunik_strv_join(&users, ", ");
-        cunik_table_cell(&t, text_of(volume, "name"));
-        cunik_table_cell(&t, text_of(volume, "stack"));
-        cunik_table_cell(&t, *text_of(volume, "damage") ? "damaged" : text_of(volume, "format"));
-        cunik_table_cell(&t, text_of(volume, "filesystem"));
+        cunik_table_cell(&t, cunik_json_string_at(volume, "name"));
+        cunik_table_cell(&t, cunik_json_string_at(volume, "stack"));
+        cunik_table_cell(&t, *cunik_json_string_at(volume, "damage")
+                                 ? "damaged"
+                                 : cunik_json_string_at(volume, "format"));
+        cunik_table_cell(&t, cunik_json_string_at(volume, "filesystem"));
         cunik_table_cell(&t, size);
         cunik_table_cell(&t, used);
         cunik_table_cell(&t, names);
@@ -118,7 +113,7 @@ void cunik_verb_print_volumes(const json_t *list, bool quiet, bool json)
     }
     json_array_foreach (list, i, volume)
         if (quiet)
-            puts(text_of(volume, "name"));
+            puts(cunik_json_string_at(volume, "name"));
         else
             cunik_verb_print_json(volume, JSON_COMPACT);
 }
@@ -150,7 +145,7 @@ static const json_t *find(const json_t *list, const char *name)
     size_t i;
 
     json_array_foreach (list, i, volume)
-        if (strcmp(text_of(volume, "name"), name) == 0)
+        if (strcmp(cunik_json_string_at(volume, "name"), name) == 0)
             return volume;
     return NULL;
 }
@@ -247,8 +242,9 @@ int cunik_verb_volume_rm(void *context _unused_, const struct arguments *a,
 /* Names that the engine made: of a service's own volumes (lower_mounts.c) and of `create`. */
 static bool is_nameless(const json_t *volume)
 {
-    return !*text_of(volume, "key") &&
-           (*text_of(volume, "stack") || cunik_text_starts(text_of(volume, "name"), "volume-"));
+    return !*cunik_json_string_at(volume, "key") &&
+           (*cunik_json_string_at(volume, "stack") ||
+            cunik_text_starts(cunik_json_string_at(volume, "name"), "volume-"));
 }
 
 int cunik_verb_volume_prune(void *context _unused_, const struct arguments *a,
@@ -268,14 +264,15 @@ int cunik_verb_volume_prune(void *context _unused_, const struct arguments *a,
     json_array_foreach (list, i, volume) {
         _cleanup_error_ struct error *why = NULL;
         /* What a damaged one holds may be saved yet. */
-        if (is_used(volume) || *text_of(volume, "damage") || !(all || is_nameless(volume)))
+        if (is_used(volume) || *cunik_json_string_at(volume, "damage") ||
+            !(all || is_nameless(volume)))
             continue;
-        r = cunik_client_volume_remove(client, text_of(volume, "name"), &why);
+        r = cunik_client_volume_remove(client, cunik_json_string_at(volume, "name"), &why);
         /* Else somebody was quicker. */
         if (r < 0 && why->code != ERROR_CONFLICT && why->code != ERROR_NOT_FOUND)
             return cunik_error_pass(err, r, &why);
         if (r == 0)
-            puts(text_of(volume, "name"));
+            puts(cunik_json_string_at(volume, "name"));
     }
     return 0;
 }

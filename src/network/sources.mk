@@ -12,6 +12,7 @@ network_SOURCES = \
 	src/network/loopback.c \
 	src/network/names.c \
 	src/network/nat.c \
+	src/network/nat_flow.c \
 	src/network/nat_read.c \
 	src/network/netlink.c \
 	src/network/nftables.c \
@@ -19,8 +20,8 @@ network_SOURCES = \
 	src/network/rules_apply.c \
 	src/network/rules_frames.c \
 	src/network/rules_packets.c \
-	src/network/slirp.c \
 	src/network/rules_ports.c \
+	src/network/slirp.c \
 	src/network/sockets.c \
 	src/network/sysctl.c \
 	src/network/tap.c \
