@@ -94,10 +94,10 @@ int cunik_command_run(void *context, const struct arguments *a, int *status, str
     _cleanup_request_ struct request request;
     bool ended = true;
 
+    cunik_request_init(&request);
     if (detach && rm)
         return cunik_error_set(err, ERROR_INVALID,
                                "options '--detach' and '--rm' exclude each other");
-    cunik_request_init(&request);
     int r = describe(c, service, as, &request, err);
     if (r < 0)
         return r;
