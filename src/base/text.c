@@ -311,3 +311,10 @@ const char *cunik_text_nearest(const char *s, const char *const *candidates, siz
     }
     return best;
 }
+
+char *cunik_text_suggestion(const char *s, const char *const *candidates, size_t n)
+{
+    const char *near = cunik_text_nearest(s, candidates, n);
+
+    return near ? cunik_asprintf("; did you mean '%s'?", near) : cunik_strdup("");
+}

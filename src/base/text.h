@@ -43,6 +43,9 @@ char *cunik_text_brief(const char *s);
 /* The candidate nearest to s by edit distance, or NULL when none is near (distance above a third of
  * the length, at least 1 and at most 3). */
 const char *cunik_text_nearest(const char *s, const char *const *candidates, size_t n);
+/* The end of a message about a name that is not known: "; did you mean 'web'?", or "" when nothing
+ * is near. The caller frees it. */
+char *cunik_text_suggestion(const char *s, const char *const *candidates, size_t n);
 
 /* Edit distance (Levenshtein with transpositions); stops counting above `limit`. */
 size_t cunik_text_distance(const char *a, const char *b, size_t limit);

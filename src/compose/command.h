@@ -1,8 +1,8 @@
 /* What every command of cunik-compose shares: the global options, the stack file, the engine.
  *
- * A command is a row of cunik_compose_program (program.c) and a function in a file of its own,
- * command_NAME.c. It decides through pure modules and acts through the client; it prints its result
- * on standard output, progress and warnings on standard error.
+ * A command is a row of cunik_compose_program (program.c) and a function in command_NAME.c, or in
+ * the file of its like. It decides through pure modules and acts through the client; it prints its
+ * result on standard output, progress and warnings on standard error.
  */
 #pragma once
 

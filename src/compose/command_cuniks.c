@@ -20,10 +20,9 @@ int cunik_command_check_there(const struct world *w, const struct strv *services
     return 0;
 }
 
-static bool is_asked_for(const struct world_cunik *c, const struct strv *services)
+static bool is_asked_for(const struct world_cunik *c, const void *services)
 {
-    return !services->n || cunik_strv_has(services, c->service) ||
-           cunik_strv_has(services, c->name);
+    return cunik_strv_has(services, c->service) || cunik_strv_has(services, c->name);
 }
 
 int cunik_command_cuniks(struct command *c, char **ret_stack, struct world *ret, struct error **err)
@@ -31,19 +30,14 @@ int cunik_command_cuniks(struct command *c, char **ret_stack, struct world *ret,
     const struct strv *services = cunik_arguments_positional(c->arguments);
     _cleanup_world_ struct world w = {0};
     _cleanup_free_ char *stack = NULL;
-    size_t n = 0;
     int r = cunik_command_world(c, &stack, &w, err);
 
     if (r == 0)
         r = cunik_command_check_there(&w, services, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < w.n_cuniks; i++)
-        if (is_asked_for(&w.cuniks[i], services))
-            w.cuniks[n++] = w.cuniks[i];
-        else
-            cunik_world_cunik_done(&w.cuniks[i]);
-    w.n_cuniks = n;
+    if (services->n)
+        cunik_world_keep(&w, is_asked_for, services);
     *ret = w;
     w = (struct world){0};
     if (ret_stack)

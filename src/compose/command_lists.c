@@ -10,8 +10,6 @@
 #include "compose/command.h"
 #include "engine/verb.h"
 
-enum { SHORT = 7 + 12 };
-
 static int64_t size_of(const json_t *images, const char *digest)
 {
     json_t *image;
@@ -36,7 +34,7 @@ static json_t *image_json(const struct world_cunik *c, const json_t *images)
 
 static void add_row(struct table *t, const json_t *image)
 {
-    _cleanup_free_ char *digest = cunik_strndup(cunik_json_string_at(image, "digest"), SHORT);
+    _cleanup_free_ char *digest = cunik_verb_short_digest(cunik_json_string_at(image, "digest"));
     _cleanup_free_ char *size =
         cunik_text_from_bytes(json_integer_value(json_object_get(image, "size")));
 

@@ -37,16 +37,9 @@ static void print(const struct arguments *a, const struct world *w, const struct
         fputs(text, stdout);
 }
 
-static void keep_states(struct world *w, const struct strv *states)
+static bool is_in_state(const struct world_cunik *c, const void *states)
 {
-    size_t n = 0;
-
-    for (size_t i = 0; i < w->n_cuniks; i++)
-        if (!states->n || cunik_strv_has(states, cunik_state_name(w->cuniks[i].status.state)))
-            w->cuniks[n++] = w->cuniks[i];
-        else
-            cunik_world_cunik_done(&w->cuniks[i]);
-    w->n_cuniks = n;
+    return cunik_strv_has(states, cunik_state_name(c->status.state));
 }
 
 int cunik_command_ps(void *context, const struct arguments *a, int *status _unused_,
@@ -61,7 +54,8 @@ int cunik_command_ps(void *context, const struct arguments *a, int *status _unus
         r = cunik_command_check_there(&w, cunik_arguments_positional(a), err);
     if (r < 0)
         return r;
-    keep_states(&w, cunik_arguments_values(a, "status"));
+    if (cunik_arguments_given(a, "status"))
+        cunik_world_keep(&w, is_in_state, cunik_arguments_values(a, "status"));
     print(a, &w,
           &(struct listing_options){
               .all = cunik_arguments_flag(a, "all") || cunik_arguments_given(a, "status"),

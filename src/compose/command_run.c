@@ -1,21 +1,12 @@
 /* run: a service's program once more, for one purpose, beside the stack. */
 #include <stdio.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "compose/command.h"
 #include "compose/one_off.h"
 #include "engine/attach.h"
-
-/* "web-run-3f9a2c". */
-static char *any_name(const char *service)
-{
-    uint32_t number = 0;
-
-    (void)!getrandom(&number, sizeof(number), 0);
-    return cunik_asprintf("%s-run-%06x", service, number & 0xffffff);
-}
+#include "engine/verb.h"
 
 static int describe(struct command *c, const char *service, const char *as, struct request *ret,
                     struct error **err)
@@ -62,10 +53,7 @@ static int remove_it(struct command *c, const struct request *made, struct error
 {
     _cleanup_request_ struct request r;
 
-    cunik_request_init(&r);
-    r.action = ACTION_DOWN;
-    r.volumes = PLAN_VOLUMES_OWN;
-    cunik_replace(&r.stack, made->stack);
+    cunik_request_init_removal(&r, made->stack);
     cunik_strv_copy(&r.services, &made->services);
     return cunik_command_apply(c, &r, err);
 }
@@ -90,7 +78,8 @@ int cunik_command_run(void *context, const struct arguments *a, int *status, str
     struct command *c = context;
     const char *service = cunik_arguments_positional(a)->items[0];
     bool detach = cunik_arguments_flag(a, "detach"), rm = cunik_arguments_flag(a, "rm");
-    _cleanup_free_ char *as = any_name(service);
+    _cleanup_free_ char *beside = cunik_asprintf("%s-run", service);
+    _cleanup_free_ char *as = cunik_verb_any_name(beside);
     _cleanup_request_ struct request request;
     bool ended = true;
 

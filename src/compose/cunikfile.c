@@ -308,9 +308,8 @@ static int read_key(struct reader *r, const struct node *n)
             return keys[i].read(r, n);
         names[i] = keys[i].key;
     }
-    const char *near = cunik_text_nearest(n->key, names, ARRAY_SIZE(names));
-    return cunik_error_at(r->err, ERROR_INVALID, &n->key_place, "unknown key '%s'%s%s%s", n->key,
-                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    _cleanup_free_ char *near = cunik_text_suggestion(n->key, names, ARRAY_SIZE(names));
+    return cunik_error_at(r->err, ERROR_INVALID, &n->key_place, "unknown key '%s'%s", n->key, near);
 }
 
 static int read_root(struct reader *r, const char *path, struct node *const *documents, size_t n)

@@ -127,7 +127,6 @@ static void active_profiles(const struct load_context *c, struct strv *ret)
         cunik_strv_split(ret, list, ", ");
 }
 
-/* Services named on the command line bring their own profiles with them. */
 static void unknown_service(const struct load_context *c, const struct node *services,
                             const char *name)
 {
@@ -136,11 +135,11 @@ static void unknown_service(const struct load_context *c, const struct node *ser
 
     for (size_t i = 0; services && i < services->n; i++)
         *ARRAY_APPEND(names, n) = services->items[i]->key;
-    const char *near = cunik_text_nearest(name, names, n);
-    cunik_diagnostics_error(c->d, NULL, NULL, "no such service: %s%s%s%s", name,
-                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    _cleanup_free_ char *near = cunik_text_suggestion(name, names, n);
+    cunik_diagnostics_error(c->d, NULL, NULL, "no such service: %s%s", name, near);
 }
 
+/* Services named on the command line bring their own profiles with them. */
 static void add_selected(const struct load_context *c, const struct node *services,
                          struct strv *active)
 {

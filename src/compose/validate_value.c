@@ -129,12 +129,11 @@ bool cunik_validate_choice(const struct validation *v, const char *choices, cons
     cunik_strv_split(&names, choices, "|");
     if (is_choice(&names, n->text))
         return true;
-    const char *nearest = cunik_text_nearest(n->text, (const char *const *)names.items, names.n);
+    _cleanup_free_ char *near =
+        cunik_text_suggestion(n->text, (const char *const *)names.items, names.n);
     _cleanup_free_ char *list = cunik_strv_join(&names, ", ");
     _cleanup_free_ char *value = cunik_validate_shown(n, path);
-    cunik_validate_mistake(v, &n->place, path, "%s is none of %s%s%s%s", value, list,
-                           nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                           nearest ? "'?" : "");
+    cunik_validate_mistake(v, &n->place, path, "%s is none of %s%s", value, list, near);
     return false;
 }
 

@@ -179,17 +179,16 @@ int cunik_engine_observe(struct engine *e, struct world *ret, struct error **err
     return 0;
 }
 
+static bool is_of_stack(const struct world_cunik *c, const void *stack)
+{
+    return strcmp(c->stack, stack) == 0;
+}
+
 static void keep_stack(struct world *w, const char *stack)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < w->n_cuniks; i++)
-        if (strcmp(w->cuniks[i].stack, stack) == 0)
-            w->cuniks[n++] = w->cuniks[i];
-        else
-            cunik_world_cunik_done(&w->cuniks[i]);
-    w->n_cuniks = n;
-    n = 0;
+    cunik_world_keep(w, is_of_stack, stack);
     for (size_t i = 0; i < w->n_networks; i++)
         if (strcmp(w->networks[i].stack, stack) == 0)
             w->networks[n++] = w->networks[i];

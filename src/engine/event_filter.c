@@ -90,9 +90,8 @@ static int check_type(const char *value, struct error **err)
         if (strcmp(names[t], value) == 0)
             return 0;
     }
-    const char *near = cunik_text_nearest(value, names, EVENT_TYPE_MAX_);
-    return cunik_error_set(err, ERROR_INVALID, "there are no events of type '%s'%s%s%s", value,
-                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    _cleanup_free_ char *near = cunik_text_suggestion(value, names, EVENT_TYPE_MAX_);
+    return cunik_error_set(err, ERROR_INVALID, "there are no events of type '%s'%s", value, near);
 }
 
 static int check(size_t key, const char *value, struct error **err)

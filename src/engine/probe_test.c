@@ -175,12 +175,11 @@ static int unknown_kind(const char *name, struct error **err)
 
     for (size_t i = 0; i < PROBE_KIND_MAX_; i++)
         names[i] = kinds[i].name;
-    const char *near = cunik_text_nearest(name, names, PROBE_KIND_MAX_);
+    _cleanup_free_ char *near = cunik_text_suggestion(name, names, PROBE_KIND_MAX_);
     return cunik_error_set(err, ERROR_INVALID,
                            "'%s' is no kind of health check (TCP, HTTP, LOG, CMD, CMD-SHELL, "
-                           "NONE)%s%s%s",
-                           name, near ? "; did you mean '" : "", near ? near : "",
-                           near ? "'?" : "");
+                           "NONE)%s",
+                           name, near);
 }
 
 int cunik_probe_test_parse(const struct strv *test, struct probe_test *ret, struct error **err)

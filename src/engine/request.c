@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/memory.h"
 #include "engine/record_table.h"
 #include "engine/world_records.h"
 
@@ -48,6 +49,14 @@ void cunik_request_init(struct request *r)
 {
     *r = (struct request){0};
     cunik_record_init(&request, r);
+}
+
+void cunik_request_init_removal(struct request *r, const char *stack)
+{
+    cunik_request_init(r);
+    r->action = ACTION_DOWN;
+    r->volumes = PLAN_VOLUMES_OWN;
+    cunik_replace(&r->stack, stack);
 }
 
 void cunik_request_done(struct request *r)

@@ -54,6 +54,9 @@ struct request {
 };
 
 void cunik_request_init(struct request *r); /* strings "", times that may be 0 are -1 */
+/* To remove all of a stack, or of it what `services` and `cuniks` are to name, with the volumes
+ * that have no name. */
+void cunik_request_init_removal(struct request *r, const char *stack);
 void cunik_request_done(struct request *r);
 #define _cleanup_request_ _cleanup_(cunik_request_done)
 /* ERROR_INVALID for a desired world that is not of the request's stack, or names a thing twice. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "base/json.h"
@@ -90,9 +91,16 @@ int cunik_verb_find(const struct world *w, const char *name, struct world_cunik 
         return 0;
     for (size_t i = 0; i < w->n_cuniks; i++)
         *ARRAY_APPEND(names, n) = cunik_world_called(&w->cuniks[i]);
-    const char *near = cunik_text_nearest(name, names, n);
-    return cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s%s%s%s", name,
-                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    _cleanup_free_ char *near = cunik_text_suggestion(name, names, n);
+    return cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s%s", name, near);
+}
+
+char *cunik_verb_any_name(const char *prefix)
+{
+    uint32_t number = 0;
+
+    (void)!getrandom(&number, sizeof(number), 0);
+    return cunik_asprintf("%s-%06x", prefix, number & 0xffffff);
 }
 
 static void print_warning(void *ctx _unused_, const struct event *e)

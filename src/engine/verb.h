@@ -50,7 +50,8 @@ int cunik_verb_find(const struct world *w, const char *name, struct world_cunik 
 int cunik_verb_find_all(struct client *client, const struct strv *given, struct strv *ret,
                         struct error **err);
 
-/* What verbs do with cuniks whose names are known, which commands of a stack do as well. */
+/* What verbs do with what is known by name, and show of it; commands of a stack do as well. */
+
 /* Of all when there are no names; with `stream` again and again, until it is interrupted. */
 int cunik_verb_print_stats(struct client *client, const struct strv *names, bool stream, bool json,
                            struct error **err);
@@ -61,9 +62,13 @@ int cunik_verb_pause_each(struct client *client, const struct strv *names, bool 
 /* Until a cunik has ended, and what with. cancel_fd: an eventfd, the client's. */
 int cunik_verb_await(struct client *client, int cancel_fd, const char *name, int64_t *ret_code,
                      struct error **err);
+/* As much of an image's digest as tables show; the caller frees it. */
+char *cunik_verb_short_digest(const char *digest);
 /* A table; names alone; or JSON, a line each. */
 void cunik_verb_print_volumes(const json_t *list, bool quiet, bool json);
 
+/* For what nobody names: "PREFIX-3f9a2c", of six random digits; the caller frees it. */
+char *cunik_verb_any_name(const char *prefix);
 /* Whether a name is free; *ret_kept: but for the things of one who was renamed (verb_update.c). */
 int cunik_verb_check_name(const struct world *w, const char *name, bool *ret_kept,
                           struct error **err);

@@ -12,11 +12,16 @@
 #include "base/text.h"
 #include "engine/verb.h"
 
-enum { SHORT = 7 + 12 };
+enum { SHORT = 7 + 12 /* "sha256:" and the first digits */ };
+
+char *cunik_verb_short_digest(const char *digest)
+{
+    return cunik_strndup(digest, SHORT);
+}
 
 static void add_row(struct table *t, const json_t *image, const char *name)
 {
-    _cleanup_free_ char *digest = cunik_strndup(cunik_json_string_at(image, "digest"), SHORT);
+    _cleanup_free_ char *digest = cunik_verb_short_digest(cunik_json_string_at(image, "digest"));
     _cleanup_free_ char *words =
         cunik_text_from_bytes(json_integer_value(json_object_get(image, "size")));
 

@@ -43,28 +43,33 @@ static char *state_text(const struct world_cunik *c)
     return cunik_asprintf("%s (%s)", cunik_state_name(s->state), cunik_health_name(s->health));
 }
 
+struct choice {
+    const struct filter *filter;
+    bool all;
+};
+
+static bool is_chosen(const struct world_cunik *c, const void *ctx)
+{
+    const struct choice *choice = ctx;
+
+    return (choice->all || cunik_state_is_active(c->status.state)) &&
+           cunik_filter_matches(choice->filter, c);
+}
+
 /* Which are to be shown: those that are up, unless --all or a filter by their state says else. */
 static int choose(const struct arguments *a, struct world *w, struct error **err)
 {
     _cleanup_filter_ struct filter f = {.kind = &cunik_filter_cuniks};
     const struct strv *filters = cunik_arguments_values(a, "filter");
-    bool all = cunik_arguments_flag(a, "all");
-    size_t n = 0;
+    struct choice choice = {&f, cunik_arguments_flag(a, "all")};
 
     int r = cunik_filter_add_all(&f, filters, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < filters->n; i++)
-        all = all || cunik_text_starts(filters->items[i], "status=") ||
-              cunik_text_starts(filters->items[i], "exited=");
-    for (size_t i = 0; i < w->n_cuniks; i++) {
-        struct world_cunik *c = &w->cuniks[i];
-        if ((all || cunik_state_is_active(c->status.state)) && cunik_filter_matches(&f, c))
-            w->cuniks[n++] = *c;
-        else
-            cunik_world_cunik_done(c);
-    }
-    w->n_cuniks = n;
+        choice.all = choice.all || cunik_text_starts(filters->items[i], "status=") ||
+                     cunik_text_starts(filters->items[i], "exited=");
+    cunik_world_keep(w, is_chosen, &choice);
     return 0;
 }
 

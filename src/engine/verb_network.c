@@ -32,9 +32,8 @@ static int find(const struct world *w, const char *name, struct world_network **
         return 0;
     for (size_t i = 0; i < w->n_networks; i++)
         *ARRAY_APPEND(names, n) = w->networks[i].name;
-    const char *near = cunik_text_nearest(name, names, n);
-    return cunik_error_set(err, ERROR_NOT_FOUND, "no such network: %s%s%s%s", name,
-                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    _cleanup_free_ char *near = cunik_text_suggestion(name, names, n);
+    return cunik_error_set(err, ERROR_NOT_FOUND, "no such network: %s%s", name, near);
 }
 
 static bool by_name(const struct world_network *n, const char *value)

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/file.h"
 #include "base/interrupt.h"
@@ -13,15 +12,6 @@
 #include "engine/attach.h"
 #include "engine/run_options.h"
 #include "engine/run_volumes.h"
-
-/* "cunik-3f9a2c". */
-static char *any_name(void)
-{
-    uint32_t number = 0;
-
-    (void)!getrandom(&number, sizeof(number), 0);
-    return cunik_asprintf("cunik-%06x", number & 0xffffff);
-}
 
 static char *absolute(const char *folder, const char *path)
 {
@@ -176,7 +166,7 @@ static int make(const struct arguments *a, struct client *client, struct given *
         e = cunik_verb_check_name(&w, g->called, &kept, err);
     if (e < 0)
         return e;
-    g->name = kept ? any_name() : cunik_strdup(g->called);
+    g->name = kept ? cunik_verb_any_name("cunik") : cunik_strdup(g->called);
     cunik_replace(&r.stack, g->name);
     r.action = ACTION_UP;
     r.no_start = !start;
@@ -254,15 +244,11 @@ static int take_part(const struct arguments *a, const char *name, int *ret_statu
     return cunik_attach(&how, name, &o, ret_status, err);
 }
 
-/* With what it alone had. */
 static int take_away(struct client *client, const char *stack, struct error **err)
 {
     _cleanup_request_ struct request r;
 
-    cunik_request_init(&r);
-    r.action = ACTION_DOWN;
-    r.volumes = PLAN_VOLUMES_OWN;
-    cunik_replace(&r.stack, stack);
+    cunik_request_init_removal(&r, stack);
     return cunik_verb_apply(client, &r, err);
 }
 
@@ -288,7 +274,8 @@ int cunik_verb_run(void *context _unused_, const struct arguments *a, int *ret_s
                    struct error **err)
 {
     const char *given = cunik_arguments_value(a, "name");
-    _cleanup_(given_done) struct given g = {.called = given ? cunik_strdup(given) : any_name()};
+    _cleanup_(given_done) struct given g = {.called = given ? cunik_strdup(given)
+                                                            : cunik_verb_any_name("cunik")};
     bool detach = cunik_arguments_flag(a, "detach");
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
 
@@ -310,7 +297,8 @@ int cunik_verb_create(void *context _unused_, const struct arguments *a, int *re
                       struct error **err)
 {
     const char *given = cunik_arguments_value(a, "name");
-    _cleanup_(given_done) struct given g = {.called = given ? cunik_strdup(given) : any_name()};
+    _cleanup_(given_done) struct given g = {.called = given ? cunik_strdup(given)
+                                                            : cunik_verb_any_name("cunik")};
     _cleanup_(cunik_client_destroyp) struct client *client = NULL;
     int r = cunik_verb_reach(a, &client, err);
 

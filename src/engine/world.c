@@ -56,6 +56,19 @@ void cunik_world_volume_copy(struct world_volume *to, const struct world_volume 
     cunik_record_copy(&cunik_world_volume_record, to, from);
 }
 
+void cunik_world_keep(struct world *w, bool (*wanted)(const struct world_cunik *c, const void *ctx),
+                      const void *ctx)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n_cuniks; i++)
+        if (wanted(&w->cuniks[i], ctx))
+            w->cuniks[n++] = w->cuniks[i];
+        else
+            cunik_world_cunik_done(&w->cuniks[i]);
+    w->n_cuniks = n;
+}
+
 int cunik_world_cunik_check(const struct world_cunik *c, struct error **err)
 {
     return cunik_record_check(&cunik_world_cunik_record, c, err);

@@ -384,6 +384,10 @@ static inline const char *cunik_world_called(const struct world_cunik *c)
     return c->called && *c->called ? c->called : c->name;
 }
 
+/* Leaves of the cuniks those that are wanted. */
+void cunik_world_keep(struct world *w, bool (*wanted)(const struct world_cunik *c, const void *ctx),
+                      const void *ctx);
+
 /* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
 struct world_cunik *cunik_world_cunik(const struct world *w, const char *name);
 struct world_network *cunik_world_network(const struct world *w, const char *name);
