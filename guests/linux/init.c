@@ -106,14 +106,20 @@ static void load_filesystem(const char *type)
         load_modules(list);
 }
 
+static unsigned long flags_of(const struct mount_point *point)
+{
+    bool memory = strcmp(point->type, "tmpfs") == 0;
+
+    return (point->read_only ? MS_RDONLY : 0) | (memory ? MS_NOSUID | MS_NODEV : 0);
+}
+
 static void mount_disks(const struct settings *settings)
 {
     for (size_t i = 0; i < settings->n_mounts; i++) {
         const struct mount_point *point = &settings->mounts[i];
         make_directories(point->path);
         load_filesystem(point->type);
-        if (mount(point->device, point->path, point->type, point->read_only ? MS_RDONLY : 0, "") ==
-            0)
+        if (mount(point->device, point->path, point->type, flags_of(point), point->options) == 0)
             continue;
         if (errno == ENODEV)
             give_up("mounting %s: this guest has no driver for filesystem '%s'", point->path,

@@ -207,6 +207,7 @@ test_settings() {
     cmdline+=" mtu=eth0:1400 hostname=the-probe search=stack.internal search=example mount=/dev/vda:$(encode /data):ext4:rw"
     cmdline+=" mount=/dev/vdb:$(encode '/again/with:blank and more'):ext4:ro"
     cmdline+=" ip=10.9.0.13::10.9.0.1:24:other:eth0:off:10.9.0.1:10.9.0.2 ip=192.168.7.5:::255.255.0.0::eth1"
+    cmdline+=" mount=tmpfs:/data/mem/deep:tmpfs:ro:mode=0700 mount=tmpfs:$(encode /data/mem):tmpfs:rw:size=65536,mode=1770,uid=3"
     check "the command line fits into the kernel's 2047 bytes" test ${#cmdline} -lt 1950
 
     truncate -s 8M "$tmp/data.img" "$tmp/again.img"
@@ -235,6 +236,10 @@ test_settings() {
     check "disk" grep -qE '^/dev/vda /data ext4 rw' "$tmp/probe.log"
     check "disk at an odd place, read-only" \
         grep -qE '^/dev/vdb /again/with:blank\\040and\\040more ext4 ro' "$tmp/probe.log"
+    check "a file system of memory, with size, mode and owner" \
+        grep -qE '^tmpfs /data/mem tmpfs rw,nosuid,nodev,.*size=64k,mode=1770,uid=3' "$tmp/probe.log"
+    check "another within it, named before, is mounted after it" \
+        grep -qE '^tmpfs /data/mem/deep tmpfs ro,nosuid,nodev,.*mode=700' "$tmp/probe.log"
     check "what was written is on the disk" \
         test "$(/sbin/debugfs -R 'cat "/a file"' "$tmp/data.img" 2>/dev/null)" = kept
     check "the disk was left clean" grep -q 'Filesystem state: *clean$' <(/sbin/dumpe2fs -h "$tmp/data.img" 2>&1)

@@ -11,7 +11,7 @@
 static char nothing[] = "";
 static char first_interface[] = "eth0";
 
-enum { IP_FIELDS = 9, MOUNT_FIELDS = 4, MTU_LEAST = 68, MTU_MOST = 65535 };
+enum { IP_FIELDS = 9, MOUNT_FIELDS = 5, MTU_LEAST = 68, MTU_MOST = 65535 };
 
 /* Makes room for one more item after COUNT ones of SIZE bytes each; the room is zeroed. */
 static void *grow(void *items, size_t count, size_t size)
@@ -196,13 +196,22 @@ static void read_ifname(struct settings *settings, char *value)
     find_interface(settings, "ifname", field[0])->new_name = field[1];
 }
 
+static size_t depth(const char *path)
+{
+    size_t n = 0;
+
+    for (; (path = strchr(path, '/')); path++)
+        n += path[1] != '/' && path[1] != '\0';
+    return n;
+}
+
 static void read_mount(struct settings *settings, char *value)
 {
     char *field[MOUNT_FIELDS];
 
     split("mount", value, field, MOUNT_FIELDS);
     for (size_t i = 0; i < MOUNT_FIELDS; i++)
-        if (!*settings_decode("mount", field[i]))
+        if (!*settings_decode("mount", field[i]) && i < MOUNT_FIELDS - 1)
             give_up("command line: mount=: wants DEV:PATH:FSTYPE:ro|rw");
     if (field[1][0] != '/')
         give_up("command line: mount=: path '%s' is not absolute", field[1]);
@@ -210,10 +219,14 @@ static void read_mount(struct settings *settings, char *value)
         give_up("command line: mount=: '%s' is neither 'ro' nor 'rw'", field[3]);
 
     settings->mounts = grow(settings->mounts, settings->n_mounts, sizeof(struct mount_point));
-    settings->mounts[settings->n_mounts++] = (struct mount_point){
+    size_t at = settings->n_mounts++;
+    for (; at > 0 && depth(settings->mounts[at - 1].path) > depth(field[1]); at--)
+        settings->mounts[at] = settings->mounts[at - 1];
+    settings->mounts[at] = (struct mount_point){
         .device = field[0],
         .path = field[1],
         .type = field[2],
+        .options = field[4],
         .read_only = strcmp(field[3], "ro") == 0,
     };
 }

@@ -27,8 +27,9 @@
  *          the program and its arguments, in order, repeatable
  *   env=NAME=VALUE
  *          repeatable
- *   mount=DEV:PATH:FSTYPE:ro|rw
- *          repeatable, carried out in order
+ *   mount=DEV:PATH:FSTYPE:ro|rw[:OPTIONS]
+ *          repeatable; what is deeper in the tree is mounted later, so that nothing is covered,
+ * else in order. OPTIONS are those of the filesystem, separated by commas
  *
  * Other tokens are the kernel's own and are passed over. A token of ours that makes no sense turns
  * the machine off with a line that quotes it: a guest that boots with half of its settings would be
@@ -51,6 +52,7 @@ struct mount_point {
     char *device;
     char *path;
     char *type;
+    char *options; /* "": none */
     bool read_only;
 };
 

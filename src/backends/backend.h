@@ -74,6 +74,14 @@ struct boot_pair {
     const char *key, *value;
 };
 
+/* A file system of the guest's memory. */
+struct boot_tmpfs {
+    const char *mount; /* absolute */
+    bool readonly;
+    int64_t size; /* bytes, 0 = as the guest likes */
+    unsigned mode, uid, gid;
+};
+
 /* What the service wants, in nobody's dialect. Borrowed strings. */
 struct boot_settings {
     const char *name; /* of the cunik, for errors */
@@ -88,6 +96,8 @@ struct boot_settings {
     size_t n_interfaces;
     const struct boot_disk *disks;
     size_t n_disks;
+    const struct boot_tmpfs *tmpfs; /* for backends that have `tmpfs` */
+    size_t n_tmpfs;
     const char *kernel, *initrd;    /* initrd "" = none */
     const char *cmdline;            /* raw text of the file, "" = none */
     const char *machine, *firmware; /* "" = the backend's choice */
@@ -149,7 +159,9 @@ struct backend {
     /* *ret is all zero before; the caller has to cunik_boot_done() it, also after an error. */
     int (*make)(const struct boot_settings *s, const struct kernel *k, struct boot *ret,
                 struct error **err);
-    bool ipv6; /* its guests get their IPv6 addresses; of others (dialect.h) no names lead there */
+    bool ipv6;  /* its guests get their IPv6 addresses; of others (dialect.h) no names lead there */
+    bool tmpfs; /* its guests mount the memory file systems that they are told; others have theirs
+                   and are warned of */
 };
 
 /* The one table, in order. */

@@ -10,7 +10,9 @@
  *   ip6=DEV,ADDR/LENGTH   ifname=DEV:NAME (once all is set up)
  *   mtu=DEV:N   hostname=NAME   search=DOMAIN   env=NAME=VALUE   arg=VALUE
  *   mount=DEV:PATH:FSTYPE:ro|rw      DEV is the tag of a shared folder when FSTYPE is virtiofs
+ *   mount=tmpfs:PATH:tmpfs:ro|rw:size=BYTES,mode=OCTAL,uid=N,gid=N   (what says nothing left off)
  */
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -149,6 +151,22 @@ static int add_disk(struct buffer *line, const struct boot_settings *s, size_t i
     return 0;
 }
 
+static void add_tmpfs(struct buffer *line, const struct boot_tmpfs *t)
+{
+    _cleanup_free_ char *path = encode(t->mount, "/,+@=");
+    _cleanup_buffer_ struct buffer options = {0};
+
+    if (t->size)
+        cunik_buffer_printf(&options, "size=%" PRId64 ",", t->size);
+    cunik_buffer_printf(&options, "mode=%04o", t->mode);
+    if (t->uid)
+        cunik_buffer_printf(&options, ",uid=%u", t->uid);
+    if (t->gid)
+        cunik_buffer_printf(&options, ",gid=%u", t->gid);
+    cunik_dialect_add(line, "mount=tmpfs:%s:tmpfs:%s:%s", path, t->readonly ? "ro" : "rw",
+                      cunik_buffer_text(&options));
+}
+
 /* A name that a guest's own interface keeps cannot be given to another. */
 static int check_interface_names(const struct boot_settings *s, struct error **err)
 {
@@ -212,6 +230,8 @@ static int make(const struct boot_settings *s, _unused_ const struct kernel *k, 
     for (size_t i = 0; i < s->n_disks; i++)
         if ((r = add_disk(&line, s, i, err)) < 0)
             return r;
+    for (size_t i = 0; i < s->n_tmpfs; i++)
+        add_tmpfs(&line, &s->tmpfs[i]);
     for (size_t i = 0; i < s->n_environment; i++) {
         _cleanup_free_ char *pair =
             cunik_asprintf("%s=%s", s->environment[i].key, s->environment[i].value);
@@ -235,4 +255,5 @@ const struct backend cunik_backend_linux = {
     .files = FILES_INITRD,
     .make = make,
     .ipv6 = true,
+    .tmpfs = true,
 };

@@ -314,8 +314,15 @@ static const struct field volume_volume_rows[] = {
 static const struct fields volume_volume_fields = FIELDS(volume_volume_rows, true);
 
 static const struct field volume_tmpfs_rows[] = {
-    {.name = "mode", .type = FIELD_STRING_NUMBER, .help = "its permissions"},
-    {.name = "size", .type = FIELD_BYTES, .range = &cunik_field_from_zero, .help = "its size"},
+    {.name = "mode",
+     .type = FIELD_STRING_NUMBER,
+     .support = SUPPORT_FULL,
+     .help = "its permissions"},
+    {.name = "size",
+     .type = FIELD_BYTES,
+     .range = &cunik_field_from_zero,
+     .support = SUPPORT_FULL,
+     .help = "its size"},
 };
 static const struct fields volume_tmpfs_fields = {
     .rows = volume_tmpfs_rows,
@@ -358,7 +365,7 @@ static const struct field mount_rows[] = {
     {.name = "tmpfs",
      .type = FIELD_OBJECT,
      .sub = &volume_tmpfs_fields,
-     .reason = "a guest mounts its memory file systems itself",
+     .support = SUPPORT_FULL,
      .omit = OMIT_NEVER,
      .help = "of memory"},
     {.name = "type",

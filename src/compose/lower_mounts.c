@@ -45,6 +45,11 @@ void cunik_lower_mounts(const struct stack *s, const struct stack_service *servi
             to->mode = from->mode;
             to->uid = from->uid;
             to->gid = from->gid;
+        } else if (from->kind == MOUNT_TMPFS) {
+            to->mode = from->mode;
+            to->uid = from->uid;
+            to->gid = from->gid;
+            to->size = from->size;
         } else if (volume && !*from->source) {
             cunik_world_own_volume(w, c, to);
         }

@@ -81,6 +81,7 @@ compose_SOURCES = \
 	src/compose/stack_contents.c \
 	src/compose/stack_maker.c \
 	src/compose/stack_mounts.c \
+	src/compose/stack_tmpfs.c \
 	src/compose/stack_network.c \
 	src/compose/stack_network_options.c \
 	src/compose/stack_resolver.c \

@@ -78,13 +78,14 @@ struct stack_disk {
 
 /* One of a service's volumes, configs or secrets. */
 struct stack_mount {
-    enum mount_kind kind; /* a bind's source is a folder, or is not there */
+    enum mount_kind kind; /* a bind's source is a folder, or is not there; a tmpfs has none */
     char *source; /* volume: its key, "" = one of the service's own; bind: absolute path; file: what
                      it is called in messages */
     char *target;
     bool readonly;
     size_t content;         /* file: index in stack.contents */
-    int64_t mode, uid, gid; /* file */
+    int64_t mode, uid, gid; /* file, tmpfs */
+    int64_t size;           /* tmpfs: bytes, 0 = not said */
     struct place place;
 };
 

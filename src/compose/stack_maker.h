@@ -39,6 +39,10 @@ void cunik_stack_read_build(struct stack_maker *m, const struct node *n, struct 
 /* stack_mounts.c: a service's volumes, configs and secrets. */
 void cunik_stack_read_mounts(struct stack_maker *m, const struct node *n, struct stack_service *s);
 void cunik_stack_mounts_done(struct stack_service *s);
+/* stack_tmpfs.c: its memory file systems; and one that is among its volumes. */
+void cunik_stack_read_tmpfs(struct stack_maker *m, const struct node *n, struct stack_service *s);
+void cunik_stack_read_tmpfs_volume(struct stack_maker *m, const struct node *n,
+                                   const struct node *entry, struct stack_service *s);
 /* stack_contents.c: a new one, whose name is taken over; and that of a config or secret ("what"),
  * once however many services use it: its index. */
 struct stack_content *cunik_stack_add_content(struct stack *s, char *name,

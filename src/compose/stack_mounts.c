@@ -82,11 +82,15 @@ static void read_volumes(struct stack_maker *m, const struct node *n, struct sta
         const struct node *item = list->items[i];
         const char *source = cunik_stack_text(item, "source");
         enum volume_type type = cunik_volume_type_of(item);
+        if (type == VOLUME_TYPE_TMPFS) {
+            cunik_stack_read_tmpfs_volume(m, n, item, s);
+            continue;
+        }
         if (type != VOLUME_TYPE_VOLUME && type != VOLUME_TYPE_BIND) {
             _cleanup_free_ char *path = path_of(s, "volumes");
             cunik_diagnostics_unsupported(
                 m->d, &item->place, path,
-                "type '%s' is not supported and has no effect, only volume and bind have",
+                "type '%s' is not supported and has no effect, only volume, bind and tmpfs have",
                 cunik_stack_text(item, "type"));
             continue;
         }
@@ -157,6 +161,7 @@ static void read_files(struct stack_maker *m, const struct node *n, struct stack
 void cunik_stack_read_mounts(struct stack_maker *m, const struct node *n, struct stack_service *s)
 {
     read_volumes(m, n, s);
+    cunik_stack_read_tmpfs(m, n, s);
     read_files(m, n, s, "configs", "config", "/");
     read_files(m, n, s, "secrets", "secret", "/run/secrets/");
 }

@@ -78,6 +78,8 @@ enum mount_kind {
     MOUNT_VOLUME, /* a volume */
     MOUNT_BIND,   /* a folder of the host */
     MOUNT_FILE,   /* a copy of a file: a config, a secret or one of the host */
+    MOUNT_TMPFS,  /* no source: memory of the guest, which only some can be told to mount so
+                     (backend.h) */
     MOUNT_KIND_MAX_,
 };
 
@@ -158,11 +160,13 @@ struct world_disk {
  * a disk, a shared folder or a part of the initrd when the cunik is made (host_attach.c). */
 struct world_mount {
     enum mount_kind kind;
-    char *source; /* volume: world_volume.name; bind: absolute path; file: its name in messages */
+    char *source; /* volume: world_volume.name; bind: absolute path; file: its name in messages;
+                     tmpfs: "" */
     char *target; /* absolute, in the guest */
     bool readonly;
     char *digest;           /* file: SHA-256 of its content (file_store.h) */
-    int64_t mode, uid, gid; /* file: its permissions and owner in the guest */
+    int64_t mode, uid, gid; /* file, tmpfs: its permissions and owner in the guest */
+    int64_t size;           /* tmpfs: bytes; 0 = as the guest likes */
 };
 
 struct world_health {

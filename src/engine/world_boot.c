@@ -12,6 +12,7 @@ struct prepared {
     struct boot_settings settings;
     struct boot_interface *interfaces;
     struct boot_disk *disks;
+    struct boot_tmpfs *tmpfs;
     struct boot_pair *environment, *params;
     struct strv texts;
 };
@@ -20,6 +21,7 @@ static void prepared_done(struct prepared *p)
 {
     free(p->interfaces);
     free(p->disks);
+    free(p->tmpfs);
     free(p->environment);
     free(p->params);
     cunik_strv_done(&p->texts);
@@ -88,6 +90,27 @@ static struct boot_pair *prepare_pairs(const struct world_pairs *pairs)
     return out;
 }
 
+/* What says no mode is for everybody, as a /tmp is. */
+static size_t prepare_tmpfs(struct prepared *p, const struct world_cunik *c)
+{
+    size_t n = 0;
+
+    p->tmpfs = cunik_calloc(c->n_mounts, sizeof(*p->tmpfs));
+    for (size_t i = 0; i < c->n_mounts; i++) {
+        const struct world_mount *m = &c->mounts[i];
+        if (m->kind == MOUNT_TMPFS)
+            p->tmpfs[n++] = (struct boot_tmpfs){
+                .mount = m->target,
+                .readonly = m->readonly,
+                .size = m->size,
+                .mode = m->mode ? (unsigned)m->mode : 01777,
+                .uid = (unsigned)m->uid,
+                .gid = (unsigned)m->gid,
+            };
+    }
+    return n;
+}
+
 static int prepare(const struct world_cunik *c, const struct world *w, const char *image,
                    const char *initrd, struct prepared *p, struct error **err)
 {
@@ -120,6 +143,8 @@ static int prepare(const struct world_cunik *c, const struct world *w, const cha
         .memory = c->memory,
         .cpus = c->cpus,
     };
+    p->settings.n_tmpfs = prepare_tmpfs(p, c);
+    p->settings.tmpfs = p->tmpfs;
     return prepare_interfaces(p, c, w, err);
 }
 
@@ -137,6 +162,16 @@ static int check_ports(const struct world_cunik *c, const struct backend *backen
     return 0;
 }
 
+static void warn_tmpfs(const struct boot_settings *s, const struct backend *backend,
+                       struct boot *boot)
+{
+    for (size_t i = 0; !backend->tmpfs && i < s->n_tmpfs; i++)
+        cunik_strv_addf(&boot->warnings,
+                        "tmpfs: '%s' has no effect: a guest of backend '%s' mounts its memory file "
+                        "systems itself",
+                        s->tmpfs[i].mount, backend->name);
+}
+
 int cunik_world_boot(const struct world_cunik *c, const struct world *w,
                      const struct kernel *kernel, const char *image, const char *initrd,
                      struct boot *ret, struct error **err)
@@ -151,11 +186,12 @@ int cunik_world_boot(const struct world_cunik *c, const struct world *w,
         (r = check_ports(c, backend, err)) < 0)
         return r;
     r = backend->make(&p.settings, kernel, &boot, err);
-    if (r < 0)
+    if (r < 0) {
         cunik_boot_done(&boot);
-    else
-        *ret = boot;
-    if (r == 0)
-        ret->backend = backend;
-    return r;
+        return r;
+    }
+    warn_tmpfs(&p.settings, backend, &boot);
+    *ret = boot;
+    ret->backend = backend;
+    return 0;
 }

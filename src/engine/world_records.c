@@ -18,9 +18,8 @@ ENUM_NAMES(conditions,
            [DEPEND_COMPLETED] = "service_completed_successfully");
 ENUM_NAMES(restarts, RESTART_MAX_, [RESTART_NO] = "no", [RESTART_ALWAYS] = "always",
            [RESTART_ON_FAILURE] = "on-failure", [RESTART_UNLESS_STOPPED] = "unless-stopped");
-ENUM_NAMES(
-    mounts,
-    MOUNT_KIND_MAX_, [MOUNT_VOLUME] = "volume", [MOUNT_BIND] = "bind", [MOUNT_FILE] = "file");
+ENUM_NAMES(mounts, MOUNT_KIND_MAX_, [MOUNT_VOLUME] = "volume", [MOUNT_BIND] = "bind",
+           [MOUNT_FILE] = "file", [MOUNT_TMPFS] = "tmpfs");
 
 const struct enumeration cunik_world_conditions = {conditions_names, DEPEND_MAX_};
 
@@ -109,7 +108,8 @@ RECORD_FIELDS(, cunik_world_mount_record, struct world_mount, mount_label,
               ROW("digest", STRING, struct world_mount, digest, RECREATE, .text = TEXT_NAME),
               ROW("mode", INT, struct world_mount, mode, RECREATE, .max = 07777),
               ROW("uid", INT, struct world_mount, uid, RECREATE, .max = UINT32_MAX),
-              ROW("gid", INT, struct world_mount, gid, RECREATE, .max = UINT32_MAX));
+              ROW("gid", INT, struct world_mount, gid, RECREATE, .max = UINT32_MAX),
+              ROW("size", BYTES, struct world_mount, size, RECREATE));
 
 RECORD_FIELDS(static, health, struct world_health, NULL,
               ROW("test", STRV, struct world_health, test, UPDATE, .text = TEXT_ANY, .most = 256),

@@ -156,6 +156,42 @@ check 'remove' expect 0 cunik volume rm keep_data
 check 'what is external must be there' expect 2 cunik-compose up -d
 check '… and is named' err_has 'no such volume: keep_data'
 
+# Memory, which a Linux guest is told to mount, and what is mounted within it.
+cat >memory.yaml <<END
+name: memory
+services:
+  lua:
+    mem_limit: 128m
+    network_mode: none
+    command: [lua5.4, -e, 'for _, f in ipairs{"/proc/mounts", "/mem/shared/page", "/mem/motd"} do for l in io.lines(f) do print(l) end end']
+    unikernel:
+      backend: linux
+      kernel: $ROOT_DIR/build/guests/linux/vmlinux
+      initrd: $ROOT_DIR/build/guests/app.cpio
+    tmpfs: ["/mem/deep/er:ro", "/mem:size=16m,mode=0750,uid=33,gid=34"]
+    volumes:
+      - {type: tmpfs, target: /cache, tmpfs: {size: 1m, mode: 0700}}
+      - ./shared:/mem/shared
+      - ./motd:/mem/motd:ro
+END
+echo 'of the folder' >shared/page
+check 'memory file systems' expect 0 cunik-compose -f memory.yaml up -d
+printed() { cunik logs memory-lua-1 | tr -d '\r' >"$OUT"; grep -qF 'exited with status' "$OUT"; }
+check 'their guest lists what is mounted' wait_until 120 printed
+check '… with size, mode and owner' grep -qE '^tmpfs /mem tmpfs rw,.*size=16384k,mode=750,uid=33,gid=34' "$OUT"
+check '… of the long form too' grep -qE '^tmpfs /cache tmpfs rw,.*size=1024k,mode=700' "$OUT"
+check '… one for everybody where no mode is said, read-only' grep -qE '^tmpfs /mem/deep/er tmpfs ro,nosuid,nodev' "$OUT"
+check '… which covers no folder' out_has 'of the folder'
+check '… and no file' out_has 'one file'
+check 'no change, nothing to do' bash -c "cunik-compose -f memory.yaml plan | grep -q 'lua-1: restart\|start lua-1\|Nothing to do'"
+sed -i 's/size=16m/size=8m/' memory.yaml
+check 'another size' expect 0 cunik-compose -f memory.yaml plan
+check '… recreates the guest' out_has 'volumes./mem.size'
+sed -i 's/backend: linux/backend: osv/; s/command:.*/command: [\/program]/; s/- .*:ro$//; s/- .\/shared.*//' memory.yaml
+check 'a guest that cannot be told' expect 0 cunik-compose -f memory.yaml config --unsupported
+check '… is in the list with the reason' out_has "guest of backend 'osv' mounts its memory file systems itself"
+check 'down' expect 0 cunik-compose -f memory.yaml down
+
 # A disk of somebody's own is opened to the user that guests run as, and stays whose it is.
 mkdir -p "$WORK/own"
 truncate -s 1M "$WORK/own/disk"

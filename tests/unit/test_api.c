@@ -26,6 +26,7 @@
 #include "engine/engine_lock.h"
 #include "engine/paths.h"
 #include "engine/server.h"
+#include "engine/world_records.h"
 #include "tests/support/json_schema.h"
 #include "tests/support/test.h"
 
@@ -78,6 +79,9 @@ int cunik_engine_world(struct engine *e, const char *stack, struct world *ret, s
         c->index = from->index;
         c->status.state = from->status.state;
         c->status.pid = from->status.pid;
+        for (size_t k = 0; k < from->n_mounts; k++)
+            cunik_record_copy(&cunik_world_mount_record, ARRAY_APPEND(c->mounts, c->n_mounts),
+                              &from->mounts[k]);
     }
     pthread_mutex_unlock(&e->lock);
     return 0;
@@ -382,6 +386,11 @@ static int setup(void **state)
         cunik_replace(&c->service, "web");
         c->index = i;
         c->status.state = CUNIK_RUNNING;
+        struct world_mount *m = cunik_world_add_mount(c);
+        m->kind = MOUNT_TMPFS;
+        cunik_replace(&m->target, "/cache");
+        m->mode = 01777;
+        m->size = 4096;
     }
     *state = f;
     return 0;

@@ -75,11 +75,31 @@ static struct boot_disk *read_disks(const json_t *array, size_t *ret_n)
     return items;
 }
 
+static struct boot_tmpfs *read_tmpfs(const json_t *array, size_t *ret_n)
+{
+    struct boot_tmpfs *items = NULL;
+    json_t *value;
+    size_t i, n = 0;
+
+    json_array_foreach (array, i, value) {
+        struct boot_tmpfs *p = ARRAY_APPEND(items, n);
+        p->mount = text_of(value, "mount");
+        p->readonly = json_is_true(json_object_get(value, "readonly"));
+        p->size = json_integer_value(json_object_get(value, "size"));
+        p->mode = (unsigned)json_integer_value(json_object_get(value, "mode"));
+        p->uid = (unsigned)json_integer_value(json_object_get(value, "uid"));
+        p->gid = (unsigned)json_integer_value(json_object_get(value, "gid"));
+    }
+    *ret_n = n;
+    return items;
+}
+
 struct input {
     struct strv command, search;
     struct boot_pair *environment, *params;
     struct boot_interface *interfaces;
     struct boot_disk *disks;
+    struct boot_tmpfs *tmpfs;
     struct solo5_device *devices;
     struct boot_settings settings;
     struct kernel kernel;
@@ -93,6 +113,7 @@ static void input_done(struct input *in)
     free(in->params);
     free(in->interfaces);
     free(in->disks);
+    free(in->tmpfs);
     free(in->devices);
 }
 
@@ -150,6 +171,7 @@ static void read_input(const json_t *json, struct input *in)
     in->params = read_pairs(json_object_get(json, "params"), &in->settings.n_params);
     in->interfaces = read_interfaces(json_object_get(json, "interfaces"), &s->n_interfaces);
     in->disks = read_disks(json_object_get(json, "disks"), &s->n_disks);
+    in->tmpfs = read_tmpfs(json_object_get(json, "tmpfs"), &s->n_tmpfs);
     s->name = "demo-web-1";
     s->hostname = text_of(json, "hostname");
     s->hostname_given = *s->hostname;
@@ -159,6 +181,7 @@ static void read_input(const json_t *json, struct input *in)
     s->params = in->params;
     s->interfaces = in->interfaces;
     s->disks = in->disks;
+    s->tmpfs = in->tmpfs;
     s->kernel = text_of(json, "kernel");
     s->initrd = text_of(json, "initrd");
     s->cmdline = text_of(json, "cmdline");

@@ -189,9 +189,41 @@ static void cases(void **state _unused_)
     }
 }
 
+/* Which backend it is, only the kernel shows: so the engine says of each what it cannot do. */
+static void test_tmpfs_told(void **state _unused_)
+{
+    for (size_t i = 0; i < cunik_n_backends; i++) {
+        const char *backend = cunik_backends[i]->name;
+        _cleanup_world_ struct world w = {0};
+        _cleanup_error_ struct error *err = NULL;
+        struct world_cunik *c = cunik_world_add_cunik(&w);
+        struct kernel kernel = {.path = (char *)"/k", .bzimage = true};
+        struct boot boot = {0};
+        bool warned = false;
+        cunik_replace(&c->name, "demo-web-1");
+        cunik_replace(&c->boot.backend, backend);
+        cunik_replace(&c->boot.kernel, "/k");
+        struct world_mount *m = cunik_world_add_mount(c);
+        m->kind = MOUNT_TMPFS;
+        cunik_replace(&m->target, "/cache");
+        if (cunik_world_boot(c, &w, &kernel, "/k", "", &boot, &err) < 0)
+            continue; /* one that wants a kernel of its own, or disks */
+        _cleanup_free_ char *wanted =
+            cunik_asprintf("tmpfs: '/cache' has no effect: a guest of backend '%s' mounts its "
+                           "memory file systems itself",
+                           backend);
+        for (size_t k = 0; k < boot.warnings.n; k++)
+            warned = warned || strcmp(boot.warnings.items[k], wanted) == 0;
+        assert_int_equal(warned, !cunik_backends[i]->tmpfs);
+        assert_int_equal(strstr(boot.cmdline, "mount=tmpfs:/cache:tmpfs:rw:mode=1777") != NULL,
+                         strcmp(backend, "linux") == 0);
+        cunik_boot_done(&boot);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cases)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cases), cmocka_unit_test(test_tmpfs_told)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
