@@ -110,21 +110,13 @@ static int network_step(const struct apply_things *t, const struct plan_step *st
 
 /* Volumes */
 
-static bool has_volume(const struct world_cunik *c, const char *name)
-{
-    for (size_t i = 0; i < c->n_mounts; i++)
-        if (c->mounts[i].kind == MOUNT_VOLUME && strcmp(c->mounts[i].source, name) == 0)
-            return true;
-    return false;
-}
-
 /* What it holds is for the first that has it. */
 static int create_volume(const struct apply_things *t, const char *name, struct error **err)
 {
     const struct world *w = t->s->desired;
 
     for (size_t i = 0; i < w->n_cuniks; i++)
-        if (has_volume(&w->cuniks[i], name))
+        if (cunik_world_has_volume(&w->cuniks[i], name))
             return HOST(t, volume_ensure, cunik_world_volume(w, name), &w->cuniks[i], err);
     return cunik_error_set(err, ERROR_FAILED, "nobody has it");
 }

@@ -16,7 +16,7 @@
 #include "base/time.h"
 #include "base/verbs.h"
 #include "engine/clock.h"
-#include "engine/daemon.h"
+#include "engine/cunikd_parts.h"
 #include "engine/engine.h"
 #include "engine/hypervisor.h"
 #include "engine/outside.h"
@@ -24,7 +24,7 @@
 #include "engine/server.h"
 
 /* Tells who started us. That it is not listening any more is no reason to stop. */
-static void tell(struct daemon *d, const char *line)
+static void tell(struct cunikd *d, const char *line)
 {
     if (d->set.ready_fd < 0)
         return;
@@ -34,7 +34,7 @@ static void tell(struct daemon *d, const char *line)
 }
 
 /* For people and scripts; who is alive is told by the lock. */
-static int write_pid(const struct daemon *d, struct error **err)
+static int write_pid(const struct cunikd *d, struct error **err)
 {
     _cleanup_free_ char *path = cunik_path_join(d->set.root, "cunikd.pid");
     _cleanup_free_ char *text = cunik_asprintf("%d\n", (int)getpid());
@@ -42,7 +42,7 @@ static int write_pid(const struct daemon *d, struct error **err)
     return cunik_file_write(path, text, strlen(text), 0644, false, err);
 }
 
-static void remove_pid(const struct daemon *d)
+static void remove_pid(const struct cunikd *d)
 {
     _cleanup_free_ char *path = cunik_path_join(d->set.root, "cunikd.pid");
 
@@ -76,7 +76,7 @@ static int take_signals(int *ret, struct error **err)
 }
 
 /* Whether there is nothing to do, and how long to wait before asking again (ms; -1 = for ever). */
-static bool is_idle(struct daemon *d, int *ret_wait)
+static bool is_idle(struct cunikd *d, int *ret_wait)
 {
     int64_t since;
     bool busy = cunik_server_busy(d->server, &since);
@@ -93,7 +93,7 @@ static bool is_idle(struct daemon *d, int *ret_wait)
 
 /* Until a signal, or until there has been nothing to do for long enough; then lock.start is held.
  */
-static void serve(struct daemon *d, int signals)
+static void serve(struct cunikd *d, int signals)
 {
     struct pollfd fds[] = {
         {.fd = signals, .events = POLLIN},
@@ -128,9 +128,9 @@ static void serve(struct daemon *d, int signals)
     }
 }
 
-static void stop(struct daemon *d)
+static void stop(struct cunikd *d)
 {
-    cunik_daemon_close(d);
+    cunik_cunikd_close(d);
     cunik_outside_leave(d->outside);
     if (d->lock.engine >= 0)
         remove_pid(d);
@@ -150,7 +150,7 @@ static char *own_netns(void)
 }
 
 /* libvirt's own daemon, where one is named, is not in namespaces of ours. */
-static int enter_namespaces(struct daemon *d, struct error **err)
+static int enter_namespaces(struct cunikd *d, struct error **err)
 {
     _cleanup_error_ struct error *why = NULL;
     int r = cunik_rootless_enter(d->set.root, &d->outside, &why);
@@ -160,7 +160,7 @@ static int enter_namespaces(struct daemon *d, struct error **err)
     return r < 0 ? cunik_error_pass(err, r, &why) : 0;
 }
 
-static int run(struct daemon *d, struct error **err)
+static int run(struct cunikd *d, struct error **err)
 {
     bool running = false;
     int signals = -1, r;
@@ -186,11 +186,11 @@ static int run(struct daemon *d, struct error **err)
     if (r == 0)
         r = write_pid(d, err);
     if (r == 0)
-        r = cunik_daemon_open_host(d, err);
+        r = cunik_cunikd_open_host(d, err);
     if (r == 0)
-        r = cunik_daemon_start_engine(d, err);
+        r = cunik_cunikd_start_engine(d, err);
     if (r == 0)
-        r = cunik_daemon_start_server(d, err);
+        r = cunik_cunikd_start_server(d, err);
     if (r < 0)
         return r;
     cunik_engine_lock_started(&d->lock);
@@ -209,7 +209,7 @@ int main(int argc, char **argv)
     _cleanup_(cunik_arguments_destroyp) struct arguments *arguments = NULL;
     _cleanup_error_ struct error *err = NULL;
     _cleanup_free_ char *help = NULL;
-    struct daemon d = {.set.ready_fd = -1, .lock = {-1, -1}, .told = PTHREAD_MUTEX_INITIALIZER};
+    struct cunikd d = {.set.ready_fd = -1, .lock = {-1, -1}, .told = PTHREAD_MUTEX_INITIALIZER};
     int r;
 
     cunik_memory_init();

@@ -101,8 +101,7 @@ static bool *awaited(const struct prepared *p, const struct request *r)
     for (size_t i = 0; i < p->desired.n_cuniks; i++) {
         const struct world_cunik *c = &p->desired.cuniks[i];
         in[i] = c->status.state == CUNIK_RUNNING &&
-                (!r->services.n || cunik_strv_has(&r->services, c->service) ||
-                 cunik_map_has(&started, c->name));
+                (cunik_request_names_service(r, c->service) || cunik_map_has(&started, c->name));
     }
     return in;
 }

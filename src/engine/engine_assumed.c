@@ -5,19 +5,13 @@
 #include "base/memory.h"
 #include "engine/engine_internal.h"
 
-static bool is_meant(const struct request *r, const struct world_cunik *c)
-{
-    return (!r->services.n || cunik_strv_has(&r->services, c->service)) &&
-           (!r->cuniks.n || cunik_strv_has(&r->cuniks, c->name));
-}
-
 int cunik_engine_find_spared(const struct slot *s, const struct request *r,
                              const struct world *observed, struct strv *ret, struct error **err)
 {
     for (size_t i = 0; i < observed->n_cuniks; i++) {
         const struct world_cunik *c = &observed->cuniks[i];
         bool active = cunik_state_is_active(c->status.state);
-        if (strcmp(c->stack, s->stack) != 0 || !is_meant(r, c))
+        if (strcmp(c->stack, s->stack) != 0 || !cunik_request_names(r, c))
             continue;
         if (r->spare == SPARE_REFUSE && active)
             return cunik_error_set(err, ERROR_CONFLICT, "'%s' is %s", cunik_world_called(c),
@@ -38,7 +32,7 @@ int cunik_engine_keep_states(const struct request *r, const struct world *observ
     for (size_t i = 0; i < desired->n_cuniks; i++) {
         struct world_cunik *c = &desired->cuniks[i];
         const struct world_cunik *is = cunik_map_get(&there, c->name);
-        if (!is_meant(r, c))
+        if (!cunik_request_names(r, c))
             continue;
         if (!is)
             return cunik_error_set(err, ERROR_NOT_FOUND, "no such cunik: %s",

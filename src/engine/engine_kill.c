@@ -29,8 +29,7 @@ int cunik_engine_kill_at_once(struct engine *e, const struct request *r, struct 
     for (size_t i = 0; e_ == 0 && i < w.n_cuniks; i++) {
         const struct world_cunik *c = &w.cuniks[i];
         if (strcmp(c->stack, r->stack) == 0 && c->status.state == CUNIK_RUNNING &&
-            (!r->services.n || cunik_strv_has(&r->services, c->service)) &&
-            (!r->cuniks.n || cunik_strv_has(&r->cuniks, c->name)))
+            cunik_request_names(r, c))
             *ARRAY_APPEND(k.cuniks, k.n) = c;
     }
     cunik_parallel(k.n, KILLS_AT_ONCE, kill_one, &k);

@@ -1,11 +1,7 @@
 /* From a request to a plan: what is there, what is wanted, and what lies between. */
 #include "engine/engine_prepare.h"
-#include "base/memory.h"
 
-bool cunik_prepare_named(const struct request *r, const char *service)
-{
-    return !r->services.n || cunik_strv_has(&r->services, service);
-}
+#include "base/memory.h"
 
 /* This very copy of it. What was made for one purpose is not done again unless it is meant. */
 static bool named_copy(const struct request *r, const struct world_cunik *c)
@@ -14,8 +10,7 @@ static bool named_copy(const struct request *r, const struct world_cunik *c)
 
     if (c->one_off && again && !r->services.n)
         return false;
-    return cunik_prepare_named(r, c->service) &&
-           (!r->cuniks.n || cunik_strv_has(&r->cuniks, c->name));
+    return cunik_request_names(r, c);
 }
 
 void cunik_prepare_add_cunik(struct world *w, const struct world_cunik *c, enum cunik_state state)

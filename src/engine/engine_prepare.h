@@ -10,8 +10,6 @@ static inline bool cunik_prepare_is_of(const char *stack, const struct slot *s)
     return strcmp(stack, s->stack) == 0;
 }
 
-/* Whether the request names the service, or none, which is all. */
-bool cunik_prepare_named(const struct request *r, const char *service);
 /* Copies into the world. */
 void cunik_prepare_add_cunik(struct world *w, const struct world_cunik *c, enum cunik_state state);
 void cunik_prepare_add_network(struct world *w, const struct world_network *n);

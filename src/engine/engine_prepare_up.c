@@ -63,7 +63,7 @@ static int find_scope(const struct request *r, const struct world *desired, bool
     _cleanup_free_ bool *services = cunik_calloc(g.n, sizeof(*services));
     bool *cuniks = cunik_calloc(desired->n_cuniks, sizeof(*cuniks));
     for (size_t i = 0; i < g.n; i++)
-        services[i] = cunik_prepare_named(r, g.names[i]);
+        services[i] = cunik_request_names_service(r, g.names[i]);
     if (!r->no_dependencies)
         cunik_plan_graph_close(&g, services);
     for (size_t i = 0; i < g.n; i++)

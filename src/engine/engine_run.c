@@ -38,7 +38,7 @@ static int run_stop(void *ctx, const struct world_cunik *c, bool kill, int64_t g
 static int run_volume_remove(void *ctx, const char *name, struct error **err)
 {
     const struct engine_run *run = ctx;
-    struct error *why = NULL;
+    _cleanup_error_ struct error *why = NULL;
     int r = cunik_engine_volume_drop(run->e, run->slot, name, &why);
 
     if (r == 0 || !why || (why->code != ERROR_CONFLICT && why->code != ERROR_NOT_FOUND))
@@ -47,7 +47,6 @@ static int run_volume_remove(void *ctx, const char *name, struct error **err)
         _cleanup_free_ char *text = cunik_asprintf("%s; it is left alone", why->message);
         cunik_engine_warn(run->e, run->sink, run->slot->stack, text);
     }
-    cunik_error_destroy(why);
     return 0;
 }
 

@@ -124,7 +124,7 @@ char *cunik_engine_ended_by(struct engine *e, const struct slot *s, const char *
 
     pthread_mutex_lock(&e->lock);
     for (const struct waiter *w = s->first ? s->first->next : NULL; w && !who; w = w->next)
-        if (w->ends && (!w->ends->services.n || cunik_strv_has(&w->ends->services, service)))
+        if (w->ends && cunik_request_names_service(w->ends, service))
             who = cunik_strdup(w->who);
     pthread_mutex_unlock(&e->lock);
     return who;

@@ -5,14 +5,6 @@
 #include "base/memory.h"
 #include "engine/engine_internal.h"
 
-static bool has(const struct world_cunik *c, const char *volume)
-{
-    for (size_t i = 0; i < c->n_mounts; i++)
-        if (c->mounts[i].kind == MOUNT_VOLUME && strcmp(c->mounts[i].source, volume) == 0)
-            return true;
-    return false;
-}
-
 struct volume_users {
     const char *volume;
     struct strv *names;
@@ -22,7 +14,7 @@ static void add_user(void *ctx, const struct world_cunik *c)
 {
     const struct volume_users *u = ctx;
 
-    if (has(c, u->volume) && !cunik_strv_has(u->names, c->name))
+    if (cunik_world_has_volume(c, u->volume) && !cunik_strv_has(u->names, c->name))
         cunik_strv_add(u->names, c->name);
 }
 
@@ -75,11 +67,9 @@ int cunik_engine_see_volumes(struct engine *e, struct world *w, bool *ret_seen, 
         return r;
     json_array_foreach (list, i, volume) {
         struct world_volume *v = cunik_world_add_volume(w);
-        cunik_replace(&v->name, json_string_value(json_object_get(volume, "name")));
-        const char *stack = json_string_value(json_object_get(volume, "stack"));
-        const char *key = json_string_value(json_object_get(volume, "key"));
-        cunik_replace(&v->stack, stack ? stack : "");
-        cunik_replace(&v->key, key ? key : "");
+        cunik_replace(&v->name, cunik_json_string_at(volume, "name"));
+        cunik_replace(&v->stack, cunik_json_string_at(volume, "stack"));
+        cunik_replace(&v->key, cunik_json_string_at(volume, "key"));
     }
     *ret_seen = true;
     return 0;
@@ -120,6 +110,13 @@ int cunik_engine_volume_drop(struct engine *e, const struct slot *doing, const c
     return r;
 }
 
+int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err)
+{
+    return cunik_engine_volume_drop(e, NULL, name, err);
+}
+
+/* Files */
+
 static void add_files(void *ctx, const struct world_cunik *c)
 {
     for (size_t i = 0; i < c->n_mounts; i++)
@@ -136,11 +133,6 @@ static int find_files(void *ctx, struct strv *ret, struct error **err)
     if (r == 0)
         cunik_engine_users(e, &observed, NULL, add_files, ret);
     return r;
-}
-
-int cunik_engine_volume_remove(struct engine *e, const char *name, struct error **err)
-{
-    return cunik_engine_volume_drop(e, NULL, name, err);
 }
 
 int cunik_engine_file_put(struct engine *e, const void *data, size_t size, struct error **err)

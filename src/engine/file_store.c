@@ -13,7 +13,6 @@
 
 enum { KEPT_SECONDS = 3600 };
 
-/* One that stays is in nobody's way. */
 /* What is put there again while others look is not taken for what was old. */
 static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
 
@@ -25,6 +24,7 @@ static bool is_old(const char *path)
            st.st_mtim.tv_sec + KEPT_SECONDS < time(NULL);
 }
 
+/* A folder that cannot be read has nothing that could go. */
 static void find_old(const char *folder, struct strv *ret)
 {
     _cleanup_strv_ struct strv names = {0};

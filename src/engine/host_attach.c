@@ -1,4 +1,5 @@
-/* What a cunik's mounts become on this host: disks, shared folders and files in its initrd. */
+/* What a cunik's mounts become on this host: disks and shared folders;
+ * host_attach_files.c has the part of single files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>

@@ -135,7 +135,6 @@ static int attach_folder(const struct attach *a, const struct file_folder *f, st
 
     if (r == 0 && a->make)
         r = cunik_file_make_folders(images, 0755, err);
-
     for (size_t i = 0; i < f->n && r == 0; i++)
         r = write_file(a, folder, f, &a->to->mounts[f->mounts[i]], err);
     if (r == 0 && a->make)

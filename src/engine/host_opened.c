@@ -29,23 +29,18 @@ static int read_record(const struct host_real *h, const char *cunik, struct strv
 {
     _cleanup_free_ char *path = record_of(h, cunik), *text = NULL;
     _cleanup_json_ json_t *json = NULL;
-    struct error *why = NULL;
+    _cleanup_error_ struct error *why = NULL;
     size_t size;
     int r = cunik_file_read(path, RECORD_LIMIT, &text, &size, &why);
 
     *ret_there = r == 0;
-    if (r == -ENOENT) {
-        cunik_error_destroy(why);
+    if (r == -ENOENT)
         return 0;
-    }
     if (r == 0)
         r = cunik_json_parse(text, size, path, &json, &why);
     if (r == 0)
         r = cunik_json_get_strv(json, key, ret, &why);
-    if (why && err)
-        *err = TAKE_PTR(why);
-    cunik_error_destroy(why);
-    return r;
+    return cunik_error_pass(err, r, &why);
 }
 
 static int write_record(const struct host_real *h, const char *cunik, const struct strv *files,

@@ -1,4 +1,4 @@
-/* What each network and cunik needs, and why: in which order that is found out. */
+/* What each network, cunik and volume needs, and why: in which order that is found out. */
 #include "engine/plan_parts.h"
 
 bool cunik_plan_completed(const struct world_cunik *c)

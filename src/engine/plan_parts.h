@@ -1,5 +1,6 @@
 /* The planner's own state, shared by its parts: plan.c (the order of things), plan_decide.c (what
- * each network and cunik needs, and why) and plan_edges.c (what waits for what). */
+ * each network, cunik and volume needs, and why; each kind in a file of its own) and plan_edges.c
+ * (what waits for what). */
 #pragma once
 
 #include <string.h>

@@ -59,6 +59,17 @@ void cunik_request_init_removal(struct request *r, const char *stack)
     cunik_replace(&r->stack, stack);
 }
 
+bool cunik_request_names_service(const struct request *r, const char *service)
+{
+    return !r->services.n || cunik_strv_has(&r->services, service);
+}
+
+bool cunik_request_names(const struct request *r, const struct world_cunik *c)
+{
+    return cunik_request_names_service(r, c->service) &&
+           (!r->cuniks.n || cunik_strv_has(&r->cuniks, c->name));
+}
+
 void cunik_request_done(struct request *r)
 {
     cunik_record_done(&request, r);

@@ -59,6 +59,9 @@ void cunik_request_init(struct request *r); /* strings "", times that may be 0 a
 void cunik_request_init_removal(struct request *r, const char *stack);
 void cunik_request_done(struct request *r);
 #define _cleanup_request_ _cleanup_(cunik_request_done)
+/* Whether it is about the service, or the cunik, of its stack: what it names, or all. */
+bool cunik_request_names_service(const struct request *r, const char *service);
+bool cunik_request_names(const struct request *r, const struct world_cunik *c);
 /* ERROR_INVALID for a desired world that is not of the request's stack, or names a thing twice. */
 int cunik_request_check(const struct request *r, struct error **err);
 const char *cunik_request_action_name(enum request_action a);

@@ -32,8 +32,8 @@ engine_SOURCES = \
 	src/engine/detach_keys.c \
 	src/engine/domain_diff.c \
 	src/engine/cunik_filter.c \
+	src/engine/cunikd_parts.c \
 	src/engine/cunikd_settings.c \
-	src/engine/daemon.c \
 	src/engine/doctor.c \
 	src/engine/doctor_facts.c \
 	src/engine/doctor_links.c \

@@ -69,6 +69,14 @@ void cunik_world_keep(struct world *w, bool (*wanted)(const struct world_cunik *
     w->n_cuniks = n;
 }
 
+bool cunik_world_has_volume(const struct world_cunik *c, const char *volume)
+{
+    for (size_t i = 0; i < c->n_mounts; i++)
+        if (c->mounts[i].kind == MOUNT_VOLUME && strcmp(c->mounts[i].source, volume) == 0)
+            return true;
+    return false;
+}
+
 int cunik_world_cunik_check(const struct world_cunik *c, struct error **err)
 {
     return cunik_record_check(&cunik_world_cunik_record, c, err);

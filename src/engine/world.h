@@ -392,6 +392,9 @@ static inline const char *cunik_world_called(const struct world_cunik *c)
 void cunik_world_keep(struct world *w, bool (*wanted)(const struct world_cunik *c, const void *ctx),
                       const void *ctx);
 
+/* Whether the volume is among its mounts. */
+bool cunik_world_has_volume(const struct world_cunik *c, const char *volume);
+
 /* By name; NULL when absent. Linear: use a struct map of your own for many look-ups. */
 struct world_cunik *cunik_world_cunik(const struct world *w, const char *name);
 struct world_network *cunik_world_network(const struct world *w, const char *name);

@@ -42,7 +42,7 @@ check '…' wait_until 20 answers http://127.0.0.1:8080/ 'hello from d-web-1'
 # The engine, in the middle of a request, and between.
 before=$(guest_pid db)
 kill -9 "$(engine_pid)"
-check 'a killed engine is replaced, and its guests are the same' equal "$(guest_pid db)" "$before"
+check 'a killed engine is replaced, and its guests are the same' same "$(guest_pid db)" "$before"
 cunik-compose restart >restart.out 2>&1 &
 client=$!
 wait_until 30 grep -q '"end":"destroyed"' "$CUNIK_ROOT/stacks/d.json"
@@ -104,7 +104,7 @@ check '… nor do those of others, to them or to it' expect 0 cunik-compose -f o
 check '… which come and go' expect 0 cunik-compose -f other.yaml down
 rm "$CUNIK_ROOT/stacks/empty.json"
 rmdir "$CUNIK_ROOT/stacks/folder.json"
-check '… to anybody' equal "$(guest_pid db)" "$before"
+check '… to anybody' same "$(guest_pid db)" "$before"
 check '… and is made anew' run jq -e .cuniks "$CUNIK_ROOT/stacks/d.json"
 check 'down' expect 0 cunik-compose down
 check 'nothing is left' nothing_left

@@ -79,7 +79,7 @@ check '… which the next engine knows' equal "$(status job attempts)/$(status j
 export A=2
 check 'a change of db' expect 0 cunik-compose up -d
 check '… restarts who says so' not equal "$(status with pid)" "$with"
-check '… and nobody else' equal "$(status without pid)" "$without"
+check '… and nobody else' same "$(status without pid)" "$without"
 check 'down at the end' expect 0 cunik-compose down
 check '… leaves nothing' nothing_left
 plan_tests_done

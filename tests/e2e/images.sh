@@ -28,7 +28,7 @@ check 'build' expect 0 cunik build -t web web
 first=$(digest web)
 check '… has a digest' test -n "$first"
 cp -p web/probe.elf web/again.elf && mv web/again.elf web/probe.elf && touch -d 2001-01-01 web/probe.elf
-check '… again gives the same digest' equal "$(cunik build -t web:again web)" "$first"
+check '… again gives the same digest' same "$(cunik build -t web:again web)" "$first"
 check 'an OCI tool reads the store' store web:latest
 check '… and what the configuration says' equal "$(jq -r '.config.Labels["io.cunik.backend"]' "$OUT")" unikraft
 check 'a mistake is named with its place' expect 2 bash -c 'mkdir bad && echo "kernle: x" >bad/Cunikfile && cunik build -t bad bad'

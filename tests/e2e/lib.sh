@@ -134,6 +134,8 @@ expect() {
 equal() {
     [ "$1" = "$2" ] || { echo "got '$1', wanted '$2'" >"$OUT"; return 1; }
 }
+# same GOT WANTED: the same, for what two commands say: nothing twice is not that.
+same() { [ -n "$2" ] && equal "$1" "$2"; }
 not() { ! run "$@"; }
 
 out_has() { grep -qF -- "$1" "$OUT"; }

@@ -34,7 +34,7 @@ addresses=$(look '.networks[0].address')
 GREETING=two stack pause
 check 'they are changed' expect 0 up
 check '… each when the one before it is healthy' equal "$(rows)" 1h2h3h
-check '… with their addresses' equal "$(look '.networks[0].address')" "$addresses"
+check '… with their addresses' same "$(look '.networks[0].address')" "$addresses"
 
 before=$(look "$same")
 pids=$(look '.status.pid')
@@ -43,7 +43,7 @@ check 'an update that fails fails the command' expect 1 up
 check '… and says so' err_has "the update of 'web' has failed, 0 of 3 done: 'r-web-1' is unhealthy: GET http"
 check '… and what it did' err_has "'web' is what it was before"
 check '… which is true' equal "$(look "$same")" "$before"
-check '… and the others have run on' equal "$(look '.status.pid' | jq -c '.[1:]')" "$(jq -c '.[1:]' <<<"$pids")"
+check '… and the others have run on' same "$(look '.status.pid' | jq -c '.[1:]')" "$(jq -c '.[1:]' <<<"$pids")"
 check '… and all are healthy' wait_until 30 bash -c \
     'cunik inspect r-web-1 r-web-2 r-web-3 | jq -e "all(.[]; .status.health == \"healthy\")"'
 check 'the file is still to be carried out' expect 0 cunik-compose plan
@@ -52,7 +52,7 @@ check '… for all of them' out_has '3 to recreate'
 WORD=unhealthy GREETING=two stack pause
 check 'an update that is paused fails the command' expect 1 up
 check '… and says so' err_has "the update of 'web' is paused, 0 of 3 done"
-check '… and leaves the others alone' equal "$(look '.status.pid' | jq -c '.[1:]')" "$(jq -c '.[1:]' <<<"$pids")"
+check '… and leaves the others alone' same "$(look '.status.pid' | jq -c '.[1:]')" "$(jq -c '.[1:]' <<<"$pids")"
 check '… for the next one' bash -c 'cunik-compose plan | grep -q "2 to recreate"'
 GREETING=two ORDER=start-first stack pause
 check 'what was there again is a change of one' expect 0 up --wait

@@ -182,9 +182,9 @@ check "what the host has in /run the engine has too" equal \
 before=$(guests)
 mkdir /run/libvirt
 kill -9 "$(engine)"
-check 'ps after the death of the engine' expect 0 as_user cunik-compose ps && check 'finds both guests' equal "$(guests)" "$before"
+check 'ps after the death of the engine' expect 0 as_user cunik-compose ps && check 'finds both guests' same "$(guests)" "$before"
 check 'with their ports' from 8080 '' 'hello from r-web-1'
-check 'up has nothing to do' expect 0 as_user cunik-compose up -d --wait && check 'with them' equal "$(guests)" "$before"
+check 'up has nothing to do' expect 0 as_user cunik-compose up -d --wait && check 'with them' same "$(guests)" "$before"
 
 kill -9 $(named slirp4netns)
 check 'slirp4netns comes back' wait_until 30 from 8080 '' 'hello from r-web-1'
@@ -193,7 +193,7 @@ old=$(engine)
 kill -9 "$(named cunik-outside)"
 check 'without its process outside the engine leaves' wait_until 30 has_gone "$old"
 check 'the next command goes on' expect 0 as_user cunik-compose up -d --wait
-check 'in the same namespaces' equal "$(guests)" "$before"
+check 'in the same namespaces' same "$(guests)" "$before"
 check 'with the ports' from 8080 '' 'hello from r-web-1'
 check 'and names' from 8080 'get?http://db/' 'hello from r-db-1'
 

@@ -60,7 +60,7 @@ cp "$CUNIK_ROOT/cunikd.log" "$OUT"
 check '… and it is told what had changed' out_has 'its domain was changed: <on_crash>destroy</on_crash> → <on_crash>restart</on_crash>'
 v undefine s-web-1 >/dev/null
 check 'one that was undefined is defined again' wait_until 60 bash -c "virsh -c qemu:///system dominfo s-web-1 | grep -q 'Persistent:.*yes'"
-check '… while its guest runs on' equal "$(pid)" "$before"
+check '… while its guest runs on' same "$(pid)" "$before"
 check 'that is all' wait_until 60 nothing_planned
 # What is changed in the guest alone; libvirt tells nobody of it. The engine repairs it when it looks next.
 mac() { v domiflist s-web-1 | awk '/ethernet/ {print $5}'; }
@@ -167,7 +167,7 @@ check '…' err_has 'qemu:///system'
 check 'the guest answers on' answers http://127.0.0.1:8080/ 'hello from web'
 libvirtd -d
 check 'when it is back, so is the engine' wait_until 30 cunik list
-check '… with the same guest' equal "$(pid)" "$before"
+check '… with the same guest' same "$(pid)" "$before"
 check '… and nothing to do' wait_until 60 nothing_planned
 # In the middle of a request.
 cunik-compose up -d --force-recreate >recreate.out 2>&1 &

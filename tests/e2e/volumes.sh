@@ -233,11 +233,11 @@ check 'two guests read a private disk' expect 0 cunik-compose -f own.yaml up -d
 opened=$(facl disk)
 check '… which is open to them' test "$opened" != "$closed"
 check '… of whom one goes' expect 0 cunik-compose -f own.yaml down a
-check '… and the other still may' equal "$(facl disk)" "$opened"
+check '… and the other still may' same "$(facl disk)" "$opened"
 ln -sfn other "$WORK/own/link"
 check 'a link leads elsewhere when the guest is started again' expect 0 cunik-compose -f own.yaml restart b
-check '… what it led to is closed' equal "$(facl disk)" "$closed"
-check '… and what it leads to is open' equal "$(facl other)" "$opened"
+check '… what it led to is closed' same "$(facl disk)" "$closed"
+check '… and what it leads to is open' same "$(facl other)" "$opened"
 ln -sfn disk "$WORK/own/link"
 check 'it leads elsewhere when the guest goes' expect 0 cunik-compose -f own.yaml down
 check '… and both are closed' equal "$(facl disk) $(facl other)" "$closed $closed"

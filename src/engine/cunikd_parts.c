@@ -1,4 +1,4 @@
-#include "engine/daemon.h"
+#include "engine/cunikd_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ enum {
 };
 
 /* A socket of systemd's, or one of our own. */
-static int get_socket(struct daemon *d, int *ret, struct error **err)
+static int get_socket(struct cunikd *d, int *ret, struct error **err)
 {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
     uint64_t value;
@@ -49,7 +49,7 @@ static int get_socket(struct daemon *d, int *ret, struct error **err)
 
 static void domain_changed(void *ctx, const char *name)
 {
-    struct daemon *d = ctx;
+    struct cunikd *d = ctx;
 
     pthread_mutex_lock(&d->told);
     if (d->engine)
@@ -64,7 +64,7 @@ static void host_changed(void *ctx)
 
 static void console_grew(void *ctx, const char *name, uint64_t size)
 {
-    struct daemon *d = ctx;
+    struct cunikd *d = ctx;
 
     pthread_mutex_lock(&d->told);
     if (d->engine) {
@@ -75,7 +75,7 @@ static void console_grew(void *ctx, const char *name, uint64_t size)
 }
 
 /* Returns the one that was told until now. */
-static struct engine *set_engine(struct daemon *d, struct engine *engine)
+static struct engine *set_engine(struct cunikd *d, struct engine *engine)
 {
     pthread_mutex_lock(&d->told);
     struct engine *old = d->engine;
@@ -84,7 +84,7 @@ static struct engine *set_engine(struct daemon *d, struct engine *engine)
     return old;
 }
 
-static json_t *version_object(const struct daemon *d)
+static json_t *version_object(const struct cunikd *d)
 {
     const char *reason = NULL;
     json_t *v = json_object();
@@ -103,7 +103,7 @@ static json_t *version_object(const struct daemon *d)
     return v;
 }
 
-static int bound_consoles(const struct daemon *d, struct error **err)
+static int bound_consoles(const struct cunikd *d, struct error **err)
 {
     const char *text = getenv("CUNIK_CONSOLE_LIMIT");
     int64_t bytes = CONSOLE_LIMIT;
@@ -116,7 +116,7 @@ static int bound_consoles(const struct daemon *d, struct error **err)
     return 0;
 }
 
-int cunik_daemon_open_host(struct daemon *d, struct error **err)
+int cunik_cunikd_open_host(struct cunikd *d, struct error **err)
 {
     const struct hypervisor_settings settings = {
         .uri = d->set.connect, .root = d->set.root, .accel = d->set.accel};
@@ -147,7 +147,7 @@ int cunik_daemon_open_host(struct daemon *d, struct error **err)
     return cunik_host_real_create(&host, &d->host, err);
 }
 
-int cunik_daemon_start_engine(struct daemon *d, struct error **err)
+int cunik_cunikd_start_engine(struct cunikd *d, struct error **err)
 {
     _cleanup_free_ char *path = cunik_path_join(d->set.root, "events.log");
     struct engine *engine;
@@ -163,7 +163,7 @@ int cunik_daemon_start_engine(struct daemon *d, struct error **err)
     return 0;
 }
 
-int cunik_daemon_start_server(struct daemon *d, struct error **err)
+int cunik_cunikd_start_server(struct cunikd *d, struct error **err)
 {
     _cleanup_json_ json_t *version = version_object(d);
     _cleanup_free_ char *folder = cunik_path_folder(d->set.socket);
@@ -180,7 +180,7 @@ int cunik_daemon_start_server(struct daemon *d, struct error **err)
     return r < 0 ? r : cunik_server_create(&settings, &d->server, err);
 }
 
-void cunik_daemon_close(struct daemon *d)
+void cunik_cunikd_close(struct cunikd *d)
 {
     if (d->server && !d->activated)
         unlink(d->set.socket);

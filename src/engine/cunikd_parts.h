@@ -9,7 +9,7 @@
 #include "engine/engine_lock.h"
 #include "engine/host_real.h"
 
-struct daemon {
+struct cunikd {
     struct cunikd_settings set;
     char *netns;
     bool activated; /* the socket is systemd's */
@@ -27,8 +27,8 @@ struct daemon {
 };
 
 /* Before there is any thread. */
-int cunik_daemon_open_host(struct daemon *d, struct error **err);
-int cunik_daemon_start_engine(struct daemon *d, struct error **err);
-int cunik_daemon_start_server(struct daemon *d, struct error **err);
+int cunik_cunikd_open_host(struct cunikd *d, struct error **err);
+int cunik_cunikd_start_engine(struct cunikd *d, struct error **err);
+int cunik_cunikd_start_server(struct cunikd *d, struct error **err);
 /* As far as it was made. */
-void cunik_daemon_close(struct daemon *d);
+void cunik_cunikd_close(struct cunikd *d);
