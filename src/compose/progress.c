@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/text.h"
@@ -199,12 +200,12 @@ char *cunik_progress_plain(const struct progress_row *row)
 
 static void put_console(struct buffer *b, const json_t *cunik)
 {
-    const char *name = json_string_value(json_object_get(cunik, "name"));
+    const char *name = cunik_json_string_at(cunik, "name");
     const json_t *lines = json_object_get(cunik, "console"), *line;
     size_t i;
 
     json_array_foreach (lines, i, line) {
-        cunik_buffer_printf(b, "\n   %s | ", name ? name : "");
+        cunik_buffer_printf(b, "\n   %s | ", name);
         put_clipped(b, json_string_value(line) ? json_string_value(line) : "", SIZE_MAX);
     }
 }

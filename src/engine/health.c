@@ -11,11 +11,6 @@
 #include "base/memory.h"
 #include "engine/health_internal.h"
 
-/* Docker's defaults, for a request that leaves them out. */
-static const int64_t DEFAULT_INTERVAL = 30000 * NS_PER_MS, DEFAULT_TIMEOUT = 30000 * NS_PER_MS,
-                     DEFAULT_START_INTERVAL = 5000 * NS_PER_MS;
-enum { DEFAULT_RETRIES = 3 };
-
 enum {
     EVENTS = 64,       /* taken from epoll at once */
     END_WAIT_MS = 1000 /* for killed commands to be gone, when the prober ends */
@@ -190,12 +185,12 @@ void cunik_prober_destroy(struct prober *p)
 static struct world_health times_of(const struct world_health *h)
 {
     return (struct world_health){
-        .interval_ns = h->interval_ns > 0 ? h->interval_ns : DEFAULT_INTERVAL,
-        .timeout_ns = h->timeout_ns > 0 ? h->timeout_ns : DEFAULT_TIMEOUT,
+        .interval_ns = h->interval_ns > 0 ? h->interval_ns : cunik_health_usual.interval_ns,
+        .timeout_ns = h->timeout_ns > 0 ? h->timeout_ns : cunik_health_usual.timeout_ns,
         .start_period_ns = at_least(h->start_period_ns, 0),
         .start_interval_ns =
-            h->start_interval_ns > 0 ? h->start_interval_ns : DEFAULT_START_INTERVAL,
-        .retries = h->retries > 0 ? h->retries : DEFAULT_RETRIES,
+            h->start_interval_ns > 0 ? h->start_interval_ns : cunik_health_usual.start_interval_ns,
+        .retries = h->retries > 0 ? h->retries : cunik_health_usual.retries,
     };
 }
 

@@ -84,9 +84,9 @@ static int read_answer(int fd, struct namespaces *n, json_t **ret, struct error 
 static int failure(const json_t *answer, struct error **err)
 {
     const char *words = json_string_value(json_object_get(answer, "error"));
-    const char *code = json_string_value(json_object_get(answer, "code"));
+    const char *code = cunik_json_string_at(answer, "code");
 
-    return words ? cunik_error_set(err, cunik_error_from_name(code ? code : ""), "%s", words) : 0;
+    return words ? cunik_error_set(err, cunik_error_from_name(code), "%s", words) : 0;
 }
 
 static json_t *request(const char *what)

@@ -27,16 +27,15 @@ engine_SOURCES = \
 	src/engine/console_read.c \
 	src/engine/console_times.c \
 	src/engine/console_trim.c \
-	src/engine/data_disk.c \
-	src/engine/rofs.c \
-	src/engine/detach_keys.c \
-	src/engine/domain_diff.c \
 	src/engine/cunik_filter.c \
 	src/engine/cunikd_parts.c \
 	src/engine/cunikd_settings.c \
+	src/engine/data_disk.c \
+	src/engine/detach_keys.c \
 	src/engine/doctor.c \
 	src/engine/doctor_facts.c \
 	src/engine/doctor_links.c \
+	src/engine/domain_diff.c \
 	src/engine/domain_xml.c \
 	src/engine/engine.c \
 	src/engine/engine_apply.c \
@@ -49,8 +48,8 @@ engine_SOURCES = \
 	src/engine/engine_images.c \
 	src/engine/engine_intent.c \
 	src/engine/engine_kill.c \
-	src/engine/engine_networks.c \
 	src/engine/engine_lock.c \
+	src/engine/engine_networks.c \
 	src/engine/engine_prepare.c \
 	src/engine/engine_prepare_repair.c \
 	src/engine/engine_prepare_up.c \
@@ -81,15 +80,15 @@ engine_SOURCES = \
 	src/engine/host_facts.c \
 	src/engine/host_files.c \
 	src/engine/host_forward.c \
-	src/engine/host_hold.c \
 	src/engine/host_forward6.c \
+	src/engine/host_hold.c \
 	src/engine/host_images.c \
 	src/engine/host_label.c \
 	src/engine/host_names.c \
 	src/engine/host_network.c \
+	src/engine/host_observe.c \
 	src/engine/host_opened.c \
 	src/engine/host_outside.c \
-	src/engine/host_observe.c \
 	src/engine/host_prerequisites.c \
 	src/engine/host_real.c \
 	src/engine/host_record.c \
@@ -135,6 +134,7 @@ engine_SOURCES = \
 	src/engine/registry.c \
 	src/engine/registry_changes.c \
 	src/engine/request.c \
+	src/engine/rofs.c \
 	src/engine/rootless.c \
 	src/engine/rootless_find.c \
 	src/engine/rootless_mounts.c \
@@ -152,8 +152,8 @@ engine_SOURCES = \
 	src/engine/server_socket.c \
 	src/engine/server_stats.c \
 	src/engine/server_stream.c \
-	src/engine/stats.c \
 	src/engine/server_volumes.c \
+	src/engine/stats.c \
 	src/engine/supervise.c \
 	src/engine/supervise_look.c \
 	src/engine/supervise_names.c \
@@ -177,9 +177,9 @@ engine_SOURCES = \
 	src/engine/verb_stats.c \
 	src/engine/verb_system.c \
 	src/engine/verb_update.c \
-	src/engine/verb_wait.c \
 	src/engine/verb_volume.c \
 	src/engine/verb_volume_copy.c \
+	src/engine/verb_wait.c \
 	src/engine/verdict.c \
 	src/engine/volume.c \
 	src/engine/volume_disk.c \
@@ -202,13 +202,13 @@ engine_TESTS = \
 	tests/unit/test_assign_laws.c \
 	tests/unit/test_chaos.c \
 	tests/unit/test_console.c \
+	tests/unit/test_data_disk.c \
+	tests/unit/test_detach_keys.c \
 	tests/unit/test_doctor.c \
 	tests/unit/test_domain_xml.c \
 	tests/unit/test_engine.c \
 	tests/unit/test_engine_volumes.c \
 	tests/unit/test_events.c \
-	tests/unit/test_data_disk.c \
-	tests/unit/test_detach_keys.c \
 	tests/unit/test_exit_status.c \
 	tests/unit/test_file_folders.c \
 	tests/unit/test_health.c \
@@ -216,11 +216,11 @@ engine_TESTS = \
 	tests/unit/test_paths.c \
 	tests/unit/test_plan.c \
 	tests/unit/test_plan_laws.c \
+	tests/unit/test_races.c \
 	tests/unit/test_reaper.c \
 	tests/unit/test_request.c \
 	tests/unit/test_run.c \
 	tests/unit/test_stats.c \
-	tests/unit/test_races.c \
 	tests/unit/test_supervise.c \
 	tests/unit/test_torture.c \
 	tests/unit/test_updates.c \

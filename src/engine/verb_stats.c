@@ -19,9 +19,7 @@ static int64_t number(const json_t *object, const char *key)
 
 static const char *name_of(const json_t *object)
 {
-    const char *name = json_string_value(json_object_get(object, "cunik"));
-
-    return name ? name : "";
+    return cunik_json_string_at(object, "cunik");
 }
 
 static const json_t *find(const json_t *list, const char *name)
@@ -156,10 +154,9 @@ int cunik_verb_print_top(struct client *client, const char *name, struct error *
         return cunik_error_set(err, ERROR_CONFLICT, "'%s' does not run", name);
     cunik_table_init(&t, headings, ARRAY_SIZE(headings));
     json_array_foreach (json_object_get(cunik, "tasks"), i, one) {
-        const char *thread = json_string_value(json_object_get(one, "name"));
         cunik_table_cellf(&t, "%" PRId64, number(one, "tid"));
         cunik_table_cellf(&t, "%.2f s", (double)number(one, "cpu_ns") / NS_PER_SECOND);
-        cunik_table_cell(&t, thread ? thread : "");
+        cunik_table_cell(&t, cunik_json_string_at(one, "name"));
     }
     _cleanup_free_ char *text = cunik_table_text(&t);
     fputs(text, stdout);

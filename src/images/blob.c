@@ -29,14 +29,14 @@ void cunik_image_descriptor_done(struct image_descriptor *d)
 int cunik_image_descriptor_read(const json_t *json, const char *what, struct image_descriptor *ret,
                                 struct error **err)
 {
-    const char *type = json_string_value(json_object_get(json, "mediaType"));
+    const char *type = cunik_json_string_at(json, "mediaType");
     const char *digest = json_string_value(json_object_get(json, "digest"));
     const json_t *size = json_object_get(json, "size");
 
     if (!digest || !cunik_image_is_digest(digest) || !json_is_integer(size) ||
         json_integer_value(size) < 0)
         return cunik_error_set(err, ERROR_INVALID, "%s has no valid digest and size", what);
-    *ret = (struct image_descriptor){.media_type = cunik_strdup(type ? type : ""),
+    *ret = (struct image_descriptor){.media_type = cunik_strdup(type),
                                      .size = json_integer_value(size)};
     memcpy(ret->digest, digest, sizeof(ret->digest));
     return 0;

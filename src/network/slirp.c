@@ -287,9 +287,7 @@ static int ask(const char *api, const json_t *what, json_t **ret, struct error *
 
 static const char *text_in(const json_t *what, const char *key)
 {
-    const char *text = json_string_value(json_object_get(json_object_get(what, "arguments"), key));
-
-    return text ? text : "";
+    return cunik_json_string_at(json_object_get(what, "arguments"), key);
 }
 
 /* Its own words say only that it failed: it is the host that refused. */

@@ -143,6 +143,8 @@ check '… of them' bash -c 'cunik-compose ps --format json | jq -r .Name | grep
 check 'stop stops it as well' expect 0 cunik-compose stop
 check '… and start does not bring it back' expect 0 cunik-compose start
 check '… by itself' equal "$(cunik inspect visitor | jq -r '.[0].status.state')" exited
+check 'run in the background, and removed at the end' expect 2 cunik-compose run -d --rm job
+check '… is refused' err_has "options '--detach' and '--rm' exclude each other"
 check 'a name that is taken' expect 2 cunik-compose run --name j-db-1 job
 check '… is named' err_has "'j-db-1' is another one's already"
 check 'run of nobody' expect 2 cunik-compose run jub

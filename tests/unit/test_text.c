@@ -130,6 +130,10 @@ static void nearest(void **state _unused_)
     assert_string_equal(cunik_text_nearest("enviroment", names, ARRAY_SIZE(names)), "environment");
     assert_string_equal(cunik_text_nearest("port", names, ARRAY_SIZE(names)), "ports");
     assert_null(cunik_text_nearest("volumes", names, ARRAY_SIZE(names)));
+    _cleanup_free_ char *near = cunik_text_suggestion("imgae", names, ARRAY_SIZE(names));
+    assert_string_equal(near, "; did you mean 'image'?");
+    _cleanup_free_ char *none = cunik_text_suggestion("volumes", names, ARRAY_SIZE(names));
+    assert_string_equal(none, "");
     assert_int_equal(cunik_text_distance("abc", "acb", 9), 1);
     assert_int_equal(cunik_text_distance("", "abc", 9), 3);
     assert_int_equal(cunik_text_distance("kitten", "sitting", 9), 3);
