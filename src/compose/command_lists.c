@@ -79,7 +79,7 @@ int cunik_command_list_images(void *context, const struct arguments *a, int *sta
     if (r == 0)
         r = cunik_command_client(context, &client, err);
     if (r == 0)
-        r = cunik_client_images(client, &images, err);
+        r = cunik_client_images(client, true, &images, err);
     for (size_t i = 0; i < w.n_cuniks && r == 0; i++)
         if (*w.cuniks[i].image_digest)
             cunik_json_append(list, image_json(&w.cuniks[i], images));

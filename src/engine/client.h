@@ -58,7 +58,8 @@ int cunik_client_volume_remove(struct client *c, const char *name, struct error 
 int cunik_client_file_put(struct client *c, const void *data, size_t size, struct error **err);
 
 /* Images. client_images.c; the arrays and objects are as docs/openapi.json has them. */
-int cunik_client_images(struct client *c, json_t **ret, struct error **err);
+/* `brief`: of each only its digest, names, damage, size and backend. */
+int cunik_client_images(struct client *c, bool brief, json_t **ret, struct error **err);
 /* One, checked: ERROR_NOT_FOUND. */
 int cunik_client_image(struct client *c, const char *name, json_t **ret, struct error **err);
 int cunik_client_image_tag(struct client *c, const char *name, const char *to, struct error **err);

@@ -8,9 +8,11 @@
 #include "base/memory.h"
 #include "engine/client_internal.h"
 
-int cunik_client_images(struct client *c, json_t **ret, struct error **err)
+int cunik_client_images(struct client *c, bool brief, json_t **ret, struct error **err)
 {
-    return cunik_client_json(c, &(struct call){.method = "GET", .path = "/v1/images"}, ret, err);
+    const char *path = brief ? "/v1/images?brief=1" : "/v1/images";
+
+    return cunik_client_json(c, &(struct call){.method = "GET", .path = path}, ret, err);
 }
 
 /* A route with the name of an image, and perhaps one thing more. */

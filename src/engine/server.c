@@ -96,6 +96,7 @@ int cunik_server_create(const struct server_settings *settings, struct server **
     s->log = settings->log;
     s->images = cunik_strdup(settings->images);
     s->image_cache = cunik_image_cache_create();
+    s->image_listings = cunik_image_listings_create(IMAGE_SETTLE);
     s->version = cunik_json_text(settings->version, JSON_COMPACT);
     s->since = cunik_clock_real.now(NULL);
     pthread_mutex_init(&s->lock, NULL);
@@ -136,6 +137,7 @@ void cunik_server_destroy(struct server *s)
     pthread_cond_destroy(&s->fewer);
     free(s->applies);
     free(s->images);
+    cunik_image_listings_destroy(s->image_listings);
     cunik_image_cache_destroy(s->image_cache);
     free(s->version);
     free(s);

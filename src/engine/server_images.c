@@ -34,6 +34,41 @@ static json_t *image_json(const struct image *i)
     return json;
 }
 
+/* The members by which people choose; the rest is most of an answer's size and of the work with it.
+ */
+static json_t *brief_json(const struct image *i)
+{
+    json_t *json = json_object();
+
+    cunik_json_set_string(json, "digest", i->digest);
+    cunik_json_set_strv(json, "names", &i->names);
+    cunik_json_set_string(json, "damage", i->damage);
+    if (i->damage)
+        return json;
+    cunik_json_set_int(json, "size", i->size);
+    cunik_json_set_string(json, "backend", i->config.backend);
+    return json;
+}
+
+static char *describe(const struct image *list, size_t n, json_t *(*one)(const struct image *))
+{
+    _cleanup_json_ json_t *all = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        cunik_json_append(all, one(&list[i]));
+    return cunik_json_text(all, JSON_COMPACT);
+}
+
+static char *describe_fully(const struct image *list, size_t n)
+{
+    return describe(list, n, image_json);
+}
+
+static char *describe_briefly(const struct image *list, size_t n)
+{
+    return describe(list, n, brief_json);
+}
+
 static json_t *digest_json(int r, const char *digest)
 {
     json_t *json = r < 0 ? NULL : json_object();
@@ -54,18 +89,15 @@ static int need(struct MHD_Connection *connection, const char *key, const char *
 enum MHD_Result cunik_server_images(struct server *s, struct MHD_Connection *connection,
                                     const struct buffer *body _unused_)
 {
+    bool brief = cunik_server_query_flag(connection, "brief");
     struct error *err = NULL;
-    struct image *list = NULL;
-    json_t *all = json_array();
-    size_t n = 0;
-    int r = cunik_image_list(s->images, s->image_cache, &list, &n, &err);
+    char *text = NULL;
+    int r = cunik_image_listing(s->images, s->image_cache, s->image_listings,
+                                brief ? IMAGE_LISTING_BRIEF : IMAGE_LISTING_FULL,
+                                brief ? describe_briefly : describe_fully, &text, &err);
 
-    for (size_t i = 0; i < n; i++) {
-        cunik_json_append(all, image_json(&list[i]));
-        cunik_image_done(&list[i]);
-    }
-    free(list);
-    return cunik_server_finish(connection, r, all, err);
+    return r < 0 ? cunik_server_finish(connection, r, NULL, err)
+                 : cunik_server_answer(connection, MHD_HTTP_OK, NULL, text);
 }
 
 enum MHD_Result cunik_server_image(struct server *s, struct MHD_Connection *connection,

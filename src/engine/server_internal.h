@@ -19,6 +19,7 @@ struct server {
     struct event_log *log;
     char *images;
     struct image_cache *image_cache;
+    struct image_listings *image_listings;
     char *version;
     struct MHD_Daemon *daemon;
     _Atomic size_t body_bytes; /* of all requests that are being received */

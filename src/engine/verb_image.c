@@ -67,7 +67,7 @@ int cunik_verb_image_ls(void *context _unused_, const struct arguments *a, int *
     int r;
 
     if ((r = cunik_verb_reach(a, &client, err)) < 0 ||
-        (r = cunik_client_images(client, &list, err)) < 0)
+        (r = cunik_client_images(client, !cunik_verb_wants_json(a), &list, err)) < 0)
         return r;
     cunik_table_init(&t, headings, ARRAY_SIZE(headings));
     json_array_foreach (list, i, image) {

@@ -97,6 +97,26 @@ void cunik_image_cache_put(struct image_cache *c, const struct image *image,
     free(k);
 }
 
+static void add_blob(struct image_blobs *to, const char *digest, int64_t size)
+{
+    struct image_blob *b = ARRAY_APPEND(to->items, to->n);
+
+    memcpy(b->name, digest + strlen("sha256:"), sizeof(b->name));
+    b->size = size;
+}
+
+bool cunik_image_cache_blobs(struct image_cache *c, const char *digest, struct image_blobs *ret)
+{
+    pthread_mutex_lock(&c->lock);
+    const struct known *k = cunik_map_get(&c->known, digest);
+    if (k) {
+        add_blob(ret, k->image.digest, k->manifest_size);
+        add_blob(ret, k->config, k->config_size);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return k != NULL;
+}
+
 void cunik_image_cache_bound(struct image_cache *c, size_t images)
 {
     pthread_mutex_lock(&c->lock);

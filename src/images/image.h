@@ -98,6 +98,22 @@ void cunik_image_cache_destroy(struct image_cache *c);
  * that. The cache remembers from one list to the next what was read; NULL = none. */
 int cunik_image_list(const char *root, struct image_cache *cache, struct image **ret, size_t *ret_n,
                      struct error **err);
+/* The same as a text that `describe` makes of it, which the caller frees. The last one of each kind
+ * is kept, and is the answer for as long as neither the index nor a blob that was read for it has
+ * changed. listing.c; for threads. */
+enum image_listing {
+    IMAGE_LISTING_FULL,
+    IMAGE_LISTING_BRIEF,
+    IMAGE_LISTINGS,
+};
+typedef char *image_describe(const struct image *list, size_t n);
+enum { IMAGE_SETTLE = 2 };
+/* Only an index that nobody has changed for `settle` seconds is taken to be what its times say. */
+struct image_listings *cunik_image_listings_create(int64_t settle);
+void cunik_image_listings_destroy(struct image_listings *l);
+int cunik_image_listing(const char *root, struct image_cache *cache, struct image_listings *all,
+                        enum image_listing which, image_describe *describe, char **ret,
+                        struct error **err);
 /* By name, digest or the beginning of one (12 digits at least): ERROR_NOT_FOUND. */
 int cunik_image_find(const char *root, const char *name, struct image *ret, struct error **err);
 /* Its digest and names, of the index alone: also of one that is damaged. */

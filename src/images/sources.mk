@@ -9,6 +9,7 @@ images_SOURCES = \
 	src/images/image_name.c \
 	src/images/index.c \
 	src/images/layer.c \
+	src/images/listing.c \
 	src/images/manifest.c \
 	src/images/platform.c \
 	src/images/prune.c \

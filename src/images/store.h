@@ -44,6 +44,19 @@ bool cunik_image_cache_get(struct image_cache *c, const struct image_store *s, c
 void cunik_image_cache_put(struct image_cache *c, const struct image *image,
                            const struct image_descriptor *manifest,
                            const struct image_descriptor *config);
+/* A blob as the file that it has to be. */
+struct image_blob {
+    char name[IMAGE_DIGITS + 1]; /* in blobs/sha256 */
+    int64_t size;
+};
+
+struct image_blobs {
+    struct image_blob *items;
+    size_t n;
+};
+
+/* Appends what a remembered image was read from; false: it is not remembered. */
+bool cunik_image_cache_blobs(struct image_cache *c, const char *digest, struct image_blobs *ret);
 /* There are so many images: what is far more is forgotten. */
 void cunik_image_cache_bound(struct image_cache *c, size_t images);
 

@@ -599,7 +599,7 @@ static size_t count_images(const struct fixture *f)
 {
     _cleanup_json_ json_t *list = NULL;
 
-    test_ok(cunik_client_images(f->client, &list, NULL), NULL);
+    test_ok(cunik_client_images(f->client, false, &list, NULL), NULL);
     return json_array_size(list);
 }
 
@@ -1781,6 +1781,7 @@ static void test_document_answers(void **state)
         {"DELETE", "/v1/volumes", "?name=data", "", 409},
         {"POST", "/v1/files", "", "some text", 400},
         {"GET", "/v1/images", "", "", 200},
+        {"GET", "/v1/images", "?brief=1", "", 200},
         {"POST", "/v1/images", "?name=x", "no archive", 400},
         {"POST", "/v1/images", "", "", 400},
         {"GET", "/v1/image", "?name=web", "", 200},

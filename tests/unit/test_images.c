@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -620,6 +621,86 @@ static void test_damaged(void **state)
     cunik_image_cache_destroy(cache);
 }
 
+static size_t described;
+
+static char *describe_names(const struct image *list, size_t n)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+
+    described++;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < list[i].names.n; k++)
+            cunik_buffer_printf(&b, "%s%s\n", list[i].names.items[k],
+                                list[i].damage ? " damaged" : "");
+    return cunik_buffer_take(&b);
+}
+
+static char *describe_number(const struct image *list _unused_, size_t n)
+{
+    described++;
+    return cunik_asprintf("%zu", n);
+}
+
+struct listed {
+    const char *root;
+    struct image_cache *cache;
+    struct image_listings *listings;
+};
+
+/* The list is `wanted`, and was made anew or was not. */
+static void expect_list(const struct listed *l, const char *wanted, bool anew)
+{
+    _cleanup_free_ char *text = NULL;
+    struct error *err = NULL;
+    size_t before = described;
+
+    test_ok(cunik_image_listing(l->root, l->cache, l->listings, IMAGE_LISTING_FULL, describe_names,
+                                &text, &err),
+            err);
+    assert_string_equal(text, wanted);
+    assert_int_equal(described - before, anew);
+}
+
+/* A list is kept for as long as it is right: whatever changes, the next one says it. */
+static void test_listing(void **state)
+{
+    const char *root = *state;
+    _cleanup_free_ char *a = build(root, "a", "one"), *b = build(root, "b", "two");
+    _cleanup_free_ char *blob = blob_of(root, a), *text = NULL, *content = NULL;
+    struct listed l = {root, cunik_image_cache_create(), cunik_image_listings_create(-1)};
+    struct listed young = {root, l.cache, cunik_image_listings_create(3600)};
+    struct error *err = NULL;
+    size_t size;
+
+    expect_list(&l, "a:latest\nb:latest\n", true);
+    expect_list(&l, "a:latest\nb:latest\n", false);
+    test_ok(cunik_image_listing(root, l.cache, l.listings, IMAGE_LISTING_BRIEF, describe_number,
+                                &text, &err),
+            err);
+    assert_string_equal(text, "2");
+    expect_list(&l, "a:latest\nb:latest\n", false);
+    test_ok(cunik_image_tag(root, "b", "c", &err), err);
+    expect_list(&l, "a:latest\nb:latest\nc:latest\n", true);
+    expect_list(&l, "a:latest\nb:latest\nc:latest\n", false);
+    test_ok(cunik_file_read(blob, 1 << 20, &content, &size, &err), err);
+    assert_int_equal(truncate(blob, 100), 0);
+    expect_list(&l, "a:latest damaged\nb:latest\nc:latest\n", true);
+    expect_list(&l, "a:latest damaged\nb:latest\nc:latest\n", true);
+    test_ok(cunik_file_write(blob, content, size, 0644, false, &err), err);
+    expect_list(&l, "a:latest\nb:latest\nc:latest\n", true);
+    expect_list(&l, "a:latest\nb:latest\nc:latest\n", false);
+    assert_int_equal(unlink(blob), 0);
+    expect_list(&l, "a:latest damaged\nb:latest\nc:latest\n", true);
+    test_ok(cunik_image_remove(root, "a", &err), err);
+    expect_list(&l, "b:latest\nc:latest\n", true);
+    expect_list(&l, "b:latest\nc:latest\n", false);
+    expect_list(&young, "b:latest\nc:latest\n", true);
+    expect_list(&young, "b:latest\nc:latest\n", true);
+    cunik_image_listings_destroy(young.listings);
+    cunik_image_listings_destroy(l.listings);
+    cunik_image_cache_destroy(l.cache);
+}
+
 struct hostile {
     const char *path, *symlink, *hardlink;
     mode_t type;
@@ -806,7 +887,7 @@ int main(void)
         TEST(test_damaged),        TEST(test_hostile_layers),
         TEST(test_disks),          TEST(test_prune_unreadable),
         TEST(test_large_layer),    TEST(test_work),
-        TEST(test_config),
+        TEST(test_config),         TEST(test_listing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
