@@ -43,6 +43,9 @@ check 'one that passes all and ends badly has failed' runs 1 '1 passed, 1 failed
 check '… with its status' shows 'not ok - one ended with status 3'
 check 'one that is killed has failed' runs 1 '1 passed, 1 failed, 0 skipped' "one=echo ok 1 - a; kill -9 \$\$"
 check '… with its status' shows 'not ok - one ended with status 137'
+killed=()
+for i in 0 1 2 3 4 5 6 7 8 9; do killed+=("$i=kill -9 \$\$"); done
+check 'several killed at once have failed, each' runs 1 '0 passed, 10 failed, 0 skipped' -j 10 "${killed[@]}"
 check 'one that reports nothing has failed' runs 1 '0 passed, 1 failed, 0 skipped' 'one=true'
 check 'one that cannot be run has failed' runs 1 '0 passed, 1 failed, 0 skipped' 'one=/no/such/test'
 TEST_TIMEOUT=1 check 'one that hangs has failed' runs 1 '1 passed, 1 failed, 0 skipped' 'one=echo ok 1 - a; exec sleep 600'
