@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,10 +69,21 @@ int cunik_write_all(int fd, const void *data, size_t size)
     return 0;
 }
 
+/* What becomes a file is written beside it, under its name: as much of that as leaves room for an
+ * ending. */
+static char *temporary_name(const char *path)
+{
+    enum { ENDING = sizeof(".XXXXXX") - 1 };
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t kept = strnlen(name, NAME_MAX - ENDING);
+
+    return cunik_asprintf("%.*s.XXXXXX", (int)(name - path + (ptrdiff_t)kept), path);
+}
+
 int cunik_file_write(const char *path, const void *data, size_t size, mode_t mode, bool durable,
                      struct error **err)
 {
-    _cleanup_free_ char *temporary = cunik_asprintf("%s.XXXXXX", path);
+    _cleanup_free_ char *temporary = temporary_name(path);
     _cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
     int r;
 

@@ -10,6 +10,7 @@ int cunik_command_rm(void *context, const struct arguments *a, int *status _unus
 {
     struct command *c = context;
     _cleanup_request_ struct request request;
+    _cleanup_free_ char *stack = NULL;
     _cleanup_world_ struct world w = {0};
     bool stop = cunik_arguments_flag(a, "stop");
 
@@ -18,9 +19,10 @@ int cunik_command_rm(void *context, const struct arguments *a, int *status _unus
     request.spare = stop ? SPARE_NOTHING : SPARE_RUNNING;
     if (cunik_arguments_flag(a, "volumes"))
         request.volumes = PLAN_VOLUMES_OWN;
-    int r = cunik_command_cuniks(c, &request.stack, &w, err);
+    int r = cunik_command_cuniks(c, &stack, &w, err);
     if (r < 0)
         return r;
+    cunik_replace(&request.stack, stack);
     for (size_t i = 0; i < w.n_cuniks; i++) {
         if (!stop && cunik_state_is_active(w.cuniks[i].status.state))
             continue;

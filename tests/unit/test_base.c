@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -158,6 +160,29 @@ static void files(void **state _unused_)
     assert_int_equal(cunik_file_read(path, 4, &text, NULL, &err), -ENOENT);
 }
 
+/* What is written beside such a file meanwhile has a name as well. */
+static void longest_name(void **state _unused_)
+{
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ char *folder = test_temporary_folder();
+    _cleanup_strv_ struct strv names = {0};
+    char name[NAME_MAX + 2];
+
+    memset(name, 'n', sizeof(name));
+    name[NAME_MAX] = '\0';
+    _cleanup_free_ char *path = cunik_path_join(folder, name);
+    test_ok(cunik_file_write(path, "hello", 5, 0640, true, &err), err);
+    test_ok(cunik_file_write(path, "again", 5, 0640, true, &err), err);
+    test_ok(cunik_folder_list(folder, FOLDER_DOTTED, &names, &err), err);
+    assert_int_equal(names.n, 1);
+    assert_string_equal(names.items[0], name);
+    name[NAME_MAX] = 'n';
+    name[NAME_MAX + 1] = '\0';
+    _cleanup_free_ char *longer = cunik_path_join(folder, name);
+    assert_int_equal(cunik_file_write(longer, "hello", 5, 0640, true, &err), -ENAMETOOLONG);
+    cunik_file_remove_tree(folder, NULL);
+}
+
 /* What a user names for output may be a device or a link: it must be there afterwards as it was. */
 static void outputs(void **state _unused_)
 {
@@ -243,6 +268,7 @@ int main(void)
         cmocka_unit_test(buffers),
         cmocka_unit_test(paths),
         cmocka_unit_test(files),
+        cmocka_unit_test(longest_name),
         cmocka_unit_test(outputs),
         cmocka_unit_test(json_members),
         cmocka_unit_test(digests),
