@@ -21,6 +21,7 @@ base_SOURCES = \
 	src/base/time.c \
 	src/base/untar.c \
 	src/base/verbs.c \
+	src/base/verbs_text.c \
 	src/base/volume_form.c \
 	src/base/when.c
 

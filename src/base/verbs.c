@@ -202,18 +202,10 @@ static int find_verb(struct arguments *a, const char *name, struct error **err)
                            p->name);
 }
 
-/* Whether a verb is the group's: "volume ls" of "volume". */
-static bool is_of_group(const struct verb_row *verb, const char *group)
-{
-    size_t n = strlen(group);
-
-    return strncmp(verb->name, group, n) == 0 && verb->name[n] == ' ';
-}
-
 static bool is_group(const struct program *p, const char *name)
 {
     for (size_t i = 0; i < p->n_verbs; i++)
-        if (is_of_group(&p->verbs[i], name))
+        if (cunik_verbs_is_of_group(&p->verbs[i], name))
             return true;
     return false;
 }
@@ -256,58 +248,6 @@ static int check_count(const struct arguments *a, struct error **err)
     return 0;
 }
 
-static char *option_heading(const struct option_row *row)
-{
-    _cleanup_buffer_ struct buffer b = {0};
-
-    if (row->letter)
-        cunik_buffer_printf(&b, "-%c, --%s", row->letter, row->name);
-    else
-        cunik_buffer_printf(&b, "    --%s", row->name);
-    if (row->argument)
-        cunik_buffer_printf(&b, " %s", row->choices ? row->choices : row->argument);
-    return cunik_buffer_take(&b);
-}
-
-static void help_options(struct buffer *b, const char *title, const struct option_row *rows,
-                         size_t n)
-{
-    cunik_buffer_printf(b, "\n%s:\n", title);
-    for (size_t i = 0; i < n; i++) {
-        _cleanup_free_ char *heading = option_heading(&rows[i]);
-        cunik_buffer_printf(b, "  %-32s %s\n", heading, rows[i].help);
-    }
-}
-
-/* Help of the program (verb NULL), of one verb or (group not NULL) of a group of them. */
-static char *make_help(const struct program *program, const struct verb_row *verb,
-                       const char *group)
-{
-    _cleanup_buffer_ struct buffer b = {0};
-
-    if (verb) {
-        cunik_buffer_printf(&b, "Usage: %s [OPTIONS] %s [OPTIONS]%s%s\n\n%s\n", program->name,
-                            verb->name, verb->synopsis ? " " : "",
-                            verb->synopsis ? verb->synopsis : "", verb->help);
-        if (verb->n_options)
-            help_options(&b, "Options", verb->options, verb->n_options);
-    } else {
-        cunik_buffer_printf(&b, "Usage: %s [OPTIONS]%s%s%s\n\n%s\n", program->name,
-                            group ? " " : "", group ? group : "",
-                            program->n_verbs ? " COMMAND" : "", program->help);
-        const char *title = "\nCommands:\n";
-        for (size_t i = 0; i < program->n_verbs; i++) {
-            if (group && !is_of_group(&program->verbs[i], group))
-                continue;
-            cunik_buffer_printf(&b, "%s  %-16s %s\n", title, program->verbs[i].name,
-                                program->verbs[i].help);
-            title = "";
-        }
-    }
-    help_options(&b, verb ? "Global options" : "Options", program->options, program->n_options);
-    return cunik_buffer_take(&b);
-}
-
 int cunik_verbs_parse(const struct program *program, int argc, char **argv, struct arguments **ret,
                       char **ret_help, struct error **err)
 {
@@ -333,7 +273,7 @@ int cunik_verbs_parse(const struct program *program, int argc, char **argv, stru
     if (r < 0)
         return r;
     if (a->help || (program->n_verbs && !a->verb)) {
-        *ret_help = make_help(program, a->verb, a->group);
+        *ret_help = cunik_verbs_help(program, a->verb, a->group);
         *ret = TAKE_PTR(a);
         return 0;
     }
@@ -419,54 +359,4 @@ void cunik_arguments_destroy(struct arguments *a)
     free(a->given);
     cunik_strv_done(&a->positional);
     free(a);
-}
-
-/* scdoc: *bold*, _underlined_; underscores and asterisks of the text itself are escaped. */
-static void manual_text(struct buffer *b, const char *s)
-{
-    for (; *s; s++) {
-        if (*s == '_' || *s == '*' || *s == '\\' || *s == '~' || *s == '`')
-            cunik_buffer_char(b, '\\');
-        cunik_buffer_char(b, *s);
-    }
-}
-
-static void manual_options(struct buffer *b, const struct option_row *rows, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (rows[i].letter)
-            cunik_buffer_printf(b, "*-%c*, ", rows[i].letter);
-        cunik_buffer_printf(b, "*--%s*", rows[i].name);
-        if (rows[i].argument) {
-            cunik_buffer_text_append(b, " _");
-            manual_text(b, rows[i].choices ? rows[i].choices : rows[i].argument);
-            cunik_buffer_char(b, '_');
-        }
-        cunik_buffer_text_append(b, "\n\t");
-        manual_text(b, rows[i].help);
-        cunik_buffer_text_append(b, "\n\n");
-    }
-}
-
-char *cunik_verbs_manual(const struct program *program)
-{
-    _cleanup_buffer_ struct buffer b = {0};
-
-    cunik_buffer_text_append(&b, "# OPTIONS\n\n");
-    manual_options(&b, program->options, program->n_options);
-    if (program->n_verbs)
-        cunik_buffer_text_append(&b, "# COMMANDS\n\n");
-    for (size_t i = 0; i < program->n_verbs; i++) {
-        const struct verb_row *verb = &program->verbs[i];
-        cunik_buffer_printf(&b, "## %s", verb->name);
-        if (verb->synopsis) {
-            cunik_buffer_char(&b, ' ');
-            manual_text(&b, verb->synopsis);
-        }
-        cunik_buffer_text_append(&b, "\n\n");
-        manual_text(&b, verb->help);
-        cunik_buffer_text_append(&b, ".\n\n");
-        manual_options(&b, verb->options, verb->n_options);
-    }
-    return cunik_buffer_take(&b);
 }

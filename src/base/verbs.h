@@ -77,5 +77,12 @@ int cunik_verbs_parse(const struct program *program, int argc, char **argv, stru
 void cunik_arguments_destroy(struct arguments *a);
 DEFINE_CLEANUP(struct arguments *, cunik_arguments_destroy)
 
+/* verbs_text.c */
+/* Whether a verb is the group's: "volume ls" of "volume". */
+bool cunik_verbs_is_of_group(const struct verb_row *verb, const char *group);
+/* Help of the program (verb NULL), of one verb or (group not NULL) of a group of them; the caller
+ * frees it. */
+char *cunik_verbs_help(const struct program *program, const struct verb_row *verb,
+                       const char *group);
 /* The options and verbs as scdoc source, for the manual page. */
 char *cunik_verbs_manual(const struct program *program);

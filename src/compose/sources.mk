@@ -81,12 +81,12 @@ compose_SOURCES = \
 	src/compose/stack_contents.c \
 	src/compose/stack_maker.c \
 	src/compose/stack_mounts.c \
-	src/compose/stack_tmpfs.c \
 	src/compose/stack_network.c \
 	src/compose/stack_network_options.c \
 	src/compose/stack_resolver.c \
 	src/compose/stack_service.c \
 	src/compose/stack_subnet.c \
+	src/compose/stack_tmpfs.c \
 	src/compose/stack_update.c \
 	src/compose/stack_volumes.c \
 	src/compose/template.c \

@@ -76,7 +76,7 @@ struct stack_disk {
     struct place place; /* of the path */
 };
 
-/* One of a service's volumes, configs or secrets. */
+/* One of a service's volumes, memory file systems, configs or secrets. */
 struct stack_mount {
     enum mount_kind kind; /* a bind's source is a folder, or is not there; a tmpfs has none */
     char *source; /* volume: its key, "" = one of the service's own; bind: absolute path; file: what

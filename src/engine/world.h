@@ -157,7 +157,8 @@ struct world_disk {
 };
 
 /* Something of the host's that the guest finds at a place of its own. The real host turns it into
- * a disk, a shared folder or a part of the initrd when the cunik is made (host_attach.c). */
+ * a disk, a shared folder or a part of the initrd when the cunik is made (host_attach.c); a tmpfs
+ * goes onto the command line. */
 struct world_mount {
     enum mount_kind kind;
     char *source; /* volume: world_volume.name; bind: absolute path; file: its name in messages;
