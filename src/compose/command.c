@@ -174,6 +174,7 @@ int cunik_command_stack_name(struct command *c, char **ret, struct error **err)
             return r;
         }
     }
+    c->load.no_warnings = true;
     r = cunik_command_load(c, &s, err);
     if (r < 0)
         return r;

@@ -18,7 +18,7 @@
 /* How `config` loads; see struct load_options. */
 struct command_load {
     bool only_services, no_interpolate, no_normalise, no_paths, no_consistency;
-    bool no_warnings; /* they are what is printed */
+    bool no_warnings; /* nothing is made of the file here, or they are what is printed */
     /* Whose profiles are enabled: the arguments, unless these say something else; NULL = nobody's.
      */
     const struct strv *services;
@@ -48,7 +48,9 @@ struct command {
 int cunik_command_init(struct command *c, const struct arguments *a, struct error **err);
 void cunik_command_done(struct command *c);
 
-/* Loads the stack file as the global options say and prints its warnings. All mistakes are in *err.
+/* Loads the stack file as the global options say and prints its warnings, unless it was asked not
+ * to: what looks at a stack that was made already, or ends it, does not repeat them. All mistakes
+ * are in *err.
  */
 int cunik_command_load(struct command *c, struct stack *ret, struct error **err);
 /* The same and the tree behind it, for `config`; ret_loaded may be NULL. */

@@ -55,6 +55,7 @@ static int select_services(struct command *c, const struct arguments *a, struct 
     }
     if (cunik_arguments_given(a, "project-name") && !cunik_arguments_given(a, "file"))
         return cunik_command_stack_name(c, &request->stack, err);
+    c->load.no_warnings = true;
     r = cunik_command_load(c, &s, err);
     if (r < 0)
         return r;

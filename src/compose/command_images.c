@@ -90,8 +90,10 @@ static int run(void *context, enum image_action action, struct error **err)
 {
     struct command *c = context;
     _cleanup_stack_ struct stack s = {0};
-    int r = cunik_command_load(c, &s, err);
+    int r;
 
+    c->load.no_warnings = action != IMAGES_BUILD;
+    r = cunik_command_load(c, &s, err);
     return r < 0
                ? r
                : cunik_command_images(c, &s, cunik_arguments_positional(c->arguments), action, err);

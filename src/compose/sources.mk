@@ -73,6 +73,7 @@ compose_SOURCES = \
 	src/compose/secrecy.c \
 	src/compose/short_forms.c \
 	src/compose/stack.c \
+	src/compose/stack_advice.c \
 	src/compose/stack_attach.c \
 	src/compose/stack_build.c \
 	src/compose/stack_check.c \

@@ -28,6 +28,8 @@ void cunik_stack_read_strings(const struct node *list, struct strv *ret);
 
 /* stack_service.c: appends one service. */
 void cunik_stack_read_service(struct stack_maker *m, const struct node *n);
+/* stack_advice.c: warns of what one who knows containers would take for something else. */
+void cunik_stack_advise(struct stack_maker *m, const struct node *n, const struct stack_service *s);
 /* stack_attach.c: its networks and ports. */
 void cunik_stack_read_attachments(struct stack_maker *m, const struct node *n,
                                   struct stack_service *s);

@@ -351,6 +351,7 @@ void cunik_stack_read_service(struct stack_maker *m, const struct node *n)
     cunik_stack_read_ports(m, n, s);
     cunik_stack_read_mounts(m, n, s);
     read_unikernel(m, n, s);
+    cunik_stack_advise(m, n, s);
     if (cunik_stack_check_scale(s, s->scale, &err) < 0)
         cunik_diagnostics_take(m->d, &err);
 }

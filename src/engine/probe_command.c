@@ -15,7 +15,8 @@ enum { OUTPUT_LIMIT = 4096 }; /* kept of what it writes: the last of it */
 
 static enum probe_outcome fail_start(struct probe *p, int number)
 {
-    return cunik_probe_fail(p, "starting '%s': %s", p->test.command.items[0], strerror(number));
+    return cunik_probe_fail(p, "starting '%s' on this host: %s", p->test.command.items[0],
+                            strerror(number));
 }
 
 /* The child gets the signals that programs expect, and none of our descriptors. */

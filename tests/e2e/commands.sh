@@ -41,6 +41,17 @@ check '… db runs on' test "$(cunik-compose ps --services)" = db
 check 'up --remove-orphans removes them' expect 0 cunik-compose -f fewer.yaml up -d --remove-orphans app
 check '… db is gone' test "$(cunik-compose ps -a --services)" = app
 
+# What the file's author is warned of is said where something is made of the file, and not by what looks at it.
+sed 's/hostname: web/user: nobody/' cunik-compose.yaml >warns.yaml
+for command in 'config -q' plan 'create web' 'scale --no-deps other=0'; do
+    check "$command warns of what has no effect" expect 0 cunik-compose -p w -f warns.yaml $command
+    check '… with its place' err_has 'warns.yaml:4:43: warning: services.web.user: '
+done
+for command in ps logs images volumes stop down; do
+    check "$command does not say it again" expect 0 cunik-compose -p w -f warns.yaml $command
+    check '… nothing of it' bash -c "! grep -q warning '$ERR'"
+done
+
 # Formats.
 check 'plan --format json' expect 0 cunik-compose plan --format json web
 check '… is JSON with steps and reasons' bash -c "jq -e '.steps[0] | .verb and .name and (.reasons | length > 0)' '$OUT'"

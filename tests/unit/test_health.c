@@ -663,7 +663,7 @@ static void test_command(void **state)
     add(f, cunik(f, "c", "CMD-SHELL", "kill -9 $$"));
     wait_reason(f, "'kill -9 $$' ended by signal 9");
     add(f, cunik(f, "d", "CMD", "/no/such/program"));
-    wait_reason(f, "starting '/no/such/program': No such file or directory");
+    wait_reason(f, "starting '/no/such/program' on this host: No such file or directory");
     wait_health(f, "b", HEALTH_UNHEALTHY);
 }
 
