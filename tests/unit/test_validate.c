@@ -151,7 +151,7 @@ static void merged(void **state _unused_)
     static const char *const messages[] = {
         "f:3:52: services.a.ports[0]: missing property 'target'",
         "f:1:1: warning: version: has no effect",
-        "f:3:7: warning: services.a.cap_add: is not supported and has no effect: a unikernel",
+        "f:3:7: warning: services.a.cap_add: is not supported and has no effect: in its guest",
         "f:3:29: warning: services.a.build.args: is not supported and has no effect",
     };
     _cleanup_(cunik_tree_destroyp) struct tree *t = cunik_tree_create();
