@@ -262,20 +262,47 @@ void cunik_nat_flow_equal(const struct nat_flows *in, const json_t *expression, 
     cunik_nat_flow_all(&now, to);
 }
 
+static void take_all_but(const struct nat_flow *in, const json_t *left, const json_t *value,
+                         struct nat_flows *to)
+{
+    const json_t *range = json_object_get(value, "range");
+    json_int_t low = json_integer_value(range ? json_array_get(range, 0) : value);
+    json_int_t high = json_integer_value(range ? json_array_get(range, 1) : value);
+    const char *word = json_string_value(value);
+    struct nat_flow f = of_payload(in, left);
+
+    if (!f.protocols || !f.families)
+        return;
+    switch (about_of(left)) {
+    case ABOUT_PORT:
+        if (range || json_is_integer(value)) {
+            take_ports(&f, 1, low - 1, to);
+            take_ports(&f, high + 1, NAT_PORT_MAX, to);
+        }
+        return;
+    case ABOUT_PROTOCOL:
+        take_bits(&f, ~(word ? protocol_of(word) : 0), ~0u, to);
+        return;
+    case ABOUT_FAMILY:
+        take_bits(&f, ~0u, word && strcmp(word, "ipv4") == 0 ? ~NAT_FOUR : ~NAT_SIX, to);
+        return;
+    case ABOUT_TYPE: /* what is not local passes by */
+        if (word && strcmp(word, "local") != 0)
+            add(to, &f);
+        return;
+    case ABOUT_ADDRESS: /* all but some may be any; and of several together each */
+    case ABOUT_OTHER:
+        add(to, &f);
+    }
+}
+
 void cunik_nat_flow_unequal(const struct nat_flows *in, const json_t *left, const json_t *right,
                             struct nat_flows *to)
 {
-    enum about about = about_of(left);
+    const json_t *inner = json_object_get(json_object_get(right, "elem"), "val");
 
-    for (size_t i = 0; i < in->n; i++) {
-        struct nat_flow f = of_payload(&in->items[i], left);
-        if (about == ABOUT_ADDRESS) {
-            add(to, &f);
-        } else if (about == ABOUT_PORT && json_is_integer(right) && f.protocols) {
-            take_ports(&f, 1, json_integer_value(right) - 1, to);
-            take_ports(&f, json_integer_value(right) + 1, NAT_PORT_MAX, to);
-        }
-    }
+    for (size_t i = 0; i < in->n; i++)
+        take_all_but(&in->items[i], left, inner ? inner : right, to);
 }
 
 void cunik_nat_flow_between(const struct nat_flows *in, const json_t *left, json_int_t low,

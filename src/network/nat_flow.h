@@ -42,7 +42,7 @@ void cunik_nat_flow_bits(const struct nat_flows *in, unsigned protocols, unsigne
  * of the destination leads; where there are none it may be any. They are borrowed. */
 void cunik_nat_flow_equal(const struct nat_flows *in, const json_t *expression, const json_t *value,
                           const struct strv *addresses, struct nat_flows *to);
-/* All but one port; all but some addresses may be any. */
+/* All but one value or range; all but some addresses may be any. */
 void cunik_nat_flow_unequal(const struct nat_flows *in, const json_t *expression,
                             const json_t *value, struct nat_flows *to);
 /* Ports from low to high. */

@@ -53,6 +53,28 @@ static void take_equal(struct reader *r, const struct nat_flows *in, const json_
         take_element(r, in, left, json_array_get(elements, i), to);
 }
 
+/* What none of a set's elements takes away. */
+static void take_unequal(struct reader *r, const struct nat_flows *in, const json_t *left,
+                         const json_t *right, struct nat_flows *to)
+{
+    const char *name = json_string_value(right);
+    const json_t *elements = elements_of(r, right, false);
+    bool set = elements || (name && *name == '@');
+    size_t n = set ? json_array_size(elements) : 1;
+    struct nat_flows now = {0};
+
+    cunik_nat_flow_all(in, &now);
+    for (size_t i = 0; i < n && r->steps < STEPS_MAX; i++) {
+        struct nat_flows next = {0};
+        r->steps += now.n;
+        cunik_nat_flow_unequal(&now, left, set ? json_array_get(elements, i) : right, &next);
+        cunik_nat_flows_done(&now);
+        now = next;
+    }
+    cunik_nat_flow_all(&now, to);
+    cunik_nat_flows_done(&now);
+}
+
 static void take_match(struct reader *r, const struct nat_flows *in, const json_t *match,
                        struct nat_flows *to)
 {
@@ -66,7 +88,7 @@ static void take_match(struct reader *r, const struct nat_flows *in, const json_
     else if (strcmp(op, "==") == 0 || strcmp(op, "in") == 0)
         take_equal(r, in, left, right, to);
     else if (strcmp(op, "!=") == 0)
-        cunik_nat_flow_unequal(in, left, right, to);
+        take_unequal(r, in, left, right, to);
     else if (*op == '<')
         cunik_nat_flow_between(in, left, 1, op[1] ? number : number - 1, to);
     else if (*op == '>')
