@@ -6,13 +6,13 @@
 #include "compose/lower.h"
 #include "engine/run_options.h"
 
-static const char *value_of(char *const *environ, const char *key)
+static const char *value_of(char *const *variables, const char *key)
 {
     size_t size = strlen(key);
 
-    for (; environ && *environ; environ++)
-        if (strncmp(*environ, key, size) == 0 && (*environ)[size] == '=')
-            return *environ + size + 1;
+    for (; variables && *variables; variables++)
+        if (strncmp(*variables, key, size) == 0 && (*variables)[size] == '=')
+            return *variables + size + 1;
     return NULL;
 }
 
@@ -27,14 +27,14 @@ static void set_pair(struct stack_pairs *pairs, const char *key, const char *val
         (struct stack_pair){.key = cunik_strdup(key), .value = cunik_strdup(value)};
 }
 
-/* "KEY=VALUE", or "KEY" for one of `environ`, or else for `otherwise` (NULL = not at all). */
-static void set_pairs(struct stack_pairs *pairs, const struct strv *texts, char *const *environ,
+/* "KEY=VALUE", or "KEY" for one of the variables, or else for `otherwise` (NULL = not at all). */
+static void set_pairs(struct stack_pairs *pairs, const struct strv *texts, char *const *variables,
                       const char *otherwise)
 {
     for (size_t i = 0; texts && i < texts->n; i++) {
         const char *text = texts->items[i], *equals = strchr(text, '=');
         _cleanup_free_ char *key = cunik_strndup(text, strcspn(text, "="));
-        const char *value = equals ? equals + 1 : value_of(environ, key);
+        const char *value = equals ? equals + 1 : value_of(variables, key);
         if (!value)
             value = otherwise;
         if (value)
