@@ -37,7 +37,7 @@ static const struct world_cunik *choose(const struct world *w, const char *servi
 
     for (size_t i = 0; i < w->n_cuniks; i++) {
         const struct world_cunik *c = &w->cuniks[i];
-        if (c->status.state != CUNIK_EXITED || c->one_off ||
+        if (c->status.state != CUNIK_EXITED || *c->one_off ||
             (service && strcmp(c->service, service) != 0))
             continue;
         if (!first || (!first->status.exit_code && c->status.exit_code) ||

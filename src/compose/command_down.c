@@ -27,8 +27,8 @@ static int keep_orphans(struct command *c, const struct stack *s, struct strv *r
     if (r < 0)
         return r;
     for (size_t i = 0; i < w.n_cuniks; i++)
-        cunik_map_add(w.cuniks[i].one_off || cunik_map_has(&known, w.cuniks[i].service) ? &present
-                                                                                        : &orphans,
+        cunik_map_add(*w.cuniks[i].one_off || cunik_map_has(&known, w.cuniks[i].service) ? &present
+                                                                                         : &orphans,
                       w.cuniks[i].service, NULL);
     if (!orphans.n)
         return 0;

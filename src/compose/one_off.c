@@ -98,28 +98,12 @@ static void become(struct stack *s, struct stack_service *service, const struct 
         forget_ports(service);
 }
 
-static void copy_resolver(struct world_network *n, const struct world_resolver *from)
-{
-    struct world_resolver *to = cunik_world_add_resolver(n);
-
-    cunik_replace(&to->service, from->service);
-    cunik_strv_copy(&to->networks, &from->networks);
-    cunik_strv_copy(&to->servers, &from->servers);
-    cunik_strv_copy(&to->hosts, &from->hosts);
-}
-
-/* Its own volumes, and its name servers. */
-static void take_things(const struct world *from, const char *service, struct world *to)
+/* The volumes that are its own. */
+static void take_volumes(const struct world *from, struct world *to)
 {
     for (size_t i = 0; i < from->n_volumes; i++)
         if (!cunik_world_volume(to, from->volumes[i].name))
             cunik_world_volume_copy(ARRAY_APPEND(to->volumes, to->n_volumes), &from->volumes[i]);
-    for (size_t i = 0; i < from->n_networks; i++) {
-        struct world_network *n = cunik_world_network(to, from->networks[i].name);
-        for (size_t k = 0; n && k < from->networks[i].n_resolvers; k++)
-            if (strcmp(from->networks[i].resolvers[k].service, service) == 0)
-                copy_resolver(n, &from->networks[i].resolvers[k]);
-    }
 }
 
 static int take(const struct world *from, const struct one_off *o, struct world *to,
@@ -135,12 +119,12 @@ static int take(const struct world *from, const struct one_off *o, struct world 
                                    from->cuniks[i].name);
         struct world_cunik *c = ARRAY_APPEND(to->cuniks, to->n_cuniks);
         cunik_world_cunik_copy(c, &from->cuniks[i]);
-        c->one_off = true;
+        cunik_replace(&c->one_off, o->of);
         for (size_t k = 0; o->publish && k < o->publish->n && r == 0; k++)
             r = cunik_run_port(c, o->publish->items[k], err);
         break;
     }
-    take_things(from, o->as, to);
+    take_volumes(from, to);
     return r;
 }
 

@@ -300,10 +300,12 @@ static void set_internal(struct assignment *a, const struct world_network *n,
 /* Whom a guest asks: its service's own name server, on whichever network that is. */
 static void set_dns(struct assignment *a, struct world_cunik *c)
 {
+    const char *asker = *c->one_off ? c->one_off : c->service;
+
     for (size_t k = 0; k < c->n_interfaces; k++) {
         struct world_interface *i = &c->interfaces[k];
         const struct assign_network *p = cunik_map_get(&a->networks, i->network);
-        const struct world_resolver *r = p ? cunik_world_resolver(p->n, c->service) : NULL;
+        const struct world_resolver *r = p ? cunik_world_resolver(p->n, asker) : NULL;
         cunik_replace(&i->dns, r ? r->address : "");
     }
 }

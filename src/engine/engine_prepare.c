@@ -8,7 +8,7 @@ static bool named_copy(const struct request *r, const struct world_cunik *c)
 {
     bool again = r->action == ACTION_START || r->action == ACTION_RESTART;
 
-    if (c->one_off && again && !r->services.n)
+    if (*c->one_off && again && !r->services.n)
         return false;
     return cunik_request_names(r, c);
 }

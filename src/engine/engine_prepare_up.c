@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "engine/engine_prepare.h"
 #include "engine/plan_graph.h"
+#include "engine/world_network.h"
 
 /* Adds what another stack is wanted to be and is perhaps not yet. */
 static void borrow_taken(struct world *to, struct map *cuniks, struct map *networks,
@@ -32,7 +33,7 @@ static void neighbours(const struct engine *e, const struct slot *s, const struc
     for (size_t i = 0; i < observed->n_cuniks; i++) {
         const struct world_cunik *c = &observed->cuniks[i];
         bool goes = cunik_prepare_is_of(c->stack, s) && !cunik_map_has(&wanted, c->name) &&
-                    ((r->remove_orphans && !c->one_off &&
+                    ((r->remove_orphans && !*c->one_off &&
                       !cunik_strv_has(&desired->inactive, c->service)) ||
                      cunik_map_get(&services, c->service));
         if (!goes && cunik_map_add(&seen, c->name, ret))
@@ -74,6 +75,23 @@ static int find_scope(const struct request *r, const struct world *desired, bool
     return 0;
 }
 
+/* A network that the request is not about stays what it was: the host keeps it so. */
+static void merge_networks(const struct world *desired, const bool *in_scope,
+                           const struct world *last, struct world *ret)
+{
+    for (size_t i = 0; i < desired->n_networks; i++) {
+        const struct world_network *n = &desired->networks[i];
+        const struct world_network *old = cunik_world_network(last, n->name);
+        bool meant = !old, used = false;
+        for (size_t k = 0; k < desired->n_cuniks && !meant; k++) {
+            bool is_on = cunik_world_is_on(&desired->cuniks[k], n->name);
+            meant = is_on && in_scope[k];
+            used = used || is_on;
+        }
+        cunik_prepare_add_network(ret, meant || !used ? n : old);
+    }
+}
+
 /* What to write down: the wish, and of what it is not about the one before it. */
 static void merge_wish(const struct slot *s, const struct world *desired, const bool *in_scope,
                        const struct world *observed, struct world *ret)
@@ -86,8 +104,7 @@ static void merge_wish(const struct slot *s, const struct world *desired, const 
         cunik_map_add(&before, last.cuniks[i].name, &last.cuniks[i]);
     for (size_t i = 0; i < observed->n_cuniks; i++)
         cunik_map_add(&there, observed->cuniks[i].name, &observed->cuniks[i]);
-    for (size_t i = 0; i < desired->n_networks; i++)
-        cunik_prepare_add_network(ret, &desired->networks[i]);
+    merge_networks(desired, in_scope, &last, ret);
     for (size_t i = 0; i < desired->n_cuniks; i++) {
         const struct world_cunik *c = &desired->cuniks[i];
         const struct world_cunik *old = cunik_map_get(&before, c->name);

@@ -84,7 +84,7 @@ static bool is_left_out(const struct planner *p, size_t service)
     size_t first = p->wanted.member_first[service];
 
     return (p->o->start || p->o->restart) && first < p->wanted.member_first[service + 1] &&
-           p->wishes[p->wanted.members[first]].c->one_off;
+           *p->wishes[p->wanted.members[first]].c->one_off;
 }
 
 /* Which services are meant. */

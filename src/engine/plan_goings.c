@@ -40,7 +40,7 @@ static void decide_unwanted(struct planner *p, struct plan_going *g)
             return;
         go(g, PLAN_REMOVE);
         cunik_strv_addf(&g->reasons, "the service is scaled to %zu", wanted);
-    } else if (g->c->one_off || cunik_strv_has(&p->desired->inactive, g->c->service)) {
+    } else if (*g->c->one_off || cunik_strv_has(&p->desired->inactive, g->c->service)) {
         return;
     } else if (p->o->remove_orphans) {
         go(g, PLAN_REMOVE);

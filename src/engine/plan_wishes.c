@@ -68,7 +68,9 @@ static void decide_state(struct planner *p, struct plan_wish *w)
     if (restart && is_up(a)) {
         give(w, PLAN_RESTART, "a restart was asked for");
     } else if (a->status.state == CUNIK_PAUSED) {
-        give(w, PLAN_RESTART, "it is paused");
+        /* Somebody holds it still: it goes on when somebody says so. */
+        if (!p->o->repair)
+            give(w, PLAN_START, "it is paused");
     } else if (a->status.state == CUNIK_RUNNING) {
         if (a->status.links_lost)
             give(w, PLAN_RESTART, "a link was deleted under it");

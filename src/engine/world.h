@@ -242,7 +242,9 @@ struct world_cunik {
     char *stack;
     char *service;
     int64_t index;      /* from 1 */
-    bool one_off;       /* of no service of the stack, and made for one purpose: no orphan */
+    char *one_off;      /* the service whose program it runs once more, for one purpose; its own
+                           service is none of the stack's, and it no orphan. "" = it is a copy of
+                           its service */
     char *uuid;         /* of the libvirt domain; derived from (stack, service, index) */
     char *image;        /* as named in the file, "" = none */
     char *image_digest; /* of the image that it boots; "" = none, or still to be found */

@@ -181,7 +181,7 @@ RECORD_FIELDS(
         .flags = FIELD_REQUIRED),
     ROW("index", INT, struct world_cunik, index, NONE, .min = 1, .max = 1000000,
         .flags = FIELD_REQUIRED),
-    ROW("one_off", BOOL, struct world_cunik, one_off, NONE),
+    ROW("one_off", STRING, struct world_cunik, one_off, NONE, .text = TEXT_SERVICE),
     ROW("uuid", STRING, struct world_cunik, uuid, RECREATE, .text = TEXT_UUID),
     ROW("image", STRING, struct world_cunik, image, RECREATE, .text = TEXT_LINE),
     ROW("image_digest", STRING, struct world_cunik, image_digest, RECREATE, .text = TEXT_LINE),

@@ -34,6 +34,10 @@ cunik-compose scale db=1 2>/dev/null
 # pause, unpause, stats, top
 check 'pause' expect 0 cunik-compose pause web
 check '… holds that one' equal "$(states)" 'db=running web=paused'
+check 'up lets it go on' expect 0 cunik-compose up -d web
+check '… and its memory stays' equal "$(cunik-compose logs --no-log-prefix web | grep -c 'probe: booted')" 1
+check '… and its state' equal "$(states)" 'db=running web=running'
+check 'pause again' expect 0 cunik-compose pause web
 check 'unpause' expect 0 cunik-compose unpause
 check '… lets it go on' equal "$(states)" 'db=running web=running'
 check 'pause of nobody' expect 2 cunik-compose pause nobody
@@ -151,6 +155,30 @@ check 'run of nobody' expect 2 cunik-compose run jub
 check '… names the nearest' err_has "did you mean 'job'?"
 check 'down takes it along' expect 0 cunik-compose down
 check '… wholly' equal "$(cunik list -aq | wc -l)" 0
+
+# A run of what has name servers of its own, and one that is not about its networks.
+cat >apart.yaml <<YAML
+name: a
+x-u: &u {backend: rumprun, kernel: $PROBE}
+services:
+  app: {unikernel: *u, networks: [front, back], ports: ["127.0.0.1:8078:80"]}
+  db: {unikernel: *u, networks: [back]}
+  job: {unikernel: *u, networks: [back], scale: 0}
+networks: {front: {}, back: {}}
+YAML
+export COMPOSE_FILE=apart.yaml
+check 'a stack with a name server of one service' expect 0 cunik-compose up -d
+check 'run of that service' expect 0 cunik-compose run -d --name asker app get=http://db/
+has_asked() { cunik logs asker | grep -q '^get http://db/: 200'; }
+check '… that knows the names of all its networks' wait_until 30 has_asked
+check '… goes' expect 0 cunik rm -f asker
+check 'run of another' expect 0 cunik-compose run --rm job 'say==== _exit(0) called ===' halt=halted
+check '… and all is as the file says' bash -c 'cunik-compose plan | grep -q "Nothing to do"'
+sed -i 's/app: {unikernel: \*u,/& dns: 10.9.9.9,/' apart.yaml
+check 'up of what has not changed' expect 0 cunik-compose up -d db
+check '… leaves the networks of others as they are' bash -c 'cunik-compose plan db | grep -q "Nothing to do"'
+check '… and nothing to repair' bash -c '! cunik-compose events --until 0s | grep -q repairing'
+check '… down' expect 0 cunik-compose down
 unset COMPOSE_FILE
 check 'down' expect 0 cunik-compose down
 check 'nothing is left' nothing_left
