@@ -70,13 +70,32 @@ static const struct option_row *find_letter(const struct arguments *a, char lett
     return row;
 }
 
+/* What is to be said of an option (by its name or its letter), or (is_verb) of a verb; NULL. */
+static const char *answer_of(const struct arguments *a, bool is_verb, const char *name, char letter)
+{
+    const struct program *p = a->program;
+
+    for (size_t i = 0; i < p->n_elsewhere; i++) {
+        const struct elsewhere_row *row = &p->elsewhere[i];
+        if (is_verb != !row->verb ||
+            (!is_verb && *row->verb && (!a->verb || strcmp(a->verb->name, row->verb) != 0)))
+            continue;
+        if (name ? strcmp(row->name, name) == 0 : letter && row->letter == letter)
+            return row->answer;
+    }
+    return NULL;
+}
+
 static int unknown_option(const struct arguments *a, const char *name, size_t size,
                           struct error **err)
 {
     _cleanup_free_ char *wanted = cunik_strndup(name, size);
     _cleanup_free_ const char **names = NULL;
+    const char *answer = answer_of(a, false, wanted, 0);
     size_t n = 0;
 
+    if (answer)
+        return cunik_error_set(err, ERROR_INVALID, "there is no option '--%s': %s", wanted, answer);
     for (size_t i = 0; a->verb && i < a->verb->n_options; i++)
         *ARRAY_APPEND(names, n) = a->verb->options[i].name;
     for (size_t i = 0; i < a->program->n_options; i++)
@@ -84,6 +103,15 @@ static int unknown_option(const struct arguments *a, const char *name, size_t si
     const char *near = cunik_text_nearest(wanted, names, n);
     return cunik_error_set(err, ERROR_INVALID, "unknown option '--%s'%s%s%s", wanted,
                            near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
+}
+
+static int unknown_letter(const struct arguments *a, char letter, struct error **err)
+{
+    const char *answer = answer_of(a, false, NULL, letter);
+
+    if (answer)
+        return cunik_error_set(err, ERROR_INVALID, "there is no option '-%c': %s", letter, answer);
+    return cunik_error_set(err, ERROR_INVALID, "unknown option '-%c'", letter);
 }
 
 static bool allowed(const char *choices, const char *value)
@@ -165,7 +193,7 @@ static int parse_short(struct arguments *a, const char *letters, const char *nex
     for (; *letters; letters++) {
         const struct option_row *row = find_letter(a, *letters);
         if (!row)
-            return cunik_error_set(err, ERROR_INVALID, "unknown option '-%c'", *letters);
+            return unknown_letter(a, *letters, err);
         if (row->argument) {
             if (letters[1])
                 return store(a, row, letters + 1 + (letters[1] == '='), err);
@@ -194,6 +222,9 @@ static int find_verb(struct arguments *a, const char *name, struct error **err)
         }
         *ARRAY_APPEND(names, n) = p->verbs[i].name;
     }
+    const char *answer = answer_of(a, true, name, 0);
+    if (answer)
+        return cunik_error_set(err, ERROR_INVALID, "there is no command '%s': %s", name, answer);
     const char *near = cunik_text_nearest(name, names, n);
     if (near)
         return cunik_error_set(err, ERROR_INVALID, "unknown command '%s'; did you mean '%s'?", name,

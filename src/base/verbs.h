@@ -6,7 +6,7 @@
  * Options may stand before or after positional arguments; "--" ends them. Long options take
  * "--name value" and "--name=value" and must be written whole; short ones "-f value", "-fvalue" and
  * "-qd" for flags. A flag also takes "--name=true|false". A mistake is ERROR_INVALID and names the
- * nearest known option or verb.
+ * nearest known option or verb, unless a table of what other programs have says better.
  *
  * A verb's name may be two words, "network ls": verbs of one group. The group's name alone gives
  * its help. A synopsis that ends in "[ARG...]" says that options end at the first argument: what
@@ -46,6 +46,14 @@ struct verb_row {
                struct error **err);
 };
 
+/* An option or a verb that similar programs have and this one has not: what to do instead. */
+struct elsewhere_row {
+    const char *verb; /* whose option it is; "" = any's, or none's; NULL = a verb itself */
+    const char *name;
+    char letter;        /* of an option, or 0 */
+    const char *answer; /* "'run' starts it once more" */
+};
+
 struct program {
     const char *name;
     const char *help;                 /* one line */
@@ -53,6 +61,8 @@ struct program {
     size_t n_options;
     const struct verb_row *verbs; /* in the order of help */
     size_t n_verbs;
+    const struct elsewhere_row *elsewhere;
+    size_t n_elsewhere;
 };
 
 /* What was given on the command line. Lookups are by long name, first in the verb's options, then

@@ -229,6 +229,7 @@ int cunik_command_world(struct command *c, char **ret_stack, struct world *ret, 
 /* The display, and who keeps the times. */
 struct both {
     struct event_sink display;
+    size_t *n_steps;
     struct timeline *timeline;
 };
 
@@ -236,6 +237,7 @@ static void put_both(void *ctx, const struct event *e)
 {
     const struct both *b = ctx;
 
+    *b->n_steps += e->type == EVENT_STEP && e->phase == PHASE_BEGIN;
     if (b->timeline)
         cunik_timeline_event(b->timeline, e);
     b->display.put(b->display.ctx, e);
@@ -270,8 +272,24 @@ int cunik_command_apply(struct command *c, const struct request *r, struct error
         return failed;
     display = cunik_progress_display_create(c->progress, STDERR_FILENO,
                                             c->color || c->progress == PROGRESS_TTY);
-    struct both both = {cunik_progress_display_sink(display), c->timeline};
+    c->n_steps = 0;
+    struct both both = {cunik_progress_display_sink(display), &c->n_steps, c->timeline};
     return cunik_client_apply(client, &request, &(struct event_sink){put_both, &both}, err);
+}
+
+int cunik_command_say_nothing(struct command *c, const char *stack, struct error **err)
+{
+    _cleanup_world_ struct world w = {0};
+    int r;
+
+    if (c->n_steps || c->progress == PROGRESS_QUIET || c->progress == PROGRESS_JSON)
+        return 0;
+    r = cunik_client_world(c->client, stack, &w, err);
+    if (r == 0 && !w.n_cuniks)
+        fprintf(stderr, "Nothing is there of stack '%s'\n", stack);
+    else if (r == 0)
+        fprintf(stderr, "Nothing to do for stack '%s'\n", stack);
+    return r;
 }
 
 int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns,

@@ -39,6 +39,8 @@ struct command {
     enum progress_mode progress;
     bool color; /* standard error, or what --ansi says */
     int64_t parallel;
+    bool quiet_pull; /* how far fetching images is, is not shown */
+    size_t n_steps;  /* begun by what was applied last */
     struct command_load load;
     struct client *client;     /* made by cunik_command_client() */
     struct timeline *timeline; /* gets the events of what is applied; NULL = none */
@@ -80,7 +82,7 @@ struct command_up {
     const struct strv *scale;    /* "SERVICE=NUM"; NULL = as the file says */
     enum image_action images;    /* what is done about those of the stack first */
     const char *pull;            /* in place of what the file says, or NULL */
-    bool no_build;
+    bool no_build, quiet_pull;
     enum plan_recreate recreate;
     bool remove_orphans, no_dependencies;
 };
@@ -121,6 +123,9 @@ int cunik_command_abort(struct command *c, const char *stack, int *status, struc
 
 /* Sends the request and shows its progress. */
 int cunik_command_apply(struct command *c, const struct request *r, struct error **err);
+/* Says so on standard error when what was applied last had nothing to do, unless progress is quiet
+ * or JSON. */
+int cunik_command_say_nothing(struct command *c, const char *stack, struct error **err);
 
 /* --timeout of a command in nanoseconds, -1 when it was not given. */
 int cunik_command_timeout(struct command *c, const char *option, int64_t *ret_ns,

@@ -110,8 +110,11 @@ int cunik_command_down(void *context, const struct arguments *a, int *status _un
     r = select_services(c, a, &request, &nothing, err);
     if (r == 0)
         r = cunik_command_timeout(c, "timeout", &request.stop_grace_ns, err);
-    if (r == 0 && !nothing)
+    if (r == 0 && !nothing) {
         r = cunik_command_apply(c, &request, err);
+        if (r == 0)
+            r = cunik_command_say_nothing(c, request.stack, err);
+    }
     if (r == 0 && nothing && cunik_arguments_flag(a, "volumes"))
         r = remove_volumes(c, request.stack, err);
     return r;

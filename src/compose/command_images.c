@@ -74,6 +74,7 @@ int cunik_command_images(struct command *c, const struct stack *s, const struct 
     struct images i = {0};
     int r = cunik_image_transfer_init(&i.transfer, false, err);
 
+    i.transfer.quiet |= c->quiet_pull;
     for (size_t k = 0; k < s->n_services && r == 0; k++) {
         const struct stack_service *service = &s->services[k];
         if (!*service->image || *service->unikernel.kernel ||

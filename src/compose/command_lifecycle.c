@@ -1,4 +1,6 @@
 /* start, stop, restart, kill: what is there, without the file's say. */
+#include <string.h>
+
 #include "base/memory.h"
 #include "compose/command.h"
 
@@ -18,7 +20,7 @@ static int lifecycle(struct command *c, const struct arguments *a, enum request_
         request.no_dependencies = cunik_arguments_flag(a, "no-deps");
     if (r == 0)
         r = cunik_command_apply(c, &request, err);
-    return r;
+    return r < 0 ? r : cunik_command_say_nothing(c, request.stack, err);
 }
 
 int cunik_command_start(void *context, const struct arguments *a, int *status _unused_,
@@ -39,8 +41,25 @@ int cunik_command_restart(void *context, const struct arguments *a, int *status 
     return lifecycle(context, a, ACTION_RESTART, true, err);
 }
 
+static bool is_kill(const char *signal)
+{
+    static const char *const names[] = {"SIGKILL", "KILL", "9"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(signal, names[i]) == 0)
+            return true;
+    return false;
+}
+
 int cunik_command_kill(void *context, const struct arguments *a, int *status _unused_,
                        struct error **err)
 {
+    const char *signal = cunik_arguments_value(a, "signal");
+
+    if (signal && !is_kill(signal))
+        return cunik_error_set(err, ERROR_INVALID,
+                               "option '--signal' takes SIGKILL, not '%s': guests know no signals; "
+                               "'stop' has them shut down",
+                               signal);
     return lifecycle(context, a, ACTION_KILL, false, err);
 }

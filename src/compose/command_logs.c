@@ -43,7 +43,7 @@ int cunik_command_logs(void *context, const struct arguments *a, int *status _un
         .stack = stack,
         .prefix = !cunik_arguments_flag(a, "no-log-prefix"),
         .timestamps = cunik_arguments_flag(a, "timestamps"),
-        .color = c->color,
+        .color = c->color && !cunik_arguments_flag(a, "no-color"),
     };
     cunik_log_printer_expect(&printer, &w);
     query.stack = stack;

@@ -83,6 +83,7 @@ int cunik_command_read_images(const struct arguments *a, struct command_up *u, s
 
     u->images = anew ? IMAGES_ANEW : IMAGES_NEED;
     u->no_build = cunik_arguments_flag(a, "no-build");
+    u->quiet_pull = cunik_arguments_flag(a, "quiet-pull");
     u->pull = cunik_arguments_value(a, "pull");
     return anew && u->no_build
                ? cunik_error_set(err, ERROR_INVALID,
@@ -128,6 +129,7 @@ int cunik_command_up_request(struct command *c, const struct command_up *u, cons
     _cleanup_strv_ struct strv scope = {0};
     int r = cunik_lower(s, &ret->desired, err);
 
+    c->quiet_pull = u->quiet_pull;
     find_scope(s, u, &scope);
     if (r == 0 && u->images != IMAGES_NONE)
         r = cunik_command_images(c, s, &scope, u->images, err);

@@ -86,7 +86,9 @@ int cunik_command_run(void *context, const struct arguments *a, int *status, str
     cunik_request_init(&request);
     if (detach && rm)
         return cunik_error_set(err, ERROR_INVALID,
-                               "options '--detach' and '--rm' exclude each other");
+                               "options '--detach' and '--rm' exclude each other: nobody would be "
+                               "there when it ends; leave '--rm' out, and use 'cunik-compose rm' "
+                               "then");
     int r = describe(c, service, as, &request, err);
     if (r < 0)
         return r;

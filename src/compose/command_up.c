@@ -57,7 +57,7 @@ static int follow(struct command *c, const struct request *r, int *status, struc
     _cleanup_(cunik_log_printer_done) struct log_printer printer = {
         .stack = r->stack,
         .prefix = !cunik_arguments_flag(c->arguments, "no-log-prefix"),
-        .color = c->color,
+        .color = c->color && !cunik_arguments_flag(c->arguments, "no-color"),
     };
     _cleanup_strv_ struct strv services = {0};
     struct client *client;

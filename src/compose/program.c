@@ -27,6 +27,7 @@ static const struct option_row global_options[] = {
 #define COMMAND_IMAGE_OPTIONS                                                                      \
     {"build", 0, NULL, "Build images anew, also those that are there", NULL, false},               \
         {"no-build", 0, NULL, "Build no images, also those that are missing", NULL, false},        \
+        {"quiet-pull", 0, NULL, "Fetch images without showing how far it is", NULL, false},        \
     {                                                                                              \
         "pull", 0, "WHEN", "When images are fetched, whatever the file says",                      \
             "always|missing|never", false                                                          \
@@ -51,6 +52,7 @@ static const struct option_row up_options[] = {
     {"abort-on-container-exit", 0, NULL, "The same, by Docker Compose's name", NULL, false},
     {"exit-code-from", 0, "SERVICE", "The same, with the status of that service", NULL, false},
     {"no-log-prefix", 0, NULL, "Print logs without names in front", NULL, false},
+    {"no-color", 0, NULL, "Print logs without colours", NULL, false},
     COMMAND_UP_OPTIONS,
 };
 
@@ -68,6 +70,8 @@ static const struct option_row run_options[] = {
     {"name", 0, "NAME", "Its name", NULL, false},
     {"service-ports", 'P', NULL, "Publish the ports of the service", NULL, false},
     {"publish", 'p', "[[IP:]HOST:]PORT", "Publish a port", NULL, true},
+    {"interactive", 'i', NULL, "Type into it, which it does without being told to", NULL, false},
+    {"tty", 't', NULL, "Type key by key, which a terminal does without being told to", NULL, false},
     {"no-TTY", 'T', NULL, "Type line by line, also at a terminal", NULL, false},
     {"no-deps", 0, NULL, "Without the services that it depends on", NULL, false},
     {"remove-orphans", 0, NULL, "Remove cuniks of services that the file does not define", NULL,
@@ -122,6 +126,7 @@ static const struct option_row logs_options[] = {
     {"since", 0, "TIME", "Only lines since then: a time, or how long ago", NULL, false},
     {"until", 0, "TIME", "Only lines until then", NULL, false},
     {"no-log-prefix", 0, NULL, "Print without names in front", NULL, false},
+    {"no-color", 0, NULL, "Print without colours", NULL, false},
 };
 
 static const struct option_row attach_options[] = {
@@ -159,6 +164,10 @@ static const struct option_row plan_options[] = {
 
 static const struct option_row timeout_options[] = {
     {"timeout", 't', "SECONDS", "Grace period before a guest is destroyed", NULL, false},
+};
+
+static const struct option_row kill_options[] = {
+    {"signal", 's', "SIGNAL", "SIGKILL: guests know no others", NULL, false},
 };
 
 static const struct option_row restart_options[] = {
@@ -216,7 +225,8 @@ static const struct verb_row verbs[] = {
      OPTIONS(graph_options), 0, SIZE_MAX, cunik_command_graph},
     {"images", "[SERVICE...]", "List the images that cuniks boot", OPTIONS(list_options), 0,
      SIZE_MAX, cunik_command_list_images},
-    {"kill", "[SERVICE...]", "Destroy guests at once", NULL, 0, 0, SIZE_MAX, cunik_command_kill},
+    {"kill", "[SERVICE...]", "Destroy guests at once", OPTIONS(kill_options), 0, SIZE_MAX,
+     cunik_command_kill},
     {"logs", "[SERVICE...]", "Print what guests wrote to their consoles", OPTIONS(logs_options), 0,
      SIZE_MAX, cunik_command_logs},
     {"ls", NULL, "List stacks", OPTIONS(ls_options), 0, 0, cunik_command_ls},
@@ -253,7 +263,12 @@ static const struct verb_row verbs[] = {
 };
 
 const struct program cunik_compose_program = {
-    "cunik-compose", "Stacks of unikernels from one file",
-    global_options,  ARRAY_SIZE(global_options),
-    verbs,           ARRAY_SIZE(verbs),
+    .name = "cunik-compose",
+    .help = "Stacks of unikernels from one file",
+    .options = global_options,
+    .n_options = ARRAY_SIZE(global_options),
+    .verbs = verbs,
+    .n_verbs = ARRAY_SIZE(verbs),
+    .elsewhere = cunik_program_elsewhere,
+    .n_elsewhere = PROGRAM_ELSEWHERE,
 };

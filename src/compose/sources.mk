@@ -67,6 +67,7 @@ compose_SOURCES = \
 	src/compose/picture.c \
 	src/compose/plain.c \
 	src/compose/program.c \
+	src/compose/program_elsewhere.c \
 	src/compose/progress.c \
 	src/compose/progress_display.c \
 	src/compose/scalar.c \

@@ -276,6 +276,17 @@ static const struct verb_row verbs[] = {
      cunik_verb_version},
 };
 
+static const struct elsewhere_row elsewhere[] = {
+    {NULL, "exec", 0,
+     "a guest has no shell to start; 'attach' shows its console and types into it"},
+    {NULL, "cp", 0,
+     "a guest's disks are its own; 'volume export' and 'volume import' copy volumes"},
+    {NULL, "rmi", 0, "it is 'image rm'"},
+    {NULL, "login", 0, "'skopeo login' keeps logins, and 'pull' and 'push' use them"},
+    {NULL, "network create", 0,
+     "networks are made with the first cunik on them, and go by 'prune'"},
+};
+
 const struct program cunik_program = {
     .name = "cunik",
     .help = "Runs unikernels, and looks at them across stacks",
@@ -283,4 +294,6 @@ const struct program cunik_program = {
     .n_options = ARRAY_SIZE(global_options),
     .verbs = verbs,
     .n_verbs = ARRAY_SIZE(verbs),
+    .elsewhere = elsewhere,
+    .n_elsewhere = ARRAY_SIZE(elsewhere),
 };

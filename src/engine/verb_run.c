@@ -281,7 +281,8 @@ int cunik_verb_run(void *context _unused_, const struct arguments *a, int *ret_s
 
     if (detach && cunik_arguments_flag(a, "rm"))
         return cunik_error_set(err, ERROR_INVALID,
-                               "options '--detach' and '--rm' exclude each other");
+                               "options '--detach' and '--rm' exclude each other: nobody would be "
+                               "there when it ends; leave '--rm' out, and use 'cunik rm' then");
     int r = cunik_verb_reach_with(a, detach ? -1 : cunik_interrupt_fd(), &client, err);
     if (r == 0)
         r = make(a, client, &g, true, err);

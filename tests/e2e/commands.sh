@@ -84,6 +84,34 @@ check '… says so' err_has "service 'app' has no copy 9"
 check 'port of what is not published' expect 1 cunik-compose port app 80
 check '… says so' err_has "'c-app-1' publishes no port 80/tcp"
 
+# What one who knows Docker Compose asks for.
+check 'exec has no command' expect 2 cunik-compose exec -it web sh
+check '… and names those that help' err_has "there is no command 'exec': a guest has no shell to start; 'attach'"
+check 'up --dry-run has no option' expect 2 cunik-compose up --dry-run
+check '… and names plan' err_has "'cunik-compose plan' shows what 'up' would do"
+check 'up -V says what to do instead' expect 2 cunik-compose up -V
+check '… the same' err_has "'rm --stop --volumes'"
+check 'cunik exec has an answer too' expect 2 cunik exec c-app-1 sh
+check '… the same' err_has "there is no command 'exec'"
+check 'run -d --rm is refused' expect 2 cunik-compose run -d --rm app
+check '… with what to do instead' err_has "use 'cunik-compose rm' then"
+check 'cunik run -d --rm too' expect 2 cunik run -d --rm "./$(basename "$PROBE")"
+check '… with what to do instead' err_has "use 'cunik rm' then"
+check 'kill of another signal' expect 2 cunik-compose kill -s SIGTERM app
+check '… names stop' err_has "'stop' has them shut down"
+check 'up --quiet-pull --no-color' expect 0 cunik-compose up -d --quiet-pull --no-color app
+check 'logs --no-color wins' bash -c '! cunik-compose --ansi always logs --no-color app | grep -q "$(printf "\033")"'
+
+# Nothing to do.
+check 'start of what runs' expect 0 cunik-compose start app
+check '… says so' err_has "Nothing to do for stack 'c'"
+for verb in start stop restart kill down; do
+    check "$verb of what is not there" expect 0 cunik-compose -p nobody $verb
+    check '… says so' err_has "Nothing is there of stack 'nobody'"
+done
+check 'down of nothing, quietly' expect 0 cunik-compose --progress quiet -p nobody down
+check '… prints nothing' test ! -s "$ERR"
+
 # Logs.
 timeout 20 cunik-compose logs -f --tail 1 app >followed 2>&1 &
 pid=$!
@@ -106,6 +134,8 @@ check '… name the guest' test "$(cunik-compose -f named.yaml ps -a --format js
 check '… cannot be scaled' expect 2 cunik-compose -f named.yaml up -d --scale one=2
 check 'no-recreate leaves a change' bash -c "sed -i 's/my-guest,/my-guest, hostname: h,/' named.yaml && cunik-compose -f named.yaml up -d --no-recreate 2>&1 | grep -vq Recreat"
 check 'ls lists both stacks' bash -c 'cunik-compose ls -q | sort | xargs | grep -qx "c n"'
+check 'kill -s SIGKILL' expect 0 cunik-compose -f named.yaml kill -s SIGKILL one
+check '… destroys it' bash -c '[ -z "$(cunik-compose -f named.yaml ps -q)" ]'
 check 'down of the second' expect 0 cunik-compose -f named.yaml down
 check 'down of the first' expect 0 cunik-compose down
 check 'nothing is left' nothing_left

@@ -32,8 +32,14 @@ static const struct verb_row verbs[] = {
     {"network rm", "NAME", "Remove a network", NULL, 0, 1, 1, nothing},
 };
 
-static const struct program program = {"my-prog",           "Test program", globals,
-                                       ARRAY_SIZE(globals), verbs,          ARRAY_SIZE(verbs)};
+static const struct program program = {
+    .name = "my-prog",
+    .help = "Test program",
+    .options = globals,
+    .n_options = ARRAY_SIZE(globals),
+    .verbs = verbs,
+    .n_verbs = ARRAY_SIZE(verbs),
+};
 
 static const char *names(const struct verb_row *verb)
 {

@@ -32,8 +32,22 @@ static const struct verb_row verbs[] = {
      nothing},
 };
 
-static const struct program program = {"prog", "Test program",   globals, ARRAY_SIZE(globals),
-                                       verbs,  ARRAY_SIZE(verbs)};
+static const struct elsewhere_row elsewhere[] = {
+    {NULL, "log", 0, "'logs' is more than one"},
+    {"", "dry", 'd', "nothing is done anyway"},
+    {"logs", "tale", 't', "'--tail' is its end"},
+};
+
+static const struct program program = {
+    .name = "prog",
+    .help = "Test program",
+    .options = globals,
+    .n_options = ARRAY_SIZE(globals),
+    .verbs = verbs,
+    .n_verbs = ARRAY_SIZE(verbs),
+    .elsewhere = elsewhere,
+    .n_elsewhere = ARRAY_SIZE(elsewhere),
+};
 
 static int parse(const char *line, struct arguments **ret, char **ret_help, struct error **err)
 {
@@ -70,6 +84,13 @@ static void mistakes(void **state _unused_)
         {"prog lgos", "unknown command 'lgos'; did you mean 'logs'?"},
         {"prog frobnicate", "unknown command 'frobnicate'; see 'prog --help'"},
         {"prog logs --folow", "unknown option '--folow'; did you mean '--follow'?"},
+        {"prog log", "there is no command 'log': 'logs' is more than one"},
+        {"prog --dry logs", "there is no option '--dry': nothing is done anyway"},
+        {"prog logs -d", "there is no option '-d': nothing is done anyway"},
+        {"prog logs --tale=3", "there is no option '--tale': '--tail' is its end"},
+        {"prog logs -qt", "there is no option '-t': '--tail' is its end"},
+        {"prog port -t", "unknown option '-t'"},
+        {"prog port --tale", "unknown option '--tale'"},
         {"prog logs -z", "unknown option '-z'"},
         {"prog logs --tail", "option '--tail' needs a value (LINES)"},
         {"prog --progress=fancy logs", "option '--progress' takes auto|plain, not 'fancy'"},

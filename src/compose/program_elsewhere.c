@@ -1,0 +1,56 @@
+/* What one who knows Docker Compose may ask for: commands and options that are not here, and what
+ * to do instead. */
+#include "compose/program.h"
+
+const struct elsewhere_row cunik_program_elsewhere[PROGRAM_ELSEWHERE] = {
+    /* Commands. */
+    {NULL, "exec", 0,
+     "a guest has no shell to start; 'attach' shows a console and types into it, 'run' starts a "
+     "service's program once more"},
+    {NULL, "cp", 0,
+     "a guest's disks are its own; 'cunik volume export' and 'import' copy what volumes hold"},
+    {NULL, "watch", 0,
+     "nothing watches files; 'up --build' builds anew and recreates what changed"},
+    {NULL, "convert", 0, "'config' prints the canonical form"},
+    {NULL, "commit", 0, "images are made by 'build', from a Cunikfile"},
+    {NULL, "export", 0, "'cunik volume export' copies a volume, 'cunik image save' an image"},
+    {NULL, "publish", 0, "'push' sends images to their registries"},
+    /* Of all commands. */
+    {"", "dry-run", 0, "'cunik-compose plan' shows what 'up' would do, and why"},
+    {"", "all-resources", 0, "networks and volumes that no service uses are not made"},
+    {"", "verbose", 0, "'--progress json' shows all that happens"},
+    /* Of single ones. */
+    {"up", "renew-anon-volumes", 'V', "'rm --stop --volumes' removes volumes without a name first"},
+    {"up", "always-recreate-deps", 0, "'--force-recreate' recreates all that 'up' is about"},
+    {"up", "attach", 0, "'up -d', then 'logs -f SERVICE...' shows some"},
+    {"up", "no-attach", 0, "'up -d', then 'logs -f SERVICE...' shows some"},
+    {"up", "attach-dependencies", 0, "'up -d', then 'logs -f' shows all"},
+    {"up", "watch", 'w',
+     "nothing watches files; 'up --build' builds anew and recreates what changed"},
+    {"up", "menu", 0, "there is none"},
+    {"up", "yes", 'y', "'up' does not ask"},
+    {"up", "quiet-build", 0, "'--progress quiet' shows less of all"},
+    {"up", "timestamps", 0, "'up -d', then 'logs -f -t' shows times"},
+    {"create", "yes", 'y', "'create' does not ask"},
+    {"create", "renew-anon-volumes", 'V',
+     "'rm --stop --volumes' removes volumes without a name first"},
+    {"down", "rmi", 0, "'cunik image rm' and 'cunik image prune' remove images"},
+    {"build", "no-cache", 0, "builds keep no cache: every one is new"},
+    {"build", "pull", 0, "nothing is built upon another image"},
+    {"build", "push", 0, "'push' does it afterwards"},
+    {"build", "build-arg", 0, "a Cunikfile has no variables but those of the stack file"},
+    {"run", "volume", 'v', "give the service the volume in the file, or use 'cunik run --volume'"},
+    {"run", "user", 'u', "in its guest the program runs as root, or there are no users at all"},
+    {"run", "workdir", 'w', "the program starts in /"},
+    {"run", "cap-add", 0, "in its guest the program may do all"},
+    {"run", "cap-drop", 0, "in its guest the program may do all"},
+    {"run", "use-aliases", 0, "names of the service stay with its own copies"},
+    {"start", "wait", 0, "'up --wait' starts what is stopped, and waits"},
+    {"start", "wait-timeout", 0, "'up --wait' starts what is stopped, and waits"},
+    {"pull", "include-deps", 0, "without names of services all images are fetched"},
+    {"pull", "policy", 0, "'up --pull WHEN' has one"},
+    {"ps", "filter", 0, "'--status' is the only one; 'cunik ps --filter' has more"},
+    {"ps", "no-trunc", 0, "'--format json' cuts nothing short"},
+    {"config", "resolve-image-digests", 0, "digests are looked up when images are fetched"},
+    {"config", "lock-image-digests", 0, "digests are looked up when images are fetched"},
+};
