@@ -246,6 +246,8 @@ test_settings() {
     check "and needs no recovery" eval "! /sbin/dumpe2fs -h '$tmp/data.img' 2>&1 | grep -q needs_recovery"
 }
 
+quiet_off() { ! grep -qF 'reboot:' "$tmp/$1.log"; }
+
 # What stops a guest before or in its program: the line on the console, and that the machine goes off.
 test_ends() {
     local network='ip=10.9.0.13::10.9.0.1:24::eth0:off' i=0 line cmdline
@@ -255,14 +257,17 @@ test_ends() {
         boot "end$i" tap3 "$cmdline"
         check "turns itself off: $line" wait_for_end "end$i"
         check "and says so" says "end$i" "$line"
+        check "and the kernel says nothing after it" quiet_off "end$i"
     done <<END
 default command, from the image|$network
 init: busybox killed by signal 9|$network arg=/bin/busybox arg=sh arg=-c arg=$(encode 'kill -9 $$')
-init: cannot run '/no/such': No such file or directory|$network arg=/no/such
-init: command line: env=: bad percent-encoding at '%4'|$network env=A=%4
-init: command line: ip=: address '10.9.0' is not an IPv4 address|ip=10.9.0::10.9.0.1:24
-init: interface eth7: setting the address: No such device|ip=10.9.0.13:::24::eth7
-init: mounting /data: this guest has no driver for filesystem 'isofs'|$network mount=/dev/vda:/data:isofs:ro
+init: cannot run '/no/such': No such file or directory; exited with status 127|$network arg=/no/such
+init: cannot run 'no such': No such file or directory; exited with status 127|$network arg=$(encode $'no\nsuch')
+init: cannot run '/etc/cunik/command': Permission denied; exited with status 126|$network arg=/etc/cunik/command
+init: command line: env=: bad percent-encoding at '%4'; exited with status 125|$network env=A=%4
+init: command line: ip=: address '10.9.0' is not an IPv4 address; exited with status 125|ip=10.9.0::10.9.0.1:24
+init: interface eth7: setting the address: No such device; exited with status 125|ip=10.9.0.13:::24::eth7
+init: mounting /data: this guest has no driver for filesystem 'isofs'; exited with status 125|$network mount=/dev/vda:/data:isofs:ro
 END
 }
 
@@ -270,6 +275,10 @@ pack_own() { guests/linux/pack --out "$tmp/own.cpio" --file "$tmp/own:/srv" -- /
 refuses_own() { ! pack_own && grep -q "the symbolic link 'out' leads out of the folder" "$tmp/pack.err"; }
 
 test_pack() {
+    check "pack --help prints the usage" grep -qxF '  --take PATH      a file or folder of those packages that goes into the guest, with the shared libraries that the' \
+        <(guests/linux/pack --help)
+    check "pack --help succeeds" eval "guests/linux/pack --help >'$tmp/help'"
+    check "and prints nothing of the script" eval "! grep -q 'set -' '$tmp/help'"
     check "the same input packs to the same bytes" cmp "$tmp/probe.cpio" "$tmp/again.cpio"
     mkdir -p "$tmp/own/sub"
     echo text >"$tmp/own/sub/file"

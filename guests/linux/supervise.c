@@ -59,7 +59,8 @@ static pid_t start(const struct settings *settings, const sigset_t *mask)
 
     close(report[1]);
     if (read(report[0], &error, sizeof error) == sizeof error)
-        give_up("cannot run '%s': %s", settings->arguments[0], strerror(error));
+        give_up_with(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, "cannot run '%s': %s",
+                     settings->arguments[0], strerror(error));
     close(report[0]);
     return pid;
 }

@@ -35,7 +35,7 @@ static const char kernel_parameters[] =
 static const char *const machines[] = {"pc", "q35", "microvm", NULL};
 static const char *const params[] = {"fstype", NULL};
 
-/* What the init says (guests/linux/supervise.c), and the kernel. */
+/* What the init says (guests/linux/supervise.c, and say.c when it gives up), and the kernel. */
 static const struct ending_rule endings[] = {
     {"init: %s exited with status %d", ENDING_NUMBER, false},
     {"init: %s killed by signal %d", ENDING_SIGNAL, false},

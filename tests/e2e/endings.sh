@@ -70,6 +70,36 @@ check 'one that goes on: answers' wait_until 30 answers http://10.88.7.10/args \
 check 'one that goes on: is running' equal "$(field web state)" running
 check 'down' expect 0 cunik-compose down
 
+# Linux's own init, with a program and without one that can be run.
+cat >cunik-compose.yaml <<EOF
+name: e
+services:
+  after:
+    depends_on: {missing: {condition: service_completed_successfully}}
+    network_mode: none
+    unikernel: {backend: solo5, kernel: $PROBE}
+  missing:
+    command: [nosuchprogram]
+    mem_limit: 128m
+    network_mode: none
+    unikernel:
+      backend: linux
+      kernel: $ROOT_DIR/build/guests/linux/vmlinux
+      initrd: $ROOT_DIR/build/guests/app.cpio
+EOF
+check 'a program that is missing: up fails' expect 1 timeout 150 cunik-compose up -d
+check 'a program that is missing: exit status 127' equal "$(field missing exit_code 0)" 127
+check 'a program that is missing: reason' equal "$(field missing reason)" \
+    "init: cannot run 'nosuchprogram': No such file or directory; exited with status 127"
+check 'a program that is missing: what depends on its success does not start' \
+    not equal "$(cunik-compose ps -a --format json after | jq -r .State)" running
+check 'one that cannot be run' expect 126 timeout 150 cunik-compose run --rm missing /etc/cunik/command
+check 'one that runs' expect 3 timeout 150 cunik-compose run --rm missing lua5.4 -e 'print("its output") os.exit(3)'
+check 'one that runs: its output' out_has 'its output'
+check 'one that runs: the last line is about it' equal "$(tail -n 1 "$OUT" | tr -d '\r')" 'init: lua5.4 exited with status 3'
+check 'down' expect 0 cunik-compose down
+check 'nothing is left' nothing_left
+
 # What cannot work is said before anything is made.
 refused() { # NAME TEXT, the service's lines on standard input
     { printf 'name: e\nservices:\n  web:\n' && sed 's/^/    /'; } >cunik-compose.yaml

@@ -65,6 +65,8 @@ static const struct test_case {
      "[    0.1] Info: [libukboot] <boot.c @  503> main returned 9"},
     {"linux", "init: redis exited with status 1\n", 1, false, "init: redis exited with status 1"},
     {"linux", "init: redis killed by signal 11\n", 139, false, "init: redis killed by signal 11"},
+    {"linux", "init: cannot run 'nosuch': No such file or directory; exited with status 127\n", 127,
+     false, "init: cannot run 'nosuch': No such file or directory; exited with status 127"},
     {"linux", "[ 1.0] Kernel panic - not syncing: VFS: no root\n", 134, false,
      "[ 1.0] Kernel panic - not syncing: VFS: no root"},
 };
