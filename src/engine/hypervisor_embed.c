@@ -127,16 +127,20 @@ static void quieten(const struct hypervisor *h)
 /* Where KVM is not used, libvirt must not see /dev/kvm either: with one there that its user cannot
  * open, it takes what it remembers of QEMU for outdated at every start of a guest, and asks QEMU
  * all over again, for seconds. In a mount namespace of our own an empty file that nobody may open
- * stands in its place. That is for speed only, so a host that does not let us goes without. */
+ * stands in its place, and that cannot be written: root may open any, and in a namespace of a user
+ * without rights libvirt asks as root. Other flags of that mount may not be changed there, so they
+ * stay. That is for speed only, so a host that does not let us goes without. */
 static void hide_kvm(const struct hypervisor *h)
 {
     _cleanup_free_ char *path = cunik_asprintf("%s/etc/no-kvm", h->folder);
+    struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
 
     if (h->accel.kvm || geteuid() != 0 || !cunik_file_exists(kvm_device) ||
         cunik_file_write(path, "", 0, 0600, false, NULL) < 0 || unshare(CLONE_NEWNS) < 0)
         return;
-    if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0)
-        mount(path, kvm_device, NULL, MS_BIND, NULL);
+    if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0 &&
+        mount(path, kvm_device, NULL, MS_BIND, NULL) == 0)
+        mount_setattr(AT_FDCWD, kvm_device, 0, &readonly, sizeof(readonly));
 }
 
 static glob_t find_capabilities(const struct hypervisor *h)

@@ -24,6 +24,9 @@ chmod 711 "$WORK"
 mkdir -p "$WORK/bin" "$WORK/stack" "$CUNIK_ROOT/h"
 cp "$BIN/cunik" "$BIN/cunikd" "$BIN/cunik-compose" "$PROBE" "$WORK/bin"
 chown -R $USER_ID:$USER_ID "$CUNIK_ROOT/h"
+# Homes are often mounted so, and nobody may take that back in a namespace of a user's own.
+mount --bind "$CUNIK_ROOT/h" "$CUNIK_ROOT/h"
+mount -o remount,bind,nosuid,nodev "$CUNIK_ROOT/h"
 PROBE=$WORK/bin/probe.elf STATE=$CUNIK_ROOT/h/.local/share/cunik
 cd "$WORK/stack" || exit 1
 
@@ -69,6 +72,7 @@ end_servers() {
     # shellcheck disable=SC2086
     kill $SERVERS
     wait 2>/dev/null
+    umount -l "$CUNIK_ROOT/h"
     umount /run "$WORK/run" /etc/group /etc/resolv.conf /dev/net/tun "$WORK/dev"
 }
 trap 'end_servers; cleanup' EXIT
@@ -150,8 +154,12 @@ check 'a port below the first for users' refused '"80:80"' 'this user may publis
 check 'an address of another machine' refused '"192.0.2.77:8080:80"' 'is no address of this host'
 check 'a port that the host uses' refused '"9000:80"' 'port 0.0.0.0:9000/tcp is in use on the host'
 
+# What libvirt remembers of QEMU: asked anew, which takes seconds at every start of a guest, it would be another file.
+capabilities() { stat -c '%i %y' "$STATE"/libvirt/cache/qemu/capabilities/*.xml; }
 stack "\"8080:80\", \"$HOST:8081:80\", \"127.0.0.1:8082:80\", \"8083:7/udp\""
+asked=$(capabilities)
 check 'up' expect 0 as_user cunik-compose up -d --wait
+check 'libvirt has not asked QEMU again what it can' same "$(capabilities)" "$asked"
 check 'nobody else gets at its sockets' equal "$(stat -c %a "$STATE"/*.sock | sort -u)" '600
 700'
 check 'ps shows the port' expect 0 as_user cunik-compose ps && check 'of the host' out_has '0.0.0.0:8080->80/tcp'
