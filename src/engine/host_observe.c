@@ -76,6 +76,7 @@ static void see_status(struct host_real *h, const struct hypervisor_domain *d,
     c->status.state = d->state;
     c->status.end = d->end;
     c->status.pid = d->pid;
+    c->status.memory = d->memory;
     c->status.created_ms = changed_ms(images);
     c->status.started_ms = process_start_ms(d->pid);
     c->status.unreadable = unreadable;

@@ -26,6 +26,7 @@ struct hypervisor_domain {
     enum cunik_state state;
     enum cunik_end end;
     int64_t pid;         /* 0 = does not run */
+    int64_t memory;      /* bytes that the guest has; 0 = does not run */
     uint64_t definition; /* another number when others may have changed how it is defined */
 };
 

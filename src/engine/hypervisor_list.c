@@ -101,8 +101,10 @@ static int add_domain(struct hypervisor *h, virDomainPtr domain, struct hypervis
     pthread_mutex_lock(&h->lock);
     found.definition = cunik_hypervisor_seen(h, name)->definition;
     pthread_mutex_unlock(&h->lock);
-    if (cunik_state_is_up(found.state))
+    if (cunik_state_is_up(found.state)) {
         found.pid = cunik_hypervisor_learn_pid(h, name);
+        found.memory = (int64_t)virDomainGetMaxMemory(domain) * 1024; /* 0 when it has vanished */
+    }
     *ARRAY_APPEND(to->items, to->n) = found;
     return 0;
 }

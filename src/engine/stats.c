@@ -130,7 +130,7 @@ json_t *cunik_stats_to_json(const struct world_cunik *c, const struct stats_samp
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cunik", c->name, "stack",
         c->stack, "service", c->service, "time_ns", (json_int_t)s->time_ns, "cpu_ns",
         (json_int_t)s->cpu_ns, "memory", (json_int_t)s->memory, "memory_limit",
-        (json_int_t)c->memory, "rx", (json_int_t)s->rx, "tx", (json_int_t)s->tx, "read",
+        (json_int_t)c->status.memory, "rx", (json_int_t)s->rx, "tx", (json_int_t)s->tx, "read",
         (json_int_t)s->read, "written", (json_int_t)s->written, "threads", (json_int_t)s->threads);
 
     if (c->called && *c->called)

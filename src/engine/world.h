@@ -221,6 +221,7 @@ struct world_status {
                           known */
     int64_t created_ms, started_ms, ended_ms; /* CLOCK_REALTIME since the epoch; 0 = never */
     int64_t pid;                              /* of its QEMU, 0 when it does not run */
+    int64_t memory;                           /* bytes that its guest has, 0 when none runs */
     int64_t restarts;                         /* by the restart policy since it was created */
     int64_t attempts;                         /* those of them that count against restart_max */
     int64_t crashes;    /* ends in a row, each soon after its start; see CRASH_LOOP */

@@ -84,6 +84,7 @@ END
 check 'a stack' expect 0 cunik-compose -f stack.yaml up -d
 check 'stats' expect 0 cunik stats --no-stream --format json many-web-1
 check '… tell what it uses' test "$(jq -r '.memory > 0 and .threads > 0' "$OUT")" = true
+check '… and what memory it has' equal "$(jq .memory_limit "$OUT")" $((16 << 20))
 timeout 60 cunik stats --format json many-web-1 >live &
 live=$!
 lines() { [ "$(wc -l <live)" -ge 3 ]; }

@@ -42,8 +42,10 @@ check 'unpause' expect 0 cunik-compose unpause
 check '… lets it go on' equal "$(states)" 'db=running web=running'
 check 'pause of nobody' expect 2 cunik-compose pause nobody
 check 'stats' expect 0 cunik-compose stats --no-stream web
+cp "$OUT" "$OUT.table"
 check '… of that service alone' equal "$(awk '{print $1}' "$OUT" | xargs)" 'NAME v-web-1'
 check '… as JSON' bash -c 'cunik-compose stats --no-stream --format json | jq -se "map(.cunik) == [\"v-db-1\", \"v-web-1\"]"'
+check "… with the guest's memory, whether or not a limit is named" grep -qE '^v-web-1 .* / 64\.0 MiB ' "$OUT.table"
 check 'top' expect 0 cunik-compose top
 check '… of each guest' equal "$(grep -xc 'v-db-1\|v-web-1' "$OUT")" 2
 check '… shows its threads' grep -q 'TID *TIME *THREAD' "$OUT"

@@ -66,6 +66,19 @@ static void real(void **state _unused_)
     assert_true(json_is_integer(json_object_get(json_array_get(tasks, 0), "tid")));
 }
 
+/* What the guest has, not what the file says: that need not name any. */
+static void limit(void **state _unused_)
+{
+    _cleanup_world_ struct world w = {0};
+    struct world_cunik *c = cunik_world_add_cunik(&w);
+    const struct stats_sample s = {.memory = 3 << 20};
+
+    c->status.memory = 64 << 20;
+    _cleanup_json_ json_t *json = cunik_stats_to_json(c, &s);
+    assert_int_equal(json_integer_value(json_object_get(json, "memory")), 3 << 20);
+    assert_int_equal(json_integer_value(json_object_get(json, "memory_limit")), 64 << 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +86,7 @@ int main(void)
         cmocka_unit_test(numbers),
         cmocka_unit_test(links),
         cmocka_unit_test(real),
+        cmocka_unit_test(limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
