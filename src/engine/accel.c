@@ -51,19 +51,22 @@ static int set(struct accel *ret, bool kvm, char *reason)
     return 0;
 }
 
-/* What an answer holds for: this boot of the host, this QEMU, this user. */
+/* What an answer holds for: this boot of the host, this QEMU, this user, and who may open the
+ * device. */
 static char *identity(const struct accel_settings *s)
 {
     _cleanup_free_ char *boot = NULL;
-    struct stat st;
+    struct stat st, device;
 
     if (cunik_file_read("/proc/sys/kernel/random/boot_id", MEMORY_LIMIT, &boot, NULL, NULL) < 0 ||
-        stat(s->emulator, &st) < 0)
+        stat(s->emulator, &st) < 0 || stat(s->device, &device) < 0)
         return NULL;
+    bool opens = faccessat(AT_FDCWD, s->device, R_OK | W_OK, AT_EACCESS) == 0; /* by groups too */
     boot[strcspn(boot, "\n")] = '\0';
-    return cunik_asprintf("%s %s %llu %lld.%09ld %lld", boot, s->emulator,
+    return cunik_asprintf("%s %s %llu %lld.%09ld %lld %o:%u:%u %d", boot, s->emulator,
                           (unsigned long long)st.st_ino, (long long)st.st_mtim.tv_sec,
-                          st.st_mtim.tv_nsec, (long long)s->uid);
+                          st.st_mtim.tv_nsec, (long long)s->uid, device.st_mode, device.st_uid,
+                          device.st_gid, opens);
 }
 
 static bool recall(const struct accel_settings *s, const char *key, struct accel *ret)

@@ -113,6 +113,8 @@ static struct verdict check_qemu(const struct doctor_facts *f)
 
 static struct verdict check_kvm(const struct doctor_facts *f)
 {
+    static const char rights[] = "let the user that guests run as open /dev/kvm (group kvm, mode "
+                                 "0660); without it guests run under emulation, many times slower";
     const char *reason = *f->kvm_reason ? f->kvm_reason : "it does not run guests";
 
     if (f->kvm)
@@ -124,10 +126,11 @@ static struct verdict check_kvm(const struct doctor_facts *f)
                        "run under emulation, many times slower",
                        "there is no /dev/kvm");
     if (f->kvm_errno)
-        return verdict(DOCTOR_NOTE,
-                       "let the user that guests run as open /dev/kvm (group kvm, mode 0660); "
-                       "without it guests run under emulation, many times slower",
-                       "/dev/kvm cannot be opened: %s", strerror(f->kvm_errno));
+        return verdict(DOCTOR_NOTE, rights, "/dev/kvm cannot be opened: %s",
+                       strerror(f->kvm_errno));
+    /* QEMU's last words, as another user than the one who asks. */
+    if (cunik_text_ends(reason, strerror(EACCES)))
+        return verdict(DOCTOR_NOTE, rights, "%s", reason);
     return verdict(DOCTOR_NOTE,
                    "/dev/kvm opens and does not run guests, as under some nested virtualisations: "
                    "guests run under emulation, many times slower; CUNIK_ACCEL=kvm insists",

@@ -65,6 +65,17 @@ static int check_names(struct error **err)
     return cunik_dnsmasq_find(&path, err);
 }
 
+/* The doctor itself needs no such hint. */
+static int check_tun(struct error **err)
+{
+    _cleanup_error_ struct error *why = NULL;
+    int r = cunik_host_check_tun(&why);
+
+    if (r < 0)
+        cunik_error_set(err, why->code, "%s (cunik doctor says what to do)", why->message);
+    return r;
+}
+
 int cunik_host_prerequisites(struct host_real *h, struct error **err)
 {
     int64_t now = cunik_clock_real.now(NULL);
@@ -75,7 +86,7 @@ int cunik_host_prerequisites(struct host_real *h, struct error **err)
     pthread_mutex_unlock(&h->lock);
     if (trusted)
         return 0;
-    if ((r = cunik_host_check_rights(err)) < 0 || (r = cunik_host_check_tun(err)) < 0 ||
+    if ((r = cunik_host_check_rights(err)) < 0 || (r = check_tun(err)) < 0 ||
         (r = check_emulator(err)) < 0 || (r = check_names(err)) < 0)
         return r;
     pthread_mutex_lock(&h->lock);

@@ -205,6 +205,7 @@ check 'no QEMU: is named' err_has 'qemu-system-x86_64'
 elsewhere hidden /dev/net/tun cunik-compose -f fine.yaml -p bad up -d
 check 'no /dev/net/tun: status 1' test $STATUS = 1
 check 'no /dev/net/tun: is named' err_has '/dev/net/tun'
+check 'no /dev/net/tun: with whom to ask' err_has '(cunik doctor says what to do)'
 elsewhere hidden /usr/sbin/dnsmasq cunik-compose -f fine.yaml -p bad up -d
 check 'no dnsmasq: status 1' test $STATUS = 1
 check 'no dnsmasq: is named' err_has 'dnsmasq'

@@ -31,5 +31,11 @@ ill files note 'ulimit -n 128'
 ill memory note "sed 's/^MemAvailable:.*/MemAvailable: 65536 kB/' /proc/meminfo >$WORK/meminfo && mount --bind $WORK/meminfo /proc/meminfo"
 ill processes note "echo 512 >$WORK/pid_max && mount --bind $WORK/pid_max /proc/sys/kernel/pid_max"
 ill engine problem "export CUNIK_ROOT=/proc/none"
+# One that root may open, and the guests' user not; another engine looks at it.
+if [ -e /dev/kvm ]; then
+    mknod -m 600 "$WORK/kvm" c 10 232
+    ill kvm note "mount --bind $WORK/kvm /dev/kvm && export CUNIK_ROOT=$CUNIK_ROOT/k"
+    check '… which is a matter of rights' grep -q 'group kvm, mode 0660' <<<"$(advice kvm)"
+fi
 
 plan_tests_done

@@ -251,6 +251,7 @@ static void test_life(void **state)
         start(hypervisor, "life"); /* runs already */
         d = wait_for("life", CUNIK_RUNNING);
         assert_true(d.pid > 1);
+        assert_int_equal(d.memory, 16 << 20);
         assert_int_equal(d.end, END_NONE);
         free(d.label);
         wait_for_console("life", i ? "UP\nUP\n" : "UP\n");
@@ -262,6 +263,7 @@ static void test_life(void **state)
         assert_int_equal(d.state, CUNIK_EXITED);
         assert_int_equal(d.end, END_DESTROYED);
         assert_int_equal(d.pid, 0);
+        assert_int_equal(d.memory, 0);
         free(d.label);
     }
     undefine("life");

@@ -99,6 +99,27 @@ static void test_memory(void **state)
     assert_int_equal(runs(), before + 3);
 }
 
+/* Whoever lets guests' user open the device does not wait for the next boot. */
+static void test_memory_of_rights(void **state)
+{
+    _cleanup_free_ char *device = cunik_asprintf("%s/kvm", folder);
+
+    (void)state;
+    test_ok(cunik_file_write(device, "", 0, 0600, false, NULL), NULL);
+    unlink(memory);
+    write_emulator("exit 1");
+    size_t before = runs();
+    for (int i = 0; i < 2; i++) {
+        struct accel a = decide("", device);
+        cunik_accel_done(&a);
+    }
+    assert_int_equal(runs(), before + 1);
+    assert_int_equal(chmod(device, 0660), 0);
+    struct accel a = decide("", device);
+    cunik_accel_done(&a);
+    assert_int_equal(runs(), before + 2);
+}
+
 static void test_forced(void **state)
 {
     const struct accel_settings bad = {
@@ -146,9 +167,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_memory),   cmocka_unit_test(test_memory_of_rights),
         cmocka_unit_test(test_forced),
     };
 

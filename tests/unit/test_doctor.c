@@ -107,6 +107,18 @@ static void ill(void **state _unused_)
     cunik_doctor_report_done(&r);
 }
 
+/* Whether the advice on KVM, which does not run guests, is about rights. */
+static void expect_rights(const struct doctor_facts *f, bool rights)
+{
+    struct doctor_report r;
+
+    cunik_doctor_judge(f, &r);
+    const char *advice = finding(&r, "kvm")->advice;
+    assert_int_equal(strstr(advice, "group kvm, mode 0660") != NULL, rights);
+    assert_int_equal(strstr(advice, "nested") != NULL, !rights);
+    cunik_doctor_report_done(&r);
+}
+
 static void kvm(void **state _unused_)
 {
     struct doctor_facts f = healthy();
@@ -114,10 +126,17 @@ static void kvm(void **state _unused_)
     f.kvm = false;
     f.kvm_reason = "a trial guest did not end within 1.5 s";
     expect(&f, "kvm", DOCTOR_NOTE, "a trial guest did not end within 1.5 s");
+    expect_rights(&f, false);
+    /* Whoever asks the doctor may open it, the guests' user may not. */
+    f.kvm_reason = "QEMU does not run a guest under KVM: -accel kvm: failed to initialize kvm: "
+                   "Permission denied";
+    expect(&f, "kvm", DOCTOR_NOTE, f.kvm_reason);
+    expect_rights(&f, true);
     f.kvm_errno = ENOENT;
     expect(&f, "kvm", DOCTOR_NOTE, "there is no /dev/kvm");
     f.kvm_errno = EACCES;
     expect(&f, "kvm", DOCTOR_NOTE, "/dev/kvm cannot be opened: Permission denied");
+    expect_rights(&f, true);
 }
 
 static void without_rights(void **state _unused_)

@@ -82,11 +82,8 @@ static void limit(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stat_line),
-        cmocka_unit_test(numbers),
-        cmocka_unit_test(links),
-        cmocka_unit_test(real),
-        cmocka_unit_test(limit),
+        cmocka_unit_test(stat_line), cmocka_unit_test(numbers), cmocka_unit_test(links),
+        cmocka_unit_test(real),      cmocka_unit_test(limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
