@@ -161,11 +161,11 @@ check '… wholly' equal "$(cunik list -aq | wc -l)" 0
 # A run of what has name servers of its own, and one that is not about its networks.
 cat >apart.yaml <<YAML
 name: a
-x-u: &u {backend: rumprun, kernel: $PROBE}
+x-u: &u {backend: unikraft, kernel: $PROBE}
 services:
   app: {unikernel: *u, networks: [front, back], ports: ["127.0.0.1:8078:80"]}
   db: {unikernel: *u, networks: [back]}
-  job: {unikernel: *u, networks: [back], scale: 0}
+  job: {unikernel: {backend: rumprun, kernel: $PROBE}, networks: [back], scale: 0}
 networks: {front: {}, back: {}}
 YAML
 export COMPOSE_FILE=apart.yaml
