@@ -119,7 +119,8 @@ int cunik_command_check_abort(const struct arguments *a, const struct request *r
                               struct error **err);
 /* A cunik has ended: stops the stack; *status becomes that of the one asked for, or of the first
  * that has ended badly, or else 0. */
-int cunik_command_abort(struct command *c, const char *stack, int *status, struct error **err);
+int cunik_command_abort(struct command *c, const char *stack, const struct strv *services,
+                        int *status, struct error **err);
 
 /* Sends the request and shows its progress. */
 int cunik_command_apply(struct command *c, const struct request *r, struct error **err);

@@ -29,16 +29,15 @@ int cunik_command_check_abort(const struct arguments *a, const struct request *r
     return found ? 0 : cunik_error_set(err, ERROR_INVALID, "no such service: %s", service);
 }
 
-/* The one that counts among those that have ended (of the service, if one is named): the first that
- * failed, and if none has, the first that ended. NULL for none. */
-static const struct world_cunik *choose(const struct world *w, const char *service)
+/* The one that counts among those of the services that have ended: the first that failed, and if
+ * none has, the first that ended. NULL for none. */
+static const struct world_cunik *choose(const struct world *w, const struct strv *services)
 {
     const struct world_cunik *first = NULL;
 
     for (size_t i = 0; i < w->n_cuniks; i++) {
         const struct world_cunik *c = &w->cuniks[i];
-        if (c->status.state != CUNIK_EXITED || *c->one_off ||
-            (service && strcmp(c->service, service) != 0))
+        if (c->status.state != CUNIK_EXITED || !cunik_strv_has(services, c->service))
             continue;
         if (!first || (!first->status.exit_code && c->status.exit_code) ||
             (!first->status.exit_code == !c->status.exit_code &&
@@ -59,9 +58,11 @@ static int stop(struct command *c, const char *stack, struct error **err)
     return failed < 0 ? failed : cunik_command_apply(c, &r, err);
 }
 
-int cunik_command_abort(struct command *c, const char *stack, int *status, struct error **err)
+int cunik_command_abort(struct command *c, const char *stack, const struct strv *services,
+                        int *status, struct error **err)
 {
     const char *service = cunik_arguments_value(c->arguments, "exit-code-from");
+    _cleanup_strv_ struct strv asked = {0};
     _cleanup_world_ struct world before = {0}, after = {0};
     struct client *client;
 
@@ -74,10 +75,14 @@ int cunik_command_abort(struct command *c, const char *stack, int *status, struc
         r = cunik_client_world(client, stack, &after, err);
     if (r < 0)
         return r;
+    if (service)
+        cunik_strv_add(&asked, service);
+    else
+        cunik_strv_copy(&asked, services);
     /* Who was stopped with the others has a status only then. */
-    const struct world_cunik *ended = choose(&before, service);
+    const struct world_cunik *ended = choose(&before, &asked);
     if (!ended)
-        ended = choose(&after, service);
+        ended = choose(&after, &asked);
     if (ended) {
         fprintf(stderr, "%s has ended with status %lld\n", ended->name,
                 (long long)ended->status.exit_code);

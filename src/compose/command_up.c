@@ -76,7 +76,7 @@ static int follow(struct command *c, const struct request *r, int *status, struc
     if (failed == 0)
         failed = cunik_client_logs(client, &query, cunik_log_printer_put, &printer, err);
     if (failed == 0 && abort)
-        return cunik_command_abort(c, r->stack, status, err);
+        return cunik_command_abort(c, r->stack, &services, status, err);
     if (failed == 0 || (*err)->code != ERROR_CANCELLED)
         return failed;
     cunik_error_forget(err);

@@ -100,6 +100,13 @@ int cunik_request_check(const struct request *r, struct error **err)
                                    "network '%s' is of the stack '%s', not of '%s'", n->name,
                                    n->stack, r->stack);
     }
+    for (size_t i = 0; i < r->desired.n_volumes; i++) {
+        const struct world_volume *v = &r->desired.volumes[i];
+        if (!v->external && *v->stack && strcmp(v->stack, r->stack) != 0)
+            return cunik_error_set(err, ERROR_INVALID,
+                                   "volume '%s' is of the stack '%s', not of '%s'", v->name,
+                                   v->stack, r->stack);
+    }
     if (r->cuniks.n && (!r->services.n || r->action == ACTION_UP))
         return cunik_error_set(err, ERROR_INVALID,
                                "'cuniks' are copies of 'services', of what is there");

@@ -61,6 +61,9 @@ static void test_bad_requests(_unused_ void **state)
         {"{\"action\":\"up\",\"stack\":\"x\",\"desired\":{\"networks\":[{\"name\":\"n\",\"stack\":"
          "\"y\"}]}}",
          "network 'n' is of the stack 'y', not of 'x'"},
+        {"{\"action\":\"up\",\"stack\":\"x\",\"desired\":{\"volumes\":[{\"name\":\"v\",\"stack\":"
+         "\"y\"}]}}",
+         "volume 'v' is of the stack 'y', not of 'x'"},
         {"{\"action\":\"up\",\"stack\":\"x\",\"desired\":{\"cuniks\":[{\"name\":\"a\"}]}}",
          "'desired.cuniks[0].stack' must be given"},
     };
