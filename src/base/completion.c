@@ -38,14 +38,15 @@ static void option_words(struct buffer *b, const struct option_row *rows, size_t
 }
 
 /* Patterns of the options that take a value: "--file|-f|…". */
-static void valued_options(struct buffer *b, const struct option_row *rows, size_t n)
+static void valued_options(struct buffer *b, const struct option_row *rows, size_t n,
+                           const char *before)
 {
     for (size_t i = 0; i < n; i++) {
         if (!rows[i].argument)
             continue;
-        cunik_buffer_printf(b, "%s--%s", b->size ? "|" : "", rows[i].name);
+        cunik_buffer_printf(b, "%s%s--%s", b->size ? "|" : "", before, rows[i].name);
         if (rows[i].letter)
-            cunik_buffer_printf(b, "|-%c", rows[i].letter);
+            cunik_buffer_printf(b, "|%s-%c", before, rows[i].letter);
     }
 }
 
@@ -143,23 +144,32 @@ static void bash_choice_cases(struct buffer *b, const struct program *p)
 static char *bash(const struct program *p, completion_names *names)
 {
     _cleanup_free_ char *function = function_name(p);
-    _cleanup_buffer_ struct buffer valued = {0};
+    _cleanup_buffer_ struct buffer valued = {0}, global = {0};
     struct buffer b = {0};
 
-    valued_options(&valued, p->options, p->n_options);
+    valued_options(&global, p->options, p->n_options, ":");
+    valued_options(&valued, p->options, p->n_options, "");
     for (size_t i = 0; i < p->n_verbs; i++)
-        valued_options(&valued, p->verbs[i].options, p->verbs[i].n_options);
+        valued_options(&valued, p->verbs[i].options, p->verbs[i].n_options, "");
     cunik_buffer_printf(&b,
                         "%s() {\n"
                         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
                         "    local verb= words= options= names= choices= i\n"
+                        "    local -a given=()\n"
                         "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                        "        case $verb:${COMP_WORDS[i]} in\n"
+                        "        %s)\n"
+                        "            given+=(\"${COMP_WORDS[i]}\")\n"
+                        "            [ \"${COMP_WORDS[i+1]}\" != = ] || ((i++))\n"
+                        "            given+=(\"${COMP_WORDS[++i]-}\")\n"
+                        "            continue ;;\n"
+                        "        esac\n"
                         "        case ${COMP_WORDS[i]} in\n"
                         "        %s) ((i++)) ;;\n"
                         "        -*) ;;\n"
                         "        *) case $verb in\n"
                         "            '') verb=${COMP_WORDS[i]} ;;\n",
-                        function, cunik_buffer_text(&valued));
+                        function, cunik_buffer_text(&global), cunik_buffer_text(&valued));
     for (size_t i = 0; i < p->n_verbs; i++)
         if (is_group(&p->verbs[i]) && !is_repeated(p, i))
             cunik_buffer_printf(&b, "            '%.*s') verb+=\" ${COMP_WORDS[i]}\" ;;\n",
@@ -176,7 +186,8 @@ static char *bash(const struct program *p, completion_names *names)
     cunik_buffer_printf(&b,
                         "    if [ -n \"$choices\" ]; then words=$choices\n"
                         "    elif [[ $cur == -* ]]; then words=$options\n"
-                        "    elif [ -n \"$names\" ]; then words=$($names 2>/dev/null)\n"
+                        "    elif [ -n \"$names\" ]; then words=$(${names%%%% *} \"${given[@]}\" "
+                        "${names#* } 2>/dev/null)\n"
                         "    fi\n"
                         "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
                         "}\n"

@@ -43,7 +43,9 @@ static const struct program program = {
 
 static const char *names(const struct verb_row *verb)
 {
-    return strcmp(verb->name, "logs") == 0 ? "printf one\\ntwo\\nother\\n" : NULL;
+    return strcmp(verb->name, "logs") == 0         ? "printf one\\ntwo\\nother\\n"
+           : strcmp(verb->name, "network rm") == 0 ? "echo of all"
+                                                   : NULL;
 }
 
 /* What bash offers for the words, the last one being completed. */
@@ -83,6 +85,10 @@ static void in_bash(void **state _unused_)
         {"--file logs logs --format \"\"", "table json"},
         {"logs o", "one other"},
         {"logs one t", "two"},
+        {"network rm \"\"", "of all"},
+        {"--file a.yaml --progress plain network rm \"\"", "--file a.yaml --progress plain of all"},
+        {"-f = a.yaml network rm a", "a.yaml all"},
+        {"network rm --file a.yaml o", "of"},
         {"logs -", "--follow -f --format --help"},
     };
 

@@ -10,3 +10,4 @@ complete -c my-prog -n '__fish_seen_subcommand_from network' -f -a ls -d 'List n
 complete -c my-prog -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from ls' -l follow -s f -d 'Go on'
 complete -c my-prog -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from ls' -l format -r -f -a 'table json' -d 'Form'
 complete -c my-prog -n '__fish_seen_subcommand_from network' -f -a rm -d 'Remove a network'
+complete -c my-prog -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from rm' -f -a '(echo of all 2>/dev/null)'
