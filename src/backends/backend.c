@@ -60,15 +60,15 @@ static int find_by_probing(const struct kernel *k, const struct backend **ret, s
             continue;
         if (found)
             return cunik_error_set(err, ERROR_INVALID,
-                                   "kernel '%s' looks like both %s and %s; say which in "
-                                   "unikernel.backend",
+                                   "kernel '%s' looks like both %s and %s; say which by "
+                                   "unikernel.backend, or by --backend",
                                    k->path, found->name, b->name);
         found = b;
     }
     if (!found)
         return cunik_error_set(err, ERROR_INVALID,
-                               "kernel '%s' is %s that no backend claims; say in unikernel.backend "
-                               "which it is ('raw' takes any)",
+                               "kernel '%s' is %s that no backend claims; say which it is by "
+                               "unikernel.backend, or by --backend ('raw' takes any)",
                                k->path, looks_like(k));
     *ret = found;
     return 0;

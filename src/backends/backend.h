@@ -68,6 +68,8 @@ struct boot_disk {
     const char *filesystem; /* "" = the backend's usual one */
     bool shared;            /* a folder; its tag on the virtual machine is "fsN", N its number
                                among those */
+    const char *volume;     /* the name of the volume that it is; NULL = it is of unikernel.disks,
+                               or of a folder */
 };
 
 struct boot_pair {

@@ -261,12 +261,19 @@ static int add_filesystems(struct buffer *line, size_t *words, const struct boot
 
 static int check_disks(const struct boot_settings *s, struct error **err)
 {
-    for (size_t i = 0; i < s->n_disks; i++)
-        if (!s->disks[i].shared && (*s->disks[i].mount || s->disks[i].root))
+    for (size_t i = 0; i < s->n_disks; i++) {
+        if (s->disks[i].shared || (!*s->disks[i].mount && !s->disks[i].root))
+            continue;
+        if (s->disks[i].volume)
             return cunik_error_set(err, ERROR_INVALID,
-                                   "unikernel.disks[%zu]: Unikraft mounts no disk images; it has "
-                                   "its files in the initrd",
-                                   i);
+                                   "the volume '%s' is a disk, and Unikraft mounts no disks: give "
+                                   "it 'driver_opts: {format: directory}'",
+                                   s->disks[i].volume);
+        return cunik_error_set(err, ERROR_INVALID,
+                               "unikernel.disks[%zu]: Unikraft mounts no disk images; it has "
+                               "its files in the initrd",
+                               i);
+    }
     return 0;
 }
 

@@ -339,6 +339,21 @@ static int read_root(struct reader *r, const char *path, struct node *const *doc
     return e;
 }
 
+/* Adds what is wrong where there is only what containers are built by. */
+static int no_cunikfile(const char *folder, struct error **err)
+{
+    _cleanup_free_ char *docker = cunik_path_join(folder, "Dockerfile");
+
+    if (access(docker, F_OK) < 0)
+        return -ENOENT;
+    _cleanup_error_ struct error *why = TAKE_PTR(*err);
+    cunik_error_set(err, why->code,
+                    "%s; the Dockerfile there makes a container, not a guest: see IMAGES in "
+                    "cunik-stack(5)",
+                    why->message);
+    return -ENOENT;
+}
+
 int cunik_cunikfile_read(const char *path, const char *folder, struct cunikfile *ret,
                          struct error **err)
 {
@@ -352,8 +367,9 @@ int cunik_cunikfile_read(const char *path, const char *folder, struct cunikfile 
 
     if (!real)
         return cunik_error_errno(err, errno, "'%s'", folder);
-    if ((r = cunik_file_read(path, FILE_LIMIT, &text, &size, err)) < 0 ||
-        (r = cunik_yaml_parse(t, path, text, size, NULL, &documents, &n, err)) < 0 ||
+    if ((r = cunik_file_read(path, FILE_LIMIT, &text, &size, err)) < 0)
+        return r == -ENOENT ? no_cunikfile(folder, err) : r;
+    if ((r = cunik_yaml_parse(t, path, text, size, NULL, &documents, &n, err)) < 0 ||
         (r = read_root(&reader, path, documents, n)) < 0)
         return r;
     *ret = f;

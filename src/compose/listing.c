@@ -34,14 +34,38 @@ char *cunik_listing_age(int64_t ms)
     return cunik_asprintf("%" PRId64 " second%s", s, s == 1 ? "" : "s");
 }
 
+static bool begins_character(const char *p)
+{
+    return ((unsigned char)*p & 0xc0) != 0x80;
+}
+
+/* In at most `first` + 1 + `last` columns, on one line: in place of what is between is a mark. */
+static char *cut(const char *text, size_t first, size_t last)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+    size_t columns = 0, at = 0;
+
+    for (const char *p = text; *p; p++)
+        columns += begins_character(p);
+    for (const char *p = text; *p; p++) {
+        at += begins_character(p);
+        if (columns <= first + 1 + last || at <= first || at > columns - last)
+            cunik_buffer_char(&b, (unsigned char)*p < ' ' ? ' ' : *p);
+        else if (at == first + 1 && begins_character(p))
+            cunik_buffer_text_append(&b, "\u2026");
+    }
+    return cunik_buffer_take(&b);
+}
+
 /* "Up 3 minutes (healthy)", "Up 3 minutes (unhealthy: connection refused)", "Exited (1) 5 seconds
- * ago", "Created". */
-static char *status_text(const struct world_cunik *c, int64_t now_ms)
+ * ago", "Created". A table's reason is cut in the middle, so that it cannot be as wide as it likes.
+ */
+static char *status_text(const struct world_cunik *c, int64_t now_ms, const char *reason)
 {
     const struct world_status *s = &c->status;
     _cleanup_free_ char *up = cunik_listing_age(s->started_ms ? now_ms - s->started_ms : 0);
     _cleanup_free_ char *ended = cunik_listing_age(now_ms - s->ended_ms);
-    bool failure = s->health == HEALTH_UNHEALTHY && *s->reason;
+    bool failure = s->health == HEALTH_UNHEALTHY && *reason;
 
     switch (s->state) {
     case CUNIK_RUNNING:
@@ -49,7 +73,7 @@ static char *status_text(const struct world_cunik *c, int64_t now_ms)
             return cunik_asprintf("Up %s", up);
         return cunik_asprintf(
             "Up %s (%s%s%s%s)", up, s->health == HEALTH_STARTING ? "health: " : "",
-            cunik_health_name(s->health), failure ? ": " : "", failure ? s->reason : "");
+            cunik_health_name(s->health), failure ? ": " : "", failure ? reason : "");
     case CUNIK_PAUSED:
         return cunik_asprintf("Up %s (Paused)", up);
     case CUNIK_RESTARTING:
@@ -94,22 +118,17 @@ static char *ports_text(const struct world_cunik *c)
 static char *command_text(const struct world_cunik *c)
 {
     _cleanup_free_ char *whole = cunik_strv_join(&c->command, " ");
-    _cleanup_buffer_ struct buffer b = {0};
-    size_t columns = 0;
+    _cleanup_free_ char *shown = cut(whole, 19, 0);
 
-    for (const char *p = whole; *p; p++) {
-        if (((unsigned char)*p & 0xc0) != 0x80 && ++columns > 19) {
-            cunik_buffer_text_append(&b, "\u2026");
-            break;
-        }
-        cunik_buffer_char(&b, (unsigned char)*p < ' ' ? ' ' : *p);
-    }
-    return cunik_asprintf("\"%s\"", cunik_buffer_text(&b));
+    return cunik_asprintf("\"%s\"", shown);
 }
 
+/* One kernel boots many an initrd: then that tells guests apart. */
 static const char *image_of(const struct world_cunik *c)
 {
-    return *c->image ? c->image : cunik_path_name(c->boot.kernel);
+    return *c->image         ? c->image
+           : *c->boot.initrd ? cunik_path_name(c->boot.initrd)
+                             : cunik_path_name(c->boot.kernel);
 }
 
 char *cunik_listing_table(const struct world *w, const struct listing_options *o)
@@ -125,7 +144,8 @@ char *cunik_listing_table(const struct world *w, const struct listing_options *o
             continue;
         _cleanup_free_ char *command = command_text(c);
         _cleanup_free_ char *age = cunik_listing_age(o->now_ms - c->status.created_ms);
-        _cleanup_free_ char *status = status_text(c, o->now_ms);
+        _cleanup_free_ char *reason = cut(c->status.reason, 16, 31);
+        _cleanup_free_ char *status = status_text(c, o->now_ms, reason);
         _cleanup_free_ char *ports = ports_text(c);
         cunik_table_cell(&t, c->name);
         cunik_table_cell(&t, image_of(c));
@@ -193,7 +213,7 @@ static json_t *cunik_object(const struct world_cunik *c, int64_t now_ms)
     _cleanup_free_ char *created = time_text(c->status.created_ms);
     _cleanup_free_ char *age = cunik_listing_age(now_ms - c->status.created_ms);
     _cleanup_free_ char *running_for = cunik_asprintf("%s ago", age);
-    _cleanup_free_ char *status = status_text(c, now_ms);
+    _cleanup_free_ char *status = status_text(c, now_ms, c->status.reason);
     _cleanup_free_ char *labels = pairs_text(&c->labels);
     _cleanup_free_ char *networks = networks_text(c);
     _cleanup_free_ char *ports = ports_text(c);

@@ -25,17 +25,19 @@ struct stack_network *cunik_stack_network(const struct stack *s, const char *key
     return NULL;
 }
 
-static bool has_fixed_port(const struct stack_service *service)
+static const struct stack_port *fixed_port(const struct stack_service *service)
 {
     for (size_t i = 0; i < service->n_ports; i++)
         if (service->ports[i].host_first &&
             service->ports[i].host_first == service->ports[i].host_last)
-            return true;
-    return false;
+            return &service->ports[i];
+    return NULL;
 }
 
 int cunik_stack_check_scale(const struct stack_service *service, int64_t scale, struct error **err)
 {
+    const struct stack_port *port = fixed_port(service);
+
     if (scale < 0 || scale > MOST_COPIES)
         return cunik_error_at(err, ERROR_INVALID, &service->place,
                               "service '%s': the number of copies must be 0 to %d, not %lld",
@@ -45,11 +47,12 @@ int cunik_stack_check_scale(const struct stack_service *service, int64_t scale, 
                               "service '%s': can't set container_name and scale to %lld as "
                               "container name must be unique",
                               service->name, (long long)scale);
-    if (scale > 1 && has_fixed_port(service))
-        return cunik_error_at(err, ERROR_INVALID, &service->place,
-                              "service '%s': %lld copies cannot share one published port; publish "
-                              "a range, or the guest's port alone",
-                              service->name, (long long)scale);
+    if (scale > 1 && port)
+        return cunik_error_at(err, ERROR_INVALID, &port->place,
+                              "service '%s': %lld copies cannot share the published port %u; "
+                              "publish a range, \"%u-%u:%u\", or the guest's port alone, \"%u\"",
+                              service->name, (long long)scale, port->host_first, port->host_first,
+                              (unsigned)(port->host_first + scale - 1), port->target, port->target);
     for (size_t i = 0; i < service->n_networks && scale > 1; i++) {
         const struct stack_attachment *a = &service->networks[i];
         const char *own = *a->ipv4_address   ? a->ipv4_address

@@ -66,8 +66,13 @@ static int find_volume(struct attach *a, const struct world_mount *m, struct vol
         ret->path = cunik_asprintf("%s/volumes/%s/disk", a->h->root, v->name);
         return cunik_volume_check(v, err);
     }
-    if (r < 0 && why->code == ERROR_NOT_FOUND)
-        why->code = ERROR_INVALID;
+    if (r < 0 && why->code == ERROR_NOT_FOUND) {
+        cunik_error_destroy(why);
+        return cunik_error_set(err, ERROR_INVALID,
+                               "no such volume: %s; one that is external is made by 'cunik volume "
+                               "create %s'",
+                               m->source, m->source);
+    }
     return cunik_error_pass(err, r, &why);
 }
 

@@ -111,14 +111,28 @@ static size_t prepare_tmpfs(struct prepared *p, const struct world_cunik *c)
     return n;
 }
 
+/* The volume that is mounted there, or NULL: nothing else is. */
+static const char *volume_at(const struct world_cunik *c, const char *target)
+{
+    for (size_t i = 0; i < c->n_mounts; i++)
+        if (c->mounts[i].kind == MOUNT_VOLUME && strcmp(c->mounts[i].target, target) == 0)
+            return c->mounts[i].source;
+    return NULL;
+}
+
 static int prepare(const struct world_cunik *c, const struct world *w, const char *image,
                    const char *initrd, struct prepared *p, struct error **err)
 {
     p->disks = cunik_calloc(c->boot.n_disks, sizeof(*p->disks));
     for (size_t i = 0; i < c->boot.n_disks; i++) {
         const struct world_disk *d = &c->boot.disks[i];
-        p->disks[i] = (struct boot_disk){
-            d->path, d->mount, d->readonly, d->root, d->filesystem ? d->filesystem : "", d->shared};
+        p->disks[i] = (struct boot_disk){d->path,
+                                         d->mount,
+                                         d->readonly,
+                                         d->root,
+                                         d->filesystem ? d->filesystem : "",
+                                         d->shared,
+                                         volume_at(c, d->mount)};
     }
     p->environment = prepare_pairs(&c->environment);
     p->params = prepare_pairs(&c->boot.params);

@@ -211,6 +211,17 @@ check 'no dnsmasq: status 1' test $STATUS = 1
 check 'no dnsmasq: is named' err_has 'dnsmasq'
 check 'nothing is left of all that' nothing_left
 
+# What a newcomer brings along.
+wrong disk-for-unikraft 2 "the volume 'bad_data' is a disk, and Unikraft mounts no disks: give it 'driver_opts: {format: directory}'" <<EOF
+services:
+$(service a 'volumes: [data:/data]')
+volumes: {data: {}}
+EOF
+mkdir "$WORK/docker" && echo 'FROM scratch' >"$WORK/docker/Dockerfile"
+wrong dockerfile 1 'docker/Cunikfile' "the Dockerfile there makes a container, not a guest: see IMAGES in cunik-stack(5)" <<'EOF'
+services: {a: {build: ./docker}}
+EOF
+
 # The command line.
 check 'unknown command: status 2' expect 2 cunik-compose upp
 check 'unknown command: nearest' err_has "did you mean 'up'"

@@ -154,7 +154,7 @@ check '… is not copied' expect 1 cunik volume export broken x.tar
 check '… and can be removed' expect 0 cunik volume rm broken
 check 'remove' expect 0 cunik volume rm keep_data
 check 'what is external must be there' expect 2 cunik-compose up -d
-check '… and is named' err_has 'no such volume: keep_data'
+check '… and is named' err_has "no such volume: keep_data; one that is external is made by 'cunik volume create keep_data'"
 
 # Memory, which a Linux guest is told to mount, and what is mounted within it.
 cat >memory.yaml <<END

@@ -68,6 +68,7 @@ static struct boot_disk *read_disks(const json_t *array, size_t *ret_n)
         p->mount = text_of(value, "mount");
         p->readonly = json_is_true(json_object_get(value, "readonly"));
         p->root = json_is_true(json_object_get(value, "root"));
+        p->volume = json_string_value(json_object_get(value, "volume"));
         p->filesystem = text_of(value, "filesystem");
         p->shared = json_is_true(json_object_get(value, "shared"));
     }

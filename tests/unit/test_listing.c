@@ -68,6 +68,28 @@ static void json(void **state _unused_)
     test_golden("tests/golden/listing/ps.json", line);
 }
 
+/* A table keeps its width; nothing is lost for programs. */
+static void long_reason(void **state _unused_)
+{
+    static const char reason[] = "starting 'redis-cli' on this host: No such file or directory "
+                                 "\xe2\x80\x94 and much more";
+    _cleanup_world_ struct world w = {0};
+    struct world_cunik *c = add(&w, "shop", "web", CUNIK_RUNNING);
+
+    c->status.health = HEALTH_UNHEALTHY;
+    cunik_replace(&c->status.reason, reason);
+    cunik_replace(&c->boot.initrd, "/images/web.cpio");
+    const struct listing_options o = {.now_ms = NOW};
+    _cleanup_free_ char *text = cunik_listing_table(&w, &o);
+    assert_non_null(strstr(
+        text,
+        " Up 3 minutes (unhealthy: starting 'redis-\u2026le or directory \u2014 and much more)"));
+    assert_non_null(strstr(text, " web.cpio "));
+    _cleanup_json_ json_t *list = cunik_listing_json(&w, &o);
+    const char *status = json_string_value(json_object_get(json_array_get(list, 0), "Status"));
+    assert_non_null(strstr(status, reason));
+}
+
 static void stacks(void **state _unused_)
 {
     _cleanup_world_ struct world w = {0};
@@ -124,8 +146,8 @@ static void log_lines(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table), cmocka_unit_test(json),      cmocka_unit_test(stacks),
-        cmocka_unit_test(ages),  cmocka_unit_test(log_lines),
+        cmocka_unit_test(table),  cmocka_unit_test(json), cmocka_unit_test(long_reason),
+        cmocka_unit_test(stacks), cmocka_unit_test(ages), cmocka_unit_test(log_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,7 +194,8 @@ static void scaling(void **state _unused_)
     static const struct {
         const char *service, *message;
     } wrong[] = {
-        {"port", "cannot share one published port"},
+        {"port", "cannot share the published port 80; publish a range, \"80-81:80\", or "
+                 "the guest's port alone, \"80\""},
         {"name", "container name must be unique"},
         {"address", "cannot share the address 10.0.0.5"},
         {"absent", "no such service: absent"},
