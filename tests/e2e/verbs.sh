@@ -123,6 +123,7 @@ check '… with the arguments given' bash -c "! grep -q as-usual '$OUT'"
 check '… after its dependencies were healthy' equal "$(states)" 'db=running'
 check '… and nothing is to be done about the rest' bash -c 'cunik-compose plan db | grep -q "Nothing to do"'
 check 'its status is that of the program' expect 7 cunik-compose run --rm --no-deps job 'say==== _exit(7) called ===' halt=halted
+check 'run -it is taken: it is so in any case' expect 7 cunik-compose run -it --rm --no-deps job 'say==== _exit(7) called ===' halt=halted
 at_once() {
     local i pids=()
     for i in 1 2 3; do
