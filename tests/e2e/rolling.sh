@@ -63,8 +63,8 @@ begin_update() {
     : >up.err
     cunik-compose --progress json up -d 2>>up.err &
     up=$!
-    wait_until 60 jq -e 'select(.type == "step" and .phase == "waiting")' up.err &&
-        wait_until 60 jq -e 'select(.type == "health" and .state == "healthy")' up.err
+    wait_until 60 grep -q '"phase":"waiting"' up.err &&
+        wait_until 60 grep -q '"type":"health".*"state":"healthy"' up.err
 }
 ended() { # STATUS
     wait "$up"
